@@ -1,0 +1,116 @@
+"""Strict TOML ⇄ frozen pydantic models: a typo in a recipe is an error that names the nearest key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from moliere.errors import ConfigError, did_you_mean
+
+Table = dict[str, Any]
+
+
+class Config(BaseModel):
+    """One table of a recipe: frozen, with real defaults, and no key that it does not know.
+
+    Example:
+        >>> class Optimiser(Config):
+        ...     learning_rate: float = 1e-3
+        >>> Optimiser.from_table({"learnig_rate": 0.1}, "training")
+        Traceback (most recent call last):
+            ...
+        moliere.errors.ConfigError: training.learnig_rate: unknown key; did you mean 'learning_rate'?
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], where: str = "") -> Self:
+        """Validate a table.
+
+        Args:
+            table: keys and values as TOML gives them.
+            where: dotted path of the table in its file, for messages.
+
+        Raises:
+            ConfigError: one line for each wrong key or value.
+        """
+        try:
+            return cls.model_validate(dict(table))
+        except ValidationError as error:
+            raise ConfigError("\n".join(_explain(cls, dict(e), where) for e in error.errors())) from None
+
+    def to_table(self) -> Table:
+        """The settings as plain data, defaults included; keys that are None are left out, as TOML has no null."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def _explain(config: type[Config], error: Mapping[str, Any], where: str) -> str:
+    path = ".".join(map(str, filter(None, [where, *error["loc"]])))
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key; {did_you_mean(str(error['loc'][-1]), _keys(config, error['loc'][:-1]))}"
+    return f"{path}: {error['msg'].lower()}, got {repr(error['input'])[:80]}"
+
+
+def _keys(config: type[Config], path: Iterable[Any]) -> list[str]:
+    """Field names of the table at ``path``."""
+    for key in path:
+        annotation = config.model_fields[str(key)].annotation if str(key) in config.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, Config)):
+            return []
+        config = annotation
+    return list(config.model_fields)
+
+
+def read_toml(path: Path) -> Table:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: it does not exist or is not TOML (with line and column).
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table:
+    """A copy of a table with ``key.subkey=value`` settings from the command line put in.
+
+    Values are read as TOML; what is not TOML is taken as a string.
+
+    Raises:
+        ConfigError: no ``=``, or a path that goes through something that is not a table.
+
+    Example:
+        >>> apply_overrides({"model": {"width": 128}}, ["model.width=512", "name=run-2"])
+        {'model': {'width': 512}, 'name': 'run-2'}
+    """
+    result: Table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        if not equals or not path.strip():
+            raise ConfigError(f"--set {override!r}: expected key=value, for example model.width=512")
+        *parents, key = path.strip().split(".")
+        place = result
+        for parent in parents:
+            place[parent] = dict(place.get(parent, {})) if isinstance(place.get(parent, {}), dict) else None
+            place = place[parent]
+            if place is None:
+                raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a table")
+        place[key] = _parse_value(text)
+    return result
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,69 @@
+"""Particle fluxes: what is "read out" are a particle's own columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from moliere.detectors.base import Detector
+from moliere.errors import DetectorError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One quantity of a particle.
+
+    Args:
+        name: for example ``pz``.
+        unit: MeV, mm, rad, ns, or empty.
+        low: lower end of the range of interest.
+        high: upper end.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    unit: str = ""
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+@dataclass(frozen=True)
+class PhaseSpace(Detector):
+    """A particle flux through a plane: an event is a particle, a channel is one of its columns.
+
+    Args:
+        name: catalogue name or a user's own.
+        columns: in the order of the channels.
+        description: one sentence, with its source.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    columns: tuple[Column, ...]
+    description: str = ""
+    unit: str = ""
+    kind: Literal["phase-space"] = field(default="phase-space", repr=False)
+
+    def __post_init__(self) -> None:
+        """Check names and ranges once."""
+        names = [column.name for column in self.columns]
+        if not names or len(set(names)) < len(names):
+            raise DetectorError(f"phase space {self.name!r}: columns {names} must be at least one, each of its own name")
+        for column in self.columns:
+            if not column.low < column.high:
+                raise DetectorError(f"phase space {self.name!r}: column {column.name} has range {column.low:g} … {column.high:g}")
+
+    @property
+    def n_channels(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+    def describe(self) -> str:
+        """A headline and a line a column."""
+        from moliere.detectors.text import describe_phase_space
+
+        return describe_phase_space(self)

@@ -1,0 +1,116 @@
+"""Detectors as TOML files that a physicist can write.
+
+Tables and keys are the fields of :class:`Calorimeter`, :class:`SurfaceArray` and :class:`PhaseSpace`, with four
+conveniences: regular edges as ``{start, stop, bins}``; ``xml`` takes the layers from a CaloChallenge binning file
+beside the TOML file (``layer_settings`` then adds to them by position); ``[[layers]]`` may be repeated; and
+``[[stack]]`` repeats a group of plates, each ``[material, thickness in mm]`` with ``"active"`` for what is read out.
+With ``advance = true`` every repetition belongs to the next layer::
+
+    kind = "calorimeter"
+    name = "toy"
+
+    [[layers]]
+    id = 0
+    sampling_fraction = 0.2
+    grid = {kind = "cartesian", x_edges = {start = -50, stop = 50, bins = 10}, y_edges = [-50, 0, 50]}
+
+    [[stack]]
+    repeat = 15
+    layer = 0
+    plates = [["G4_Pb", 1.5], ["G4_lAr", 4.2, "active"]]
+
+Arrays take ``layout = {n, spacing, height, layout}`` instead of ``positions``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from moliere.config import Table
+from moliere.detectors.base import Detector
+from moliere.detectors.calorimeter import Layer
+from moliere.detectors.spec import from_spec
+from moliere.detectors.surface_array import station_positions
+from moliere.detectors.xml import read_xml
+from moliere.errors import DetectorError, did_you_mean
+
+_STACK_KEYS = {"repeat", "layer", "advance", "plates"}
+_LAYOUT_KEYS = {"n", "spacing", "height", "layout"}
+
+
+def read_toml(path: Path) -> Detector:
+    """Read a detector.
+
+    Raises:
+        DetectorError: not TOML, an unknown key (the nearest is named), a value that makes no sense.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise DetectorError(f"no file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DetectorError(f"{path} is not valid TOML: {error}") from None
+    return from_table(table, path.parent, str(path))
+
+
+def from_table(table: Mapping[str, Any], folder: Path, where: str) -> Detector:
+    """A detector from what a TOML file holds; ``folder`` is where its XML file lies, ``where`` is for messages."""
+    spec = {"kind": "calorimeter", **table}
+    try:
+        if "xml" in spec:
+            spec["layers"] = _layers_from_xml(folder / spec.pop("xml"), spec.pop("layer_settings", []))
+        elif "layers" in spec:
+            spec["layers"] = [layer for entry in spec["layers"] for layer in _repeat_layer(entry)]
+        if "stack" in spec:
+            spec["stack"] = [plate for block in spec["stack"] for plate in _expand_block(block)]
+        if "layout" in spec:
+            _check_keys(spec["layout"], _LAYOUT_KEYS, "layout")
+            spec["positions"] = station_positions(**spec.pop("layout"))
+        return from_spec(spec)
+    except (DetectorError, KeyError, TypeError, ValueError) as error:
+        raise DetectorError(f"{where}: {error}") from None
+
+
+def _repeat_layer(entry: Mapping[str, Any]) -> list[Table]:
+    """``repeat = n`` makes n layers that count up from ``id``."""
+    rest = {key: value for key, value in entry.items() if key != "repeat"}
+    return [{**rest, "id": rest.get("id", 0) + k} for k in range(entry.get("repeat", 1))]
+
+
+def _layers_from_xml(path: Path, settings: list[Mapping[str, Any]]) -> list[Table]:
+    from pydantic import TypeAdapter
+
+    layers = TypeAdapter(tuple[Layer, ...]).dump_python(read_xml(path).layers, mode="json")
+    for extra in settings:
+        known = {field.name for field in fields(Layer)} | {"positions"}
+        _check_keys(extra, known, "layer_settings")
+        for position in extra.get("positions", range(len(layers))):
+            layers[position].update({key: value for key, value in extra.items() if key != "positions"})
+    return list(layers)
+
+
+def _expand_block(block: Mapping[str, Any]) -> list[Table]:
+    _check_keys(block, _STACK_KEYS, "stack")
+    plates = []
+    for k in range(block.get("repeat", 1)):
+        layer = block.get("layer", -1) + (k if block.get("advance", False) else 0)
+        for material, thickness, *flags in block["plates"]:
+            plates.append({"material": material, "thickness": thickness, "layer": layer, "active": _is_active(flags)})
+    return plates
+
+
+def _is_active(flags: list[Any]) -> bool:
+    if flags not in ([], ["active"]):
+        raise DetectorError(f'a plate is ["material", thickness] or ["material", thickness, "active"], got {flags} at its end')
+    return bool(flags)
+
+
+def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise DetectorError(f"{where}.{key}: unknown key; {did_you_mean(key, known)}")

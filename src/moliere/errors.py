@@ -1,0 +1,110 @@
+"""Every error a user can cause, in one tree; each message says what came, what was expected and what to do.
+
+::
+
+    MoliereError
+    ├── InvalidQuantity          a number without its unit, or out of its domain
+    ├── UnknownName              a registry, recipe or catalogue name that does not exist (also a KeyError)
+    ├── ConfigError              a recipe that cannot be read or holds a wrong value
+    ├── DetectorError            a detector description that makes no sense
+    ├── InvalidEvents            events that fail validation (also a ValueError)
+    ├── FormatError              a file that is not what its reader expects
+    ├── OutputExists             an output that would be overwritten
+    ├── WriteError               an output that could not be written whole: disk full, no permission
+    ├── BundleError              a model file that is newer, truncated or tampered with
+    ├── UnsupportedIncident      incident particles outside a model's or a simulator's range of validity
+    ├── CheckpointError          a training that cannot be resumed
+    └── MissingExtra             an optional dependency that is not installed
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BundleError",
+    "CheckpointError",
+    "ConfigError",
+    "DetectorError",
+    "FormatError",
+    "InvalidEvents",
+    "InvalidQuantity",
+    "MissingExtra",
+    "MoliereError",
+    "OutputExists",
+    "UnknownName",
+    "UnsupportedIncident",
+    "WriteError",
+    "did_you_mean",
+]
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MoliereError(Exception):
+    """Base of all errors that a user can cause; the command line prints them as one line and exits with 1."""
+
+    def __str__(self) -> str:
+        """The message itself, also where a built-in parent (KeyError) would print its repr."""
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidQuantity(MoliereError, ValueError):
+    """A number came without its unit or outside its domain."""
+
+
+class UnknownName(MoliereError, KeyError):
+    """A name is not in the registry, the catalogue or the recipe."""
+
+
+class ConfigError(MoliereError, ValueError):
+    """A recipe cannot be read or holds a wrong value."""
+
+
+class DetectorError(MoliereError, ValueError):
+    """A detector description makes no sense."""
+
+
+class InvalidEvents(MoliereError, ValueError):
+    """Events fail validation: wrong shape, non-finite or negative values, wrong unit."""
+
+
+class FormatError(MoliereError, ValueError):
+    """A file is not what its reader expects."""
+
+
+class OutputExists(MoliereError, FileExistsError):
+    """An output would be overwritten."""
+
+
+class WriteError(MoliereError, OSError):
+    """An output could not be written whole; what was there before is untouched."""
+
+
+class BundleError(MoliereError):
+    """A bundle is newer than this package, truncated or tampered with."""
+
+
+class UnsupportedIncident(MoliereError, ValueError):
+    """Incident particles lie outside a model's or a simulator's range of validity."""
+
+
+class CheckpointError(MoliereError):
+    """A training cannot be resumed from what lies on disk."""
+
+
+class MissingExtra(MoliereError, ImportError):
+    """An optional dependency is not installed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The tail of an error message: the nearest known name, or all of them.
+
+    Example:
+        >>> did_you_mean("calochalenge-2", ["calochallenge-2", "calogan"])
+        "did you mean 'calochallenge-2'?"
+        >>> did_you_mean("x", ["b", "a"])
+        'known: a, b'
+    """
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"

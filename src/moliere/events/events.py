@@ -1,0 +1,176 @@
+"""The container that every room passes on: what came in, what the detector answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors.base import Detector
+from moliere.errors import InvalidEvents
+from moliere.events.quality import check_events
+
+Index = slice | NDArray[np.integer[Any]] | NDArray[np.bool_] | Sequence[int]
+
+
+def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
+    array = np.asarray(values, dtype=dtype).view()
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """n events seen by one detector; validated once, immutable, sliceable.
+
+    Args:
+        detector: what was read out.
+        incident: named columns (energy in MeV, theta and phi in rad, eta, pdg_id, mass in MeV, …), each (n,).
+        signals: detector response (n, n_channels) in the detector's unit.
+        weights: optional statistical weights (n,).
+        metadata: provenance: seeds, program versions, physics lists.
+
+    Raises:
+        InvalidEvents: shapes that do not fit, values that are not finite or negative, energies in the wrong unit.
+
+    Example:
+        >>> import moliere
+        >>> events = moliere.samples.open("photons-mini")
+        >>> events
+        Events(5000 in calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
+        >>> events[:3].signals.shape
+        (3, 368)
+    """
+
+    detector: Detector
+    incident: Mapping[str, NDArray[Any]]
+    signals: NDArray[np.float32]
+    weights: NDArray[np.float64] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and check them once."""
+        set_ = object.__setattr__
+        columns = {name: _frozen(v, np.int64 if name == "pdg_id" else np.float64) for name, v in self.incident.items()}
+        set_(self, "incident", MappingProxyType(columns))
+        set_(self, "signals", _frozen(self.signals, np.float32))
+        set_(self, "weights", None if self.weights is None else _frozen(self.weights, np.float64))
+        set_(self, "metadata", MappingProxyType(dict(self.metadata)))
+        check_events(self.detector, self.incident, self.signals, self.weights)
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.signals)
+
+    def __repr__(self) -> str:
+        """Number, detector and energy range."""
+        return f"Events({describe_source(self)})"
+
+    @property
+    def energy(self) -> NDArray[np.float64]:
+        """Incident energy in MeV, shape (n,)."""
+        return energy_of(self.incident)
+
+    @property
+    def response(self) -> NDArray[np.float64]:
+        """Total signal over incident energy, shape (n,)."""
+        return np.asarray(self.signals.sum(axis=1, dtype=np.float64) / self.energy)
+
+    def take(self, index: Index) -> Events:
+        """The events at ``index`` (slice, integers or mask), in that order."""
+        return self[index]
+
+    def __getitem__(self, index: Index) -> Events:
+        """The events at ``index``; a copy-free view for slices. What was valid stays valid, so nothing is checked again."""
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+        part = object.__new__(Events)
+        values = {
+            "detector": self.detector,
+            "incident": MappingProxyType({name: _frozen(v[index], v.dtype) for name, v in self.incident.items()}),
+            "signals": _frozen(self.signals[index], np.float32),
+            "weights": None if self.weights is None else _frozen(self.weights[index], np.float64),
+            "metadata": self.metadata,
+        }
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+        return part
+
+    def chunks(self, size: int = 10_000) -> Iterator[Events]:
+        """Consecutive pieces of at most ``size`` events."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    @staticmethod
+    def concatenate(parts: Sequence[Events]) -> Events:
+        """One container from several of the same detector.
+
+        Raises:
+            InvalidEvents: the detectors or the incident columns differ.
+        """
+        first = parts[0]
+        for part in parts[1:]:
+            if part.detector != first.detector or set(part.incident) != set(first.incident):
+                raise InvalidEvents(
+                    f"cannot join events of {first.detector.name} with columns {sorted(first.incident)} and events of "
+                    f"{part.detector.name} with columns {sorted(part.incident)}; they must be the same"
+                )
+        weighted = first.weights is not None and all(part.weights is not None for part in parts)
+        return Events(
+            detector=first.detector,
+            incident={name: np.concatenate([part.incident[name] for part in parts]) for name in first.incident},
+            signals=np.concatenate([part.signals for part in parts]),
+            weights=np.concatenate([part.weights for part in parts if part.weights is not None]) if weighted else None,
+            metadata=first.metadata,
+        )
+
+
+class EventSource(Protocol):
+    """Events in memory or on disk: what training, evaluation and splitting need to know of either."""
+
+    @property
+    def detector(self) -> Detector:
+        """What was read out."""
+
+    @property
+    def incident(self) -> Mapping[str, NDArray[Any]]:
+        """Incident columns of all events, always in memory (a few numbers an event)."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Provenance."""
+
+    def __len__(self) -> int:
+        """Number of events."""
+
+    def take(self, index: Index) -> Events:
+        """The events at ``index``, in that order."""
+
+    def chunks(self, size: int = 10_000) -> Iterator[Events]:
+        """Consecutive pieces of at most ``size`` events."""
+
+
+def energy_of(incident: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """The energy column in MeV.
+
+    Raises:
+        InvalidEvents: there is none.
+    """
+    if "energy" not in incident:
+        raise InvalidEvents(f"these events have no incident energy; columns: {sorted(incident)}")
+    return incident["energy"]
+
+
+def describe_source(source: EventSource) -> str:
+    """Number, detector and energy range of a source, in words."""
+    from moliere.units import format_energy
+
+    text = f"{len(source)} in {source.detector.name}"
+    if "energy" in source.incident and len(source):
+        energy = source.incident["energy"]
+        text += f"; energy {format_energy(float(energy.min()))} – {format_energy(float(energy.max()))}"
+    return text

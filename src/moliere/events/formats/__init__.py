@@ -1,0 +1,71 @@
+"""One module a file format, and the functions that find the right one: open, read, write, create."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from moliere.detectors import Detector
+from moliere.errors import FormatError
+from moliere.events.events import Events, EventSource
+from moliere.events.formats import calochallenge as calochallenge
+from moliere.events.formats.base import Format, Writer, formats
+
+__all__ = ["Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]
+
+
+def open_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> EventSource:
+    """Open a file without reading its signals.
+
+    Args:
+        path: the file.
+        detector: what was read out, where the file does not say it.
+        format: registry name; found from the content by default.
+
+    Raises:
+        FormatError: no format recognises the file, or its content is not what the format promises.
+    """
+    path = Path(path)
+    return _find(path, format).open(path, detector)
+
+
+def read_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> Events:
+    """Read a whole file into memory."""
+    return open_events(path, detector, format).take(slice(None))
+
+
+@contextmanager
+def create_events(
+    path: str | Path, detector: Detector, format: str = "calochallenge", *, overwrite: bool = False
+) -> Iterator[Writer]:
+    """Write a file piece by piece; it appears, whole, when the block ends well."""
+    create = formats[format].create
+    if create is None:
+        raise FormatError(f"format {format!r} can be read, not written")
+    with create(Path(path), detector, overwrite=overwrite) as writer:
+        yield writer
+
+
+def write_events(
+    path: str | Path, events: EventSource, format: str = "calochallenge", *, overwrite: bool = False
+) -> None:
+    """Write events, in pieces of bounded size."""
+    rows = max(1, int(2**24 // events.detector.n_channels))
+    with create_events(path, events.detector, format, overwrite=overwrite) as writer:
+        for part in events.chunks(rows):
+            writer.append(part)
+
+
+def _find(path: Path, name: str | None) -> Format:
+    if name is not None:
+        return formats[name]
+    if not path.is_file():
+        raise FormatError(f"no file {path}")
+    for format_ in formats.values():
+        if format_.sniff(path):
+            return format_
+    known = "; ".join(f"{key}: {value.summary}" for key, value in formats.items())
+    raise FormatError(f"{path} is in no known format, or truncated; known formats: {known}")

@@ -1,0 +1,255 @@
+"""CaloChallenge HDF5: ``incident_energies`` (n, 1) and ``showers`` (n, n_voxels), both in MeV, gzip or blosc.
+
+moliere's own files are the same with three additions that other readers ignore: a group ``incident`` with further
+incident columns, ``weights``, and attributes that say detector and provenance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import Detector, catalog, from_spec
+from moliere.errors import FormatError, MoliereError, UnknownName
+from moliere.events.events import Events, Index
+from moliere.events.formats.base import Format, formats
+from moliere.files import replacing
+
+ENERGIES, SHOWERS = "incident_energies", "showers"
+
+_FILTERS: dict[str, dict[str, Any]] = {
+    "gzip": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
+    "blosc": dict(hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE)),
+    "none": {},
+}
+Compression = Literal["gzip", "blosc", "none"]
+
+
+def sniff(path: Path) -> bool:
+    """Whether a file is HDF5 with a dataset of one of the two keys."""
+    if not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path) as file:
+        return ENERGIES in file or SHOWERS in file
+
+
+class CaloChallengeFile:
+    """Events in an HDF5 file; the incident columns are in memory, signals are read when asked for.
+
+    Args:
+        path: the file.
+        detector: what was read out; ``None`` takes it from the file, or from the number of voxels.
+
+    Raises:
+        FormatError: not HDF5, truncated, keys missing or misnamed, shapes that do not fit each other or any detector.
+    """
+
+    def __init__(self, path: Path, detector: Detector | None = None) -> None:
+        self.path = Path(path)
+        with _reading(self.path) as file:
+            showers, energies = _dataset(file, SHOWERS), _dataset(file, ENERGIES)
+            self._length, n_voxels = _check_shapes(self.path, showers, energies)
+            self.metadata: Mapping[str, Any] = MappingProxyType(_read_attributes(file))
+            self.detector = detector or _recognise(self.path, self.metadata, n_voxels)
+            if self.detector.n_channels != n_voxels:
+                raise FormatError(
+                    f"{self.path} has {n_voxels} voxels, but detector {self.detector.name} has "
+                    f"{self.detector.n_channels}; {_suggest(n_voxels)}"
+                )
+            self.incident: Mapping[str, NDArray[Any]] = MappingProxyType(_read_incident(file, energies))
+            self.weights = file["weights"][:] if "weights" in file else None
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return self._length
+
+    def __repr__(self) -> str:
+        """Path, number, detector and energy range."""
+        from moliere.events.events import describe_source
+
+        return f"{type(self).__name__}({self.path}: {describe_source(self)})"
+
+    def take(self, index: Index) -> Events:
+        """Read the events at ``index``, in that order; HDF5 wants increasing positions, so they are sorted on the way."""
+        with _reading(self.path) as file:
+            return self._take(file, index)
+
+    def chunks(self, size: int = 10_000) -> Iterator[Events]:
+        """Read consecutive pieces of at most ``size`` events."""
+        with _reading(self.path) as file:
+            for start in range(0, len(self), size):
+                yield self._take(file, slice(start, start + size))
+
+    def _take(self, file: h5py.File, index: Index) -> Events:
+        return Events(
+            detector=self.detector,
+            incident={name: column[index] for name, column in self.incident.items()},
+            signals=_read_rows(file[SHOWERS], index, len(self)),
+            weights=None if self.weights is None else self.weights[index],
+            metadata=self.metadata,
+        )
+
+
+def _read_rows(dataset: h5py.Dataset, index: Index, n: int) -> NDArray[np.float32]:
+    if isinstance(index, slice):
+        return np.asarray(dataset[index], dtype=np.float32)
+    rows = np.arange(n)[np.asarray(index)]
+    unique, back = np.unique(rows, return_inverse=True)
+    return np.asarray(dataset[unique], dtype=np.float32)[back]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    """Open for reading; everything that HDF5 says of a broken file becomes one sentence."""
+    if not path.exists():
+        raise FormatError(f"no file {path}")
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except MoliereError:
+        raise
+    except (OSError, KeyError, RuntimeError) as error:
+        raise FormatError(
+            f"{path} cannot be read as HDF5 ({error}); it is truncated or not an HDF5 file: copy or make it again"
+        ) from error
+
+
+def _dataset(file: h5py.File, key: str) -> h5py.Dataset:
+    if key in file:
+        return file[key]
+    similar = [name for name in file if name.lower().replace("_", "")[:6] == key.replace("_", "")[:6]]
+    hint = f"; {similar[0]!r} looks like it: rename it with h5py" if similar else ""
+    raise FormatError(f"{file.filename} has no dataset {key!r}; it holds {sorted(file)}{hint}")
+
+
+def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset) -> tuple[int, int]:
+    n = showers.shape[0] if showers.ndim == 2 else -1
+    if showers.ndim != 2 or energies.shape not in {(n, 1), (n,)}:
+        raise FormatError(
+            f"{path}: {SHOWERS} has shape {showers.shape} and {ENERGIES} has shape {energies.shape}; "
+            "expected (n_events, n_voxels) and (n_events, 1)"
+        )
+    return n, int(showers.shape[1])
+
+
+def _recognise(path: Path, metadata: Mapping[str, Any], n_voxels: int) -> Detector:
+    """The detector that a file names, else the one that has as many channels."""
+    if "detector_spec" in metadata:
+        return from_spec(metadata["detector_spec"])
+    if isinstance(metadata.get("detector"), str):
+        with suppress(UnknownName):
+            return catalog.get(metadata["detector"])
+    names = catalog.matching(n_voxels)
+    if len(names) == 1:
+        return catalog.get(names[0])
+    if names:
+        raise FormatError(f"{path} has {n_voxels} voxels, as have {', '.join(names)}; say which with --detector NAME")
+    raise FormatError(f"{path} has {n_voxels} voxels, which fits no detector of the catalogue; {_suggest(n_voxels)}")
+
+
+def _suggest(n_voxels: int) -> str:
+    name = catalog.nearest(n_voxels)[0]
+    return (
+        f"the nearest is {name} with {catalog.get(name).n_channels}; "
+        "pass --detector FILE.toml (or .xml) to describe your own"
+    )
+
+
+def _read_incident(file: h5py.File, energies: h5py.Dataset) -> dict[str, NDArray[Any]]:
+    columns: dict[str, NDArray[Any]] = {"energy": np.asarray(energies, dtype=np.float64).reshape(-1)}
+    for name, column in file.get("incident", {}).items():
+        columns[name] = np.asarray(column)
+    return columns
+
+
+def _read_attributes(file: h5py.File) -> dict[str, Any]:
+    """Attributes as plain Python values; those that hold JSON are decoded."""
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()}
+    for key in ("detector_spec", "provenance"):
+        if isinstance(plain.get(key), str):
+            plain[key] = json.loads(plain[key])
+    return {**plain.pop("provenance", {}), **plain}
+
+
+class CaloChallengeWriter:
+    """Appends events to an open HDF5 file."""
+
+    def __init__(self, file: h5py.File, detector: Detector, compression: Compression) -> None:
+        self._file = file
+        self._detector = detector
+        self._filter = _FILTERS[compression]
+        # a megabyte a chunk: small enough for random access, large enough for the filter
+        self._rows = int(np.clip(2**18 // detector.n_channels, 1, 1024))
+        file.attrs["detector"] = detector.name
+        file.attrs["detector_spec"] = json.dumps(detector.to_spec())
+
+    def append(self, events: Events) -> None:
+        """Write some more events; the first ones decide which columns there are."""
+        if SHOWERS not in self._file:
+            self._create(events)
+        self._extend(SHOWERS, events.signals)
+        self._extend(ENERGIES, events.energy[:, None])
+        for name, column in events.incident.items():
+            if name != "energy":
+                self._extend(f"incident/{name}", column)
+        if events.weights is not None:
+            self._extend("weights", events.weights)
+
+    def _create(self, events: Events) -> None:
+        own = {"detector", "detector_spec"}
+        provenance = {key: value for key, value in events.metadata.items() if key not in own}
+        self._file.attrs["provenance"] = json.dumps(provenance, default=str)
+        self._add(SHOWERS, (events.signals.shape[1],), np.float32)
+        # float64: the incident energy conditions a model, and float32 would not come back as it went in
+        self._add(ENERGIES, (1,), np.float64)
+        for name, column in events.incident.items():
+            if name != "energy":
+                self._add(f"incident/{name}", (), column.dtype)
+        if events.weights is not None:
+            self._add("weights", (), np.float64)
+
+    def _add(self, key: str, tail: tuple[int, ...], dtype: Any) -> None:
+        rows = self._rows if tail and tail != (1,) else 1024
+        self._file.create_dataset(
+            key, shape=(0, *tail), maxshape=(None, *tail), chunks=(rows, *tail), dtype=dtype, **self._filter
+        )
+
+    def _extend(self, key: str, values: NDArray[Any]) -> None:
+        dataset = self._file[key]
+        start = len(dataset)
+        dataset.resize(start + len(values), axis=0)
+        dataset[start:] = values
+
+
+@contextmanager
+def create(
+    path: Path, detector: Detector, *, overwrite: bool = False, compression: Compression = "gzip"
+) -> Iterator[CaloChallengeWriter]:
+    """A writer whose file appears, whole, when the block ends well.
+
+    Raises:
+        OutputExists: the file exists.
+        WriteError: disk full or no permission; what was there is untouched.
+    """
+    with replacing(Path(path), overwrite=overwrite) as partial, h5py.File(partial, "w") as file:
+        yield CaloChallengeWriter(file, detector, compression)
+
+
+formats.register("calochallenge")(
+    Format(
+        summary="CaloChallenge HDF5 (incident_energies, showers; MeV)",
+        extensions=(".h5", ".hdf5"),
+        sniff=sniff,
+        open=CaloChallengeFile,
+        create=create,
+    )
+)

@@ -1,0 +1,108 @@
+"""What is broken in a set of events, said so that it can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors.base import Detector
+from moliere.detectors.calorimeter import Calorimeter
+from moliere.detectors.phase_space import PhaseSpace
+from moliere.errors import InvalidEvents
+
+#: A median response this far from 1 that is near 1000 or 1/1000 means GeV against MeV, not physics.
+_UNIT_MIXUP = (300.0, 3000.0)
+
+
+def check_events(
+    detector: Detector,
+    incident: Mapping[str, NDArray[Any]],
+    signals: NDArray[np.float32],
+    weights: NDArray[np.float64] | None,
+) -> None:
+    """Validate shapes, values and units.
+
+    Raises:
+        InvalidEvents: naming how many events are wrong, which ones, and what to do.
+    """
+    _check_shapes(detector, incident, signals, weights)
+    _check_values("signal", signals, negative=isinstance(detector, PhaseSpace))
+    for name, column in incident.items():
+        _check_values(f"incident {name}", column[:, None], negative=name != "energy")
+    if "energy" in incident and isinstance(detector, Calorimeter):
+        _check_zero_energy(incident["energy"])
+        _check_unit(incident["energy"], signals)
+
+
+def find_broken(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mark the events that :func:`check_events` refuses: non-finite or negative values. Shape (n,)."""
+    broken = ~np.isfinite(signals).all(axis=1) | (signals < 0).any(axis=1)
+    for name, column in incident.items():
+        broken |= ~np.isfinite(column)
+        if name == "energy":
+            broken |= ~(column > 0)
+    return np.asarray(broken)
+
+
+def _check_shapes(
+    detector: Detector,
+    incident: Mapping[str, NDArray[Any]],
+    signals: NDArray[np.float32],
+    weights: NDArray[np.float64] | None,
+) -> None:
+    if signals.ndim != 2 or signals.shape[1] != detector.n_channels:
+        raise InvalidEvents(
+            f"signals have shape {signals.shape}, but {detector.name} has {detector.n_channels} channels: "
+            f"expected (n_events, {detector.n_channels})"
+        )
+    columns = dict(incident) if weights is None else {**incident, "weights": weights}
+    for name, column in columns.items():
+        if column.shape != (len(signals),):
+            raise InvalidEvents(f"column {name!r} has shape {column.shape}, expected ({len(signals)},) as there are signals")
+
+
+def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
+    """Look with two reductions first: minimum and maximum propagate NaN and infinity, and files are large."""
+    if values.size == 0:
+        return
+    low, high = values.min(), values.max()
+    if np.isfinite(low) and np.isfinite(high) and (negative or low >= 0):
+        return
+    bad = ~np.isfinite(values)
+    words = "not finite"
+    if not bad.any():
+        bad, words = values < 0, "negative"
+    events = np.flatnonzero(bad.any(axis=1))
+    listed = ", ".join(map(str, events[:5])) + (", …" if len(events) > 5 else "")
+    raise InvalidEvents(
+        f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {listed}); "
+        "drop them with events.formats.read(path, drop_broken=True) or: moliere info FILE --drop-broken CLEAN.h5"
+    )
+
+
+def _check_zero_energy(energy: NDArray[np.float64]) -> None:
+    if (energy == 0).any():
+        events = np.flatnonzero(energy == 0)
+        raise InvalidEvents(f"{len(events)} events have incident energy 0 (first: event {events[0]}); expected MeV above 0")
+
+
+def _check_unit(energy: NDArray[np.float64], signals: NDArray[np.float32]) -> None:
+    """Recognise GeV beside MeV by the response: no calorimeter answers a thousandfold."""
+    if len(energy) == 0:
+        return
+    sample = slice(None, None, max(1, len(energy) // 1000))
+    response = float(np.median(signals[sample].sum(axis=1) / energy[sample]))
+    low, high = _UNIT_MIXUP
+    if low < response < high:
+        raise InvalidEvents(
+            f"the median response (total signal / incident energy) is {response:.0f}: incident energies look like GeV "
+            "beside signals in MeV; multiply the incident energies by 1000 (everything here is in MeV)"
+        )
+    if 1 / high < response < 1 / low:
+        raise InvalidEvents(
+            f"the median response (total signal / incident energy) is {response:.5f}: signals look like GeV beside "
+            "incident energies in MeV; multiply the signals by 1000 (everything here is in MeV)"
+        )

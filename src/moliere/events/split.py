@@ -1,0 +1,68 @@
+"""Training, validation and test parts that are the same today and tomorrow and alike in energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.errors import ConfigError
+from moliere.events.events import EventSource
+
+#: events with more distinct energies than this are stratified by energy quantile
+_MAX_STRATA = 50
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the events of each part, increasing."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0) -> Split:
+    """Split at random, with the same energy spectrum in every part.
+
+    Discrete energies are the strata; a continuous spectrum is cut into 50 quantiles.
+
+    Args:
+        source: the events; only their incident columns are read.
+        fractions: of train, validation and test; they add up to 1.
+        seed: the same seed and the same events give the same split.
+
+    Raises:
+        ConfigError: fractions that are negative or do not add up to 1.
+
+    Example:
+        >>> import moliere
+        >>> events = moliere.samples.open("photons-mini")
+        >>> parts = split_events(events, seed=1)
+        >>> len(parts.train), len(parts.validation), len(parts.test)
+        (3501, 500, 999)
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ConfigError(f"split fractions are {tuple(fractions)}, expected three that add up to 1, such as (0.7, 0.1, 0.2)")
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for stratum in _strata(source):
+        shuffled = rng.permutation(stratum)
+        ends = np.round(np.cumsum(fractions)[:2] * len(shuffled)).astype(int)
+        for part, piece in zip(parts, np.split(shuffled, ends), strict=True):
+            part.append(piece)
+    return Split(*(np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts))
+
+
+def _strata(source: EventSource) -> list[NDArray[np.int64]]:
+    """Positions of the events of each stratum of incident energy."""
+    if "energy" not in source.incident:
+        return [np.arange(len(source))]
+    energy = source.incident["energy"]
+    label = np.unique(energy, return_inverse=True)[1]
+    if label.max(initial=0) >= _MAX_STRATA:
+        rank = np.argsort(np.argsort(energy, kind="stable"), kind="stable")
+        label = rank * _MAX_STRATA // len(energy)
+    return [np.flatnonzero(label == k) for k in range(label.max(initial=0) + 1)]

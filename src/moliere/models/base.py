@@ -1,0 +1,135 @@
+"""The two contracts that carry the zoo: what a model optimises, and that generating is a deterministic map."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from moliere.config import Config
+from moliere.detectors import Detector
+from moliere.registry import Registry
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some events as tensors.
+
+    Args:
+        condition: incident columns in physical units (n, n_columns), float64: float32 cannot hold a GeV to a keV.
+        signals: (n, n_channels) in the detector's unit, float32.
+        weights: statistical weights (n,).
+    """
+
+    condition: Tensor
+    signals: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.signals)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        weights = None if self.weights is None else self.weights.to(device)
+        return Batch(self.condition.to(device), self.signals.to(device), weights)
+
+    def __getitem__(self, index: Any) -> Batch:
+        """Some of its events."""
+        weights = None if self.weights is None else self.weights[index]
+        return Batch(self.condition[index], self.signals[index], weights)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an objective's loss returns: the scalar to minimise, and named terms for the log."""
+
+    total: Tensor
+    terms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing a model optimises.
+
+    Args:
+        name: for logs and for optimiser settings.
+        parameters: what this objective moves.
+        loss: batch and random source → loss.
+        steps: updates in each iteration (a critic: 5).
+        share: fraction of iterations that take part; lets a small network of a two-stage model rest.
+    """
+
+    name: str
+    parameters: Callable[[], Iterable[nn.Parameter]]
+    loss: Callable[[Batch, torch.Generator], Loss]
+    steps: int = 1
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """Facts that come from the data, not from a user's choice.
+
+    Args:
+        detector: what is read out.
+        columns: incident columns that the model is conditioned on.
+        particles: PDG identifiers in the training events.
+    """
+
+    detector: Detector
+    columns: tuple[str, ...]
+    particles: tuple[int, ...] = ()
+
+
+class Model(nn.Module, ABC):
+    """Something learned from events.
+
+    Attributes:
+        config_type: its frozen configuration, with real defaults.
+        citation: the paper to cite, one line with its address.
+    """
+
+    config_type: ClassVar[type[Config]]
+    citation: ClassVar[str] = ""
+
+    def __init__(self, config: Config, context: BuildContext) -> None:
+        super().__init__()
+        self.config = config
+        self.context = context
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """Take the statistics that transforms need from a sample of training events; called once before training."""
+        del batch
+
+    @abstractmethod
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the training loop minimises."""
+
+
+class GenerativeModel(Model):
+    """Makes signals: a deterministic map from a latent and a condition.
+
+    Because ``decode`` holds no randomness, every model gets the same for free: the same seed gives the same event on
+    every backend, export, parity tests, seeds owned by the experiment's own engine, interpolation in the latent.
+    """
+
+    @abstractmethod
+    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """All the randomness of n events: condition (n, n_columns) → latent (n, latent_dim)."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """(n, latent_dim), (n, n_columns) in physical units → signals (n, n_channels) in the detector's unit."""
+
+    @torch.no_grad()
+    def sample(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a latent and decode it."""
+        return self.decode(self.draw_latent(condition, rng), condition)
+
+
+#: name → model class
+models: Registry[type[Model]] = Registry("model")

@@ -1,0 +1,97 @@
+"""Stage one of a two-stage flow in numbers: what each layer holds, ⇄ the network's space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from moliere.preprocess import (
+    Chain,
+    Counts,
+    EnergyLadder,
+    EnergyStandardise,
+    LayerShares,
+    Logit,
+    Transform,
+    ZeroBand,
+)
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """What each layer of n showers holds.
+
+    Args:
+        energies: in MeV, float64, (n, n_layers).
+        counts: cells that answer, (n, n_layers); 0 exactly where the energy is 0.
+    """
+
+    energies: Tensor
+    counts: Tensor
+
+
+class LayerCoder(nn.Module):
+    """Signals → :class:`LayerState` → 2 n_layers numbers of order one at every energy, and back.
+
+    Energies go through a band of noise below the threshold, the ladder and a logit; counts are spread over their bins.
+    Generating the counts together with the energies takes the hardest thing about voxels, which of them are zero, out
+    of the large network and puts it into a problem of few dimensions.
+
+    Args:
+        sizes: number of cells of each layer.
+        threshold: in MeV; smaller signals are zero.
+    """
+
+    def __init__(self, sizes: Sequence[int], threshold: float) -> None:
+        super().__init__()
+        self.n_layers, self.threshold = len(sizes), threshold
+        self.shares = LayerShares(sizes)
+        self.register_buffer("sizes", torch.tensor(list(sizes), dtype=torch.float64), persistent=False)
+        ladder: list[Transform] = [ZeroBand(threshold), EnergyLadder(), Logit(1e-9, first=1)]
+        self.energies = Chain([*ladder, EnergyStandardise(self.n_layers)])
+        self.counts = Chain([Counts(sizes), Logit(1e-4), EnergyStandardise(self.n_layers)])
+
+    sizes: Tensor
+
+    @property
+    def width(self) -> int:
+        """Numbers a shower."""
+        return 2 * self.n_layers
+
+    def measure(self, signals: Tensor) -> LayerState:
+        """The state of given showers; signals below the threshold must be zero."""
+        hits = self.shares.sum_layers((signals > 0).double())
+        return LayerState(self.shares.sum_layers(signals.double()), hits)
+
+    def fit(self, state: LayerState, energy: Tensor) -> None:
+        """Take the statistics of training showers."""
+        self.energies.fit(state.energies, energy)
+        self.counts.fit(state.counts, energy)
+
+    def encode(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
+        """To network space, float32."""
+        parts = [self.energies(state.energies, energy, rng), self.counts(state.counts, energy, rng)]
+        return torch.cat(parts, dim=1).float()
+
+    def decode(self, values: Tensor, energy: Tensor) -> LayerState:
+        """Back, to a state that some shower can have: no count without energy and no energy without a count."""
+        values = values.double()
+        energies = self.energies.inverse(values[:, : self.n_layers], energy)
+        counts = self.counts.inverse(values[:, self.n_layers :], energy)
+        affordable = (energies / self.threshold).floor()
+        counts = torch.minimum(counts.clamp(min=1), affordable)
+        return LayerState(torch.where(counts > 0, energies, torch.zeros_like(energies)), counts)
+
+    def describe(self, state: LayerState, energy: Tensor) -> Tensor:
+        """The state as a condition for stage two: logs, fractions, occupancies, empty flags; (n, 4 n_layers) float32."""
+        filled = (state.counts + 0.5) / (self.sizes + 1)
+        parts = [
+            (state.energies + self.threshold / 10).log() / 3 - 1.5,
+            state.energies / energy.double()[:, None],
+            torch.logit(filled) / 3,
+            (state.counts == 0).double(),
+        ]
+        return torch.cat(parts, dim=1).float()

@@ -1,0 +1,68 @@
+"""The backbone for layers that share no pattern: a residual multilayer perceptron with modulated blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moliere.models.networks.embedding import TimeEmbedding
+
+
+class ResidualMLP(nn.Module):
+    """Velocity of n points: (x, t, condition) → the shape of x.
+
+    Each block normalises, scales and shifts by what time and condition say, and adds what two linear layers make of
+    it. Blocks and output start at zero, so that the network starts as the identity's velocity: none.
+
+    Args:
+        dim: width of x.
+        condition_width: width of the condition.
+        width: hidden width.
+        blocks: number of residual blocks.
+
+    References:
+        Scalable Diffusion Models with Transformers (adaLN-zero), Peebles and Xie, 2022,
+        https://arxiv.org/abs/2212.09748
+    """
+
+    def __init__(self, dim: int, condition_width: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.time = TimeEmbedding()
+        told = condition_width + self.time.width
+        self.inward = nn.Linear(dim + told, width)
+        self.told = nn.Sequential(nn.Linear(told, width), nn.SiLU())
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.outward = zero_init(nn.Linear(width, dim))
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """The velocity at x and t."""
+        told = torch.cat([condition, self.time(t)], dim=1)
+        hidden = self.inward(torch.cat([x, told], dim=1))
+        modulation = self.told(told)
+        for block in self.blocks:
+            hidden = block(hidden, modulation)
+        velocity: Tensor = self.outward(self.norm(hidden))
+        return velocity
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulate = zero_init(nn.Linear(width, 2 * width))
+        self.up = nn.Linear(width, width)
+        self.down = nn.Linear(width, width)
+
+    def forward(self, hidden: Tensor, modulation: Tensor) -> Tensor:
+        scale, shift = self.modulate(modulation).chunk(2, dim=1)
+        moved: Tensor = self.down(F.silu(self.up(self.norm(hidden) * (1 + scale) + shift)))
+        return hidden + moved
+
+
+def zero_init(layer: nn.Linear) -> nn.Linear:
+    """A linear layer that starts by saying nothing."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

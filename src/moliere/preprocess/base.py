@@ -1,0 +1,85 @@
+"""What a transform between physical and network space promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from moliere.registry import Registry
+
+
+class Transform(nn.Module, ABC):
+    """Physical space ⇄ network space.
+
+    A transform is a module, so that what it has fitted lies in its buffers and travels with a model's weights, and so
+    that a model's ``decode`` exports together with the way back to MeV.
+
+    Promise: ``inverse(forward(x)) == x`` up to rounding, for every physical ``x``, zeros included, unless the class is
+    ``lossy``; then the loss is what its docstring says. ``forward`` may draw noise, ``inverse`` never does.
+    """
+
+    lossy: ClassVar[bool] = False
+
+    def fit(self, values: Tensor, energy: Tensor) -> None:
+        """Take statistics from training values (n, d) in front of this transform and their incident energies (n,)."""
+        del values, energy
+
+    @abstractmethod
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """To network space.
+
+        Args:
+            values: (n, d) in the space in front.
+            energy: incident energy in MeV, (n,).
+            rng: source of dequantising noise, where the transform has any.
+        """
+
+    @abstractmethod
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Back, with no randomness; any network output is mapped to something physical."""
+
+
+class Chain(Transform):
+    """Transforms one after the other; fitted in that order, each on what the ones before make.
+
+    Example:
+        >>> from moliere.preprocess import Chain, IncidentFraction, Log
+        >>> chain = Chain([IncidentFraction(), Log(epsilon=1e-8)])
+        >>> energy = torch.tensor([100.0])
+        >>> chain.inverse(chain(torch.tensor([[0.0, 50.0]]), energy), energy)
+        tensor([[ 0.0000, 50.0000]])
+    """
+
+    def __init__(self, parts: Sequence[Transform]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def fit(self, values: Tensor, energy: Tensor) -> None:
+        """Fit every part on the output of those before it."""
+        rng = torch.Generator().manual_seed(0)
+        for part in self._parts():
+            part.fit(values, energy)
+            values = part(values, energy, rng)
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """All parts in order."""
+        for part in self._parts():
+            values = part(values, energy, rng)
+        return values
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """All inverses in reverse order."""
+        for part in reversed(self._parts()):
+            values = part.inverse(values, energy)
+        return values
+
+    def _parts(self) -> list[Transform]:
+        return [part for part in self.parts if isinstance(part, Transform)]
+
+
+#: name → transform class
+transforms: Registry[type[Transform]] = Registry("transform")

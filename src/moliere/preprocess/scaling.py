@@ -1,0 +1,180 @@
+"""Maps that open bounded or positive ranges, and standardisations that make them order one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from moliere.errors import ConfigError
+from moliere.preprocess.base import Transform, transforms
+
+
+@transforms.register("log")
+class Log(Transform):
+    """ln(x + epsilon); epsilon 0 where every value is positive."""
+
+    def __init__(self, epsilon: float = 0.0) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """Positive → real."""
+        del energy, rng
+        return (values + self.epsilon).log()
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Real → not negative; clipped at the largest logarithm that float32 can undo."""
+        del energy
+        return (values.clamp(max=80.0).exp() - self.epsilon).clamp(min=0)
+
+
+@transforms.register("logit")
+class Logit(Transform):
+    r"""logit of values in [0, 1], kept :math:`\epsilon` away from both ends.
+
+    .. math:: y = \ln\frac{z}{1 - z}, \quad z = \epsilon + (1 - 2\epsilon) x
+
+    The affine squeeze is undone exactly, so 0 and 1 come back as 0 and 1. Computed in float64, because in float32
+    an epsilon below 1e-7 is lost beside 1.
+
+    Args:
+        epsilon: 1e-6 in CaloFlow, CaloDREAM and CaloScore.
+        first: columns before this one pass unchanged (the ladder's total, which is not bounded by 1).
+    """
+
+    def __init__(self, epsilon: float = 1e-6, first: int = 0) -> None:
+        super().__init__()
+        if not 0 < epsilon < 0.5:
+            raise ConfigError(f"logit epsilon is {epsilon}, expected a small number between 0 and 0.5 such as 1e-6")
+        self.epsilon = epsilon
+        self.first = first
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """[0, 1] → real, float64."""
+        del energy, rng
+        before, bounded = values[:, : self.first].double(), values[:, self.first :].double()
+        return torch.cat([before, torch.logit(self.epsilon + (1 - 2 * self.epsilon) * bounded)], dim=1)
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Real → [0, 1]."""
+        del energy
+        before, real = values[:, : self.first].double(), values[:, self.first :].double()
+        bounded = (torch.sigmoid(real) - self.epsilon) / (1 - 2 * self.epsilon)
+        return torch.cat([before, bounded.clamp(0, 1)], dim=1)
+
+
+@transforms.register("standardise")
+class Standardise(Transform):
+    """Column by column to mean 0 and standard deviation 1; a constant column is only shifted."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("std", torch.ones(width, dtype=torch.float64))
+
+    def fit(self, values: Tensor, energy: Tensor) -> None:
+        """Take mean and standard deviation."""
+        del energy
+        std, mean = torch.std_mean(values.double(), dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """To order one."""
+        del energy, rng
+        return (values - self.mean) / self.std
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Back."""
+        del energy
+        return values * self.std + self.mean
+
+
+@transforms.register("energy-standardise")
+class EnergyStandardise(Transform):
+    """Standardise with a mean and a standard deviation that follow the incident energy.
+
+    A calorimeter's resolution falls from 13 % at 256 MeV to 1 % at 33 GeV: one standard deviation for all would leave
+    the energetic showers as a needle that a network cannot resolve. Both are linear in ln E between knots.
+
+    Args:
+        width: number of columns.
+        n_knots: energies at which mean and standard deviation are taken: quantiles of the training energies.
+        groups: columns with the same number share their statistics (cells of one ring, by symmetry).
+        floor: smallest standard deviation, for columns that hardly vary.
+    """
+
+    knots: Tensor
+    mean: Tensor
+    std: Tensor
+    groups: Tensor
+
+    def __init__(
+        self, width: int, n_knots: int = 8, groups: Sequence[int] | None = None, floor: float = 1e-3
+    ) -> None:
+        super().__init__()
+        self.floor = floor
+        self.register_buffer("knots", torch.linspace(0, 1, n_knots, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(n_knots, width, dtype=torch.float64))
+        self.register_buffer("std", torch.ones(n_knots, width, dtype=torch.float64))
+        index = torch.arange(width) if groups is None else torch.tensor(list(groups))
+        self.register_buffer("groups", index, persistent=False)
+
+    def fit(self, values: Tensor, energy: Tensor) -> None:
+        """Place the knots at energy quantiles and take the statistics of the events nearest to each."""
+        log_energy = energy.double().log()
+        self.knots.copy_(_spread(log_energy, len(self.knots)))
+        nearest = (log_energy[:, None] - self.knots).abs().argmin(dim=1)
+        for knot in range(len(self.knots)):
+            inside = values[nearest == knot].double()
+            if len(inside) < 2:  # fewer energies than knots: the spare ones repeat the last
+                self.mean[knot], self.std[knot] = self.mean[knot - 1], self.std[knot - 1]
+                continue
+            mean, square = self._pool(inside.mean(0)), self._pool((inside**2).mean(0))
+            self.mean[knot] = mean
+            self.std[knot] = (square - mean**2).clamp(min=self.floor**2).sqrt()
+
+    def _pool(self, columns: Tensor) -> Tensor:
+        """Average columns of one group."""
+        size = int(self.groups.max()) + 1
+        total = columns.new_zeros(size).index_add(0, self.groups, columns)
+        count = columns.new_zeros(size).index_add(0, self.groups, torch.ones_like(columns))
+        return (total / count.clamp(min=1))[self.groups]
+
+    def _at(self, energy: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation at these energies; constant outside the knots."""
+        log_energy = energy.to(self.knots.dtype).log().clamp(self.knots[0], self.knots[-1])
+        right = torch.searchsorted(self.knots, log_energy).clamp(1, len(self.knots) - 1)
+        low, high = self.knots[right - 1], self.knots[right]
+        w = ((log_energy - low) / (high - low))[:, None]
+        mean = torch.lerp(self.mean[right - 1], self.mean[right], w)
+        return mean, torch.lerp(self.std[right - 1], self.std[right], w)
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """To order one at every energy."""
+        del rng
+        mean, std = self._at(energy)
+        return (values - mean) / std
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Back."""
+        mean, std = self._at(energy)
+        return values * std + mean
+
+
+def _spread(log_energy: Tensor, n: int) -> Tensor:
+    """n increasing knots: the energies themselves where there are few, quantiles where there are many."""
+    distinct = torch.unique(log_energy)
+    if len(distinct) < n:
+        extra = torch.linspace(1e-3, 1.0, n - len(distinct), dtype=torch.float64)
+        return torch.cat([distinct, distinct[-1] + extra])
+    if len(distinct) == n:
+        return distinct
+    levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    quantiles = torch.quantile(distinct, levels)
+    return torch.linspace(distinct[0], distinct[-1], n, dtype=torch.float64) if quantiles.diff().min() <= 0 else quantiles

@@ -1,0 +1,61 @@
+"""Name → thing, with a helpful error: how models, detectors, formats, simulators and observables are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from moliere.errors import UnknownName, did_you_mean
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """A read-only mapping that grows only by :meth:`register` and answers a wrong name with the nearest right one.
+
+    Args:
+        noun: what is registered, for the error message.
+
+    Example:
+        >>> solvers: Registry[object] = Registry("solver")
+        >>> solvers.register("heun")(object())
+        <object ...>
+        >>> solvers["hoin"]
+        Traceback (most recent call last):
+            ...
+        moliere.errors.UnknownName: unknown solver 'hoin'; did you mean 'heun'?
+    """
+
+    def __init__(self, noun: str) -> None:
+        self.noun = noun
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that files a thing under a kebab-case name; a second use of the name is a programming error."""
+
+        def add(thing: T) -> T:
+            if name in self._entries:
+                raise ValueError(f"{self.noun} {name!r} is registered twice")
+            self._entries[name] = thing
+            return thing
+
+        return add
+
+    def __getitem__(self, name: str) -> T:
+        """The thing called ``name``; raises :class:`UnknownName` with the nearest name."""
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise UnknownName(f"unknown {self.noun} {name!r}; {did_you_mean(name, self._entries)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the name is registered."""
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in alphabetical order."""
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        """Number of registered things."""
+        return len(self._entries)
