@@ -66,8 +66,8 @@ def sample_incident(
     Args:
         n: number of particles.
         energy_range: lowest and highest energy in MeV.
-        spectrum: ``flat``, ``log`` (flat in ln E), ``powers-of-2`` (steps of 2 from the lowest energy up, equally
-            often) or ``fixed`` (all at one energy).
+        spectrum: ``flat``, ``log`` (flat in ln E), ``powers-of-2`` (steps of 2 from the lowest energy up,
+            equally often) or ``fixed`` (all at one energy).
         pdg_id: of all of them.
         rng: source of randomness.
 
@@ -106,7 +106,7 @@ def _log(n: int, low: float, high: float, rng: np.random.Generator) -> Floats:
 @spectra.register("powers-of-2")
 def _powers_of_2(n: int, low: float, high: float, rng: np.random.Generator) -> Floats:
     steps = int(np.floor(np.log2(high / low) + 1e-9)) + 1
-    return low * 2.0 ** rng.integers(steps, size=n)
+    return np.ldexp(low, rng.integers(steps, size=n))
 
 
 @spectra.register("fixed")

@@ -1,0 +1,83 @@
+"""The application: verbs, exit codes, and errors as one line.
+
+Exit codes: 0 success; 1 an error that the message explains; 2 a wrong command line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from moliere.cli import evaluate, generate, info, listing, simulate, train
+from moliere.errors import MoliereError
+
+app = typer.Typer(
+    name="moliere",
+    help="Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (simulate, info, train, generate, evaluate, listing):
+    verb.register(app)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"moliere {version('moliere')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    """Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; the entry point ``moliere``."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    # --debug is welcome anywhere on the line, not only before the verb
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except (MoliereError, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        _complain("interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        return 1
+    except typer.Exit as stop:
+        return stop.exit_code
+    except Exception as error:
+        return _usage_error(error, debug=debug)
+
+
+def _usage_error(error: Exception, *, debug: bool) -> int:
+    """Wrong command lines come as click's own exceptions, whichever click typer carries; the rest is a bug of ours."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if callable(show) and isinstance(code, int):
+        show()
+        return code
+    if type(error).__name__ == "Abort":
+        _complain("interrupted")
+        return 1
+    if debug:
+        raise error
+    _complain(f"{type(error).__name__}: {error}\nThis is a bug in moliere; run again with --debug and report what it shows.")
+    return 1
+
+
+def _complain(message: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/bold red] ", end="")
+    console.print(message, markup=False)

@@ -1,0 +1,134 @@
+"""``moliere evaluate``: two files in, a page of numbers with errors and floors out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from moliere.cli.options import (
+    DetectorName,
+    Overwrite,
+    Seed,
+    Threads,
+    console,
+    epilog,
+    open_source,
+    progress_console,
+    split_of,
+)
+
+if TYPE_CHECKING:
+    from moliere.evaluation import Report
+    from moliere.events import EventSource
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("evaluate", epilog=epilog("moliere evaluate geant4.h5 fast.h5 -o report"))(evaluate)
+
+
+def evaluate(
+    reference: Annotated[str, typer.Argument(help="What is right by definition: a file or a shipped sample.")],
+    generated: Annotated[str, typer.Argument(help="What is judged: a file, whoever made it.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.html and report.json.")] = Path("report"),
+    detector: DetectorName = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="The generated events' model: its split is used for --part, and it is timed."),
+    ] = None,
+    part: Annotated[
+        Literal["all", "train", "validation", "test"],
+        typer.Option("--part", help="Only this part of the reference, in the split that the bundle was trained with."),
+    ] = "all",
+    reference_ms: Annotated[
+        float | None, typer.Option("--reference-ms", min=0, help="Milliseconds a shower of the reference simulation.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", min=0, help="MeV; smaller signals count as zero; the detector's by default.")
+    ] = None,
+    max_events: Annotated[int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")] = 100_000,
+    classifier_seeds: Annotated[
+        int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
+    ] = 3,
+    seed: Seed = 0,
+    threads: Threads = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
+    from moliere.evaluation import evaluate as compare
+    from moliere.files import check_free
+    from moliere.report import write_report
+
+    check_free(output / "report.html", overwrite=overwrite)
+    one, other = _open_reference(reference, detector, bundle, part), open_source(generated, detector)
+    with progress_console.status("reading") as status:
+        report = compare(
+            one,
+            other,
+            names=(reference if part == "all" else f"{reference} ({part})", generated),
+            max_events=max_events,
+            classifier_seeds=classifier_seeds,
+            threshold=threshold,
+            seed=seed,
+            threads=threads,
+            progress=lambda step: status.update(step),
+        )
+        if bundle is not None:
+            status.update("timing")
+            report = _timed(report, bundle, one, threads, reference_ms)
+        status.update("drawing")
+        page = write_report(report, output, overwrite=overwrite)
+    _show(report)
+    console.print(f"page: {page}")
+
+
+def _open_reference(name: str, detector: str | None, bundle: Path | None, part: str) -> EventSource:
+    source = open_source(name, detector)
+    if part == "all":
+        return source
+    from moliere.errors import ConfigError
+    from moliere.models import load_bundle
+
+    if bundle is None:
+        raise ConfigError(f"--part {part} needs --bundle: the split is the one that the bundle was trained with")
+    return source.take(split_of(source, dict(load_bundle(bundle).recipe), part))
+
+
+def _timed(report: Report, bundle: Path, like: EventSource, threads: int, reference_ms: float | None) -> Report:
+    """Time the bundle on the reference's incident particles, 1000 at once."""
+    from dataclasses import replace
+
+    import numpy as np
+    import torch
+
+    from moliere.evaluation.timing import measure
+    from moliere.generation import generate
+    from moliere.models import load_bundle
+    from moliere.training.loop import set_threads
+
+    set_threads(threads)
+    model = load_bundle(bundle)
+    rows = np.arange(1000) % len(like)
+    incident = {name: column[rows] for name, column in like.incident.items()}
+    device = f"CPU, {torch.get_num_threads()} threads"
+    timing = measure(lambda _: generate(model, incident), 1000, device, reference_ms=reference_ms)
+    return replace(report, timing=timing)
+
+
+def _show(report: Report) -> None:
+    from rich.table import Table
+
+    table = Table("figure", "value", "floor", "verdict", title=report.verdict, title_justify="left")
+    for figure in report.figures:
+        unit = f" {figure.unit}" if figure.unit else ""
+        table.add_row(
+            figure.label,
+            f"{figure.value:.4g} ± {figure.error:.2g}{unit}",
+            f"{figure.floor:.4g} ± {figure.floor_error:.2g}{unit}",
+            figure.verdict,
+        )
+    console.print(table)
+    for warning in report.warnings:
+        console.print(f"[yellow]warning:[/yellow] {warning}")

@@ -1,0 +1,83 @@
+"""``moliere generate``: a bundle and incident particles in, events out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from moliere.cli.options import EnergyRange, Overwrite, Seed, Spectrum, Threads, console, epilog, incident_columns, track
+
+if TYPE_CHECKING:
+    from moliere.models import Bundle
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    examples = (
+        "moliere generate runs/flow-photons/flow-photons.bundle -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
+        "moliere generate runs/flow-photons/flow-photons.bundle --like photons-mini -o fast.h5",
+    )
+    app.command("generate", epilog=epilog(*examples))(generate)
+
+
+def generate(
+    bundle: Annotated[Path, typer.Argument(help="The trained model.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
+    n: Annotated[int | None, typer.Option("-n", "--events", min=1, help="Number of events, with --energy.")] = None,
+    energy: EnergyRange = None,
+    spectrum: Spectrum = "log",
+    like: Annotated[
+        str | None, typer.Option("--like", help="Take the incident particles of this file or shipped sample.")
+    ] = None,
+    part: Annotated[
+        Literal["all", "train", "validation", "test"],
+        typer.Option("--part", help="With --like: only this part of the split that the bundle was trained with."),
+    ] = "all",
+    seed: Seed = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    threads: Threads = 0,
+    outside: Annotated[
+        Literal["refuse", "extrapolate"],
+        typer.Option("--outside", help="What to do with incident particles outside the trained range."),
+    ] = "refuse",
+    overwrite: Overwrite = False,
+) -> None:
+    """Generate events with a trained model, streamed to HDF5 (CaloChallenge keys, MeV).
+
+    Event i is the same whatever the batch size; the same seed gives the same file.
+    """
+    from moliere.events.formats import create_events
+    from moliere.files import check_free
+    from moliere.generation import generate_batches
+    from moliere.models import load_bundle
+    from moliere.training.loop import set_threads
+
+    check_free(output, overwrite=overwrite)
+    set_threads(threads)
+    model = load_bundle(bundle)
+    incident = _particles_like(model, like, part) if like else incident_columns(n, energy, spectrum, seed)
+    total = len(incident["energy"])
+    batches = generate_batches(
+        model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside
+    )
+    with track("generating", total) as progress, create_events(output, model.detector, overwrite=overwrite) as writer:
+        for events in batches:
+            writer.append(events)
+            progress(len(events))
+    console.print(f"{output}: {total:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / total:.3f} ms a shower")
+
+
+def _particles_like(bundle: Bundle, name: str, part: str) -> dict[str, Any]:
+    """Incident columns of a file, or of one part of it in the split of the bundle's training."""
+    from moliere.cli.options import open_source
+
+    source = open_source(name)
+    if part == "all":
+        return dict(source.incident)
+    from moliere.cli.options import split_of
+
+    index = split_of(source, dict(bundle.recipe), part)
+    return {name: column[index] for name, column in source.incident.items()}

@@ -1,0 +1,100 @@
+"""``moliere info``: what is in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moliere.cli.options import DetectorName, Overwrite, console, epilog, open_source
+
+if TYPE_CHECKING:
+    from moliere.events import EventSource
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("info", epilog=epilog("moliere info photons-mini", "moliere info model.bundle --recipe"))(info)
+
+
+def info(
+    file: Annotated[str, typer.Argument(help="An event file, a shipped sample, a bundle, a detector.")],
+    detector: DetectorName = None,
+    recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
+    drop_broken: Annotated[
+        Path | None, typer.Option("--drop-broken", help="Write the events without the broken ones to this file.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
+    from moliere.detectors import catalog, load
+
+    if file.endswith(".bundle"):
+        _show_bundle(file, recipe=recipe)
+    elif file in catalog.names() or file.endswith((".toml", ".xml")):
+        console.print(load(file).describe(), markup=False)
+    elif drop_broken is not None:
+        _drop_broken(file, detector, drop_broken, overwrite=overwrite)
+    else:
+        _show_events(open_source(file, detector))
+
+
+def _show_bundle(path: str, *, recipe: bool) -> None:
+    import tomli_w
+
+    from moliere.models import load_bundle
+
+    bundle = load_bundle(path)
+    if recipe:
+        console.print(tomli_w.dumps(dict(bundle.recipe)), markup=False)
+        return
+    validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in bundle.validity.items())
+    rows = {
+        "bundle": f"{bundle.name} ({type(bundle.model).__name__}, {bundle.n_parameters:,} parameters)",
+        "detector": f"{bundle.detector.name}, {bundle.detector.n_channels} channels",
+        "validity": validity,
+        "cite": bundle.model.citation,
+        **{key: value for key, value in bundle.provenance.items() if not isinstance(value, dict)},
+    }
+    _print_rows(rows)
+
+
+def _show_events(source: EventSource) -> None:
+    import numpy as np
+
+    from moliere.events.events import describe_source
+
+    head = source.take(np.arange(min(len(source), 10_000)))
+    response = head.response if "energy" in head.incident else np.zeros(0)
+    rows: dict[str, Any] = {
+        "events": describe_source(source),
+        "columns": ", ".join(source.incident),
+        "response": f"{response.mean():.4f} ± {response.std():.4f} (first {len(response)} events)",
+        "filled": f"{(head.signals > 0).mean():.1%} of the channels",
+    }
+    hidden = {"detector", "detector_spec", "bundle"}
+    rows |= {key: value for key, value in source.metadata.items() if key not in hidden}
+    _print_rows(rows)
+
+
+def _drop_broken(file: str, detector: str | None, output: Path, *, overwrite: bool) -> None:
+    from moliere.detectors import load
+    from moliere.events.formats import calochallenge
+
+    kept, dropped = calochallenge.drop_broken(
+        Path(file), output, load(detector) if detector else None, overwrite=overwrite
+    )
+    console.print(f"{output}: {kept:,} events kept, {dropped:,} dropped")
+
+
+def _span(name: str, low: float, high: float) -> str:
+    from moliere.units import format_energy
+
+    return f"{format_energy(low)} – {format_energy(high)}" if name == "energy" else f"{low:g} – {high:g}"
+
+
+def _print_rows(rows: dict[str, Any]) -> None:
+    width = max(map(len, rows)) + 2
+    for key, value in rows.items():
+        console.print(f"{key:<{width}}{value}", markup=False)

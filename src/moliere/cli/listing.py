@@ -1,0 +1,102 @@
+"""``moliere list``: everything that has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moliere.cli.options import Overwrite, console, epilog
+from moliere.errors import UnknownName, did_you_mean
+
+Rows = Iterable[tuple[str, str]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("list", epilog=epilog("moliere list detectors", "moliere list detectors calogan --picture calogan.png"))(
+        list_
+    )
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="detectors, recipes, samples, models, simulators, formats, observables …")] = "",
+    name: Annotated[str | None, typer.Argument(help="Of detectors: show this one (name, .toml or .xml).")] = None,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Of a detector: draw it to this PNG, SVG or PDF.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """List what there is by name; lengths in mm, energies in MeV."""
+    if what and what not in _LISTS:
+        raise UnknownName(f"nothing is listed under {what!r}; {did_you_mean(what, _LISTS)}")
+    if what == "detectors" and name is not None:
+        _show_detector(name, picture, overwrite=overwrite)
+        return
+    for key in [what] if what else _LISTS:
+        if not what:
+            console.print(f"[bold]{key}[/bold]")
+        for entry, summary in _LISTS[key]():
+            console.print(f"  {entry:<26}{summary}", markup=False)
+
+
+def _show_detector(name: str, picture: Path | None, *, overwrite: bool) -> None:
+    from moliere.detectors import load
+
+    detector = load(name)
+    console.print(detector.describe(), markup=False)
+    if picture is not None:
+        from moliere.report import save_picture
+
+        console.print(f"picture: {save_picture(detector, picture, overwrite=overwrite)}")
+
+
+def _detectors() -> Rows:
+    from moliere.detectors import catalog
+
+    return [(name, getattr(catalog.get(name), "description", "")) for name in catalog.names()]
+
+
+def _recipes() -> Rows:
+    from moliere.config import read_toml
+    from moliere.training.recipe import recipe_paths
+
+    return [(name, read_toml(path).get("description", "")) for name, path in recipe_paths().items()]
+
+
+def _samples() -> Rows:
+    from moliere import samples
+    from moliere.events.events import describe_source
+
+    return [(name, describe_source(samples.open(name))) for name in samples.names()]
+
+
+def _registry(module: str, name: str) -> Callable[[], Rows]:
+    """Rows of a registry: names with the first line of what is registered."""
+
+    def rows() -> Rows:
+        from importlib import import_module
+
+        registry = getattr(import_module(module), name)
+        return [(key, _summary(value)) for key, value in registry.items()]
+
+    return rows
+
+
+def _summary(thing: Any) -> str:
+    text = getattr(thing, "summary", None) or getattr(thing, "label", None) or getattr(thing, "__doc__", None) or ""
+    return str(text).strip().split("\n")[0]
+
+
+_LISTS: dict[str, Callable[[], Rows]] = {
+    "detectors": _detectors,
+    "recipes": _recipes,
+    "samples": _samples,
+    "models": _registry("moliere.models", "models"),
+    "simulators": _registry("moliere.simulators", "simulators"),
+    "formats": _registry("moliere.events.formats", "formats"),
+    "transforms": _registry("moliere.preprocess", "transforms"),
+    "solvers": _registry("moliere.models.solvers", "solvers"),
+    "observables": _registry("moliere.evaluation.observables", "observables"),
+    "classifiers": _registry("moliere.evaluation.classifier", "classifiers"),
+}

@@ -1,0 +1,110 @@
+"""Options and habits that several verbs share, so that they read and behave the same everywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from moliere.events import EventSource
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 takes all that this process may use.")]
+DetectorName = Annotated[
+    str | None,
+    typer.Option("--detector", help="Catalogue name, .toml or .xml file, where the events do not say it."),
+]
+EnergyRange = Annotated[
+    str | None, typer.Option("--energy", help="Incident energy or range, with units: 50GeV or 1GeV:100GeV.")
+]
+Spectrum = Annotated[
+    Literal["flat", "log", "powers-of-2"], typer.Option("--spectrum", help="How energies are drawn from the range.")
+]
+
+console = Console(highlight=False, soft_wrap=True)
+#: progress goes to standard error, so that output can be piped
+progress_console = Console(stderr=True, highlight=False)
+
+
+def epilog(*commands: str) -> str:
+    """The copyable example at the end of a verb's help."""
+    return "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
+
+
+def open_source(name: str, detector: str | None = None) -> EventSource:
+    """Events of a shipped sample or of a file."""
+    from moliere import samples
+    from moliere.detectors import load
+    from moliere.events.formats import open_events
+
+    if name in samples.names():
+        return samples.open(name)
+    return open_events(name, load(detector) if detector else None)
+
+
+def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArray[np.int64]:
+    """Positions of one part of the split that a recipe makes of a source."""
+    from moliere.events.split import split_events
+    from moliere.training.recipe import DataConfig
+
+    data = DataConfig.from_table(recipe["data"], "data")
+    index: NDArray[np.int64] = getattr(split_events(source, data.split, data.split_seed), part)
+    return index
+
+
+def incident_columns(
+    n: int | None, energy: str | None, spectrum: str, seed: int, particle: str | None = None
+) -> dict[str, Any]:
+    """Incident particles from the command line's options.
+
+    Raises:
+        ConfigError: neither a number with a range nor a file to follow.
+    """
+    import numpy as np
+
+    from moliere.errors import ConfigError
+    from moliere.seeding import derive_seed
+    from moliere.simulators.incident import particle_id, sample_incident
+    from moliere.units import parse_energy
+
+    if n is None or energy is None:
+        raise ConfigError("say which incident particles: -n 1000 --energy 1GeV:100GeV, or --like FILE")
+    low, _, high = energy.partition(":")
+    ends = parse_energy(low), parse_energy(high or low)
+    rng = np.random.default_rng(derive_seed(seed, 2**20))
+    kind = particle_id(particle or "gamma")
+    columns = sample_incident(n, ends, spectrum if high else "fixed", kind, rng)
+    return columns if particle else {"energy": columns["energy"]}
+
+
+class Tracker:
+    """Counts events on a progress bar."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total)
+        self._start = time.perf_counter()
+        self.seconds = 0.0
+
+    def __call__(self, n: int) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, n)
+        self.seconds = time.perf_counter() - self._start
+
+
+@contextmanager
+def track(verb: str, total: int) -> Iterator[Tracker]:
+    """A progress bar with the number of events and the time left."""
+    columns = [TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=progress_console) as progress:
+        yield Tracker(progress, total)

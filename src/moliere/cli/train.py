@@ -1,0 +1,101 @@
+"""``moliere train``: a recipe in, a bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moliere.cli.options import Overwrite, console, epilog, progress_console
+from moliere.errors import OutputExists
+
+if TYPE_CHECKING:
+    from moliere.training import Recipe
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train", epilog=epilog("moliere train flow-photons --set training.minutes=10"))(train)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (moliere list recipes) or a .toml file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder of the run; runs/<recipe name> by default.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check recipe and events, build the model, show what would be done.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a model and pack it into one file, the bundle.
+
+    Energies are in MeV in every file. The run's folder holds the checkpoint, the losses (metrics.csv, TensorBoard
+    where it is installed) and, at the end, the bundle.
+    """
+    from moliere.training import load_recipe
+
+    chosen = load_recipe(recipe, set_ or [])
+    folder = output or Path("runs") / chosen.name
+    if dry_run:
+        _show_plan(chosen, folder)
+        return
+    bundle_path = folder / f"{chosen.name}.bundle"
+    _check_folder(folder, bundle_path, resume=resume, overwrite=overwrite)
+    _run(chosen, folder, bundle_path, resume=resume)
+
+
+def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> None:
+    import tomli_w
+
+    from moliere.models import save_bundle
+    from moliere.training import fit
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
+    try:
+        bundle, trained = fit(recipe, folder, resume=resume, console=progress_console)
+    except KeyboardInterrupt:
+        console.print(f"stopped; the last checkpoint is in {folder}; go on with --resume")
+        raise
+    save_bundle(bundle, bundle_path, overwrite=True)
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in trained.losses.items())
+    console.print(
+        f"{bundle_path}: {bundle.n_parameters:,} parameters, {trained.progress.iteration:,} iterations in "
+        f"{trained.progress.seconds / 60:.1f} min; validation loss {losses}"
+    )
+
+
+def _check_folder(folder: Path, bundle_path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse to start over a run that is there; --overwrite clears its checkpoint and losses."""
+    if resume:
+        return
+    left = [path for path in (folder / "checkpoint.pt", folder / "metrics.csv", bundle_path) if path.exists()]
+    if left and not overwrite:
+        raise OutputExists(f"{left[0]} exists; go on with --resume, start again with --overwrite, or choose another -o")
+    for path in left:
+        path.unlink()
+
+
+def _show_plan(recipe: Recipe, folder: Path) -> None:
+    import tempfile
+
+    import tomli_w
+
+    from moliere.events.events import describe_source
+    from moliere.training import prepare
+
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(recipe, Path(scratch))
+    split = prepared.split
+    size = sum(parameter.numel() for parameter in prepared.model.parameters())
+    console.print(tomli_w.dumps(recipe.to_table()), markup=False)
+    console.print(f"events      {describe_source(prepared.source)}")
+    console.print(f"split       {len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test")
+    console.print(f"model       {recipe.kind}, {size:,} parameters")
+    console.print(f"output      {folder}")

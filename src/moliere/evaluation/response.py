@@ -1,0 +1,54 @@
+"""Response and resolution against incident energy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.evaluation.result import ResponsePoint
+
+Floats = NDArray[np.float64]
+
+#: more distinct energies than this are grouped into quantile bins
+_MAX_POINTS = 20
+_BINS = 10
+_LEAST = 10  # events a point
+
+
+def response_points(
+    reference_energy: Floats, reference: Floats, generated_energy: Floats, generated: Floats
+) -> tuple[ResponsePoint, ...]:
+    """Mean and width of the response of both samples at each incident energy.
+
+    Points with fewer than ten events of either sample are left out.
+
+    Args:
+        reference_energy: incident energies in MeV.
+        reference: responses of the same events.
+        generated_energy: likewise.
+        generated: likewise.
+    """
+    points = []
+    for low, high in energy_bins(reference_energy):
+        one = reference[(reference_energy >= low) & (reference_energy <= high)]
+        other = generated[(generated_energy >= low) & (generated_energy <= high)]
+        if min(len(one), len(other)) >= _LEAST:
+            centre = float(reference_energy[(reference_energy >= low) & (reference_energy <= high)].mean())
+            points.append(ResponsePoint(centre, len(one), len(other), *_moments(one), *_moments(other)))
+    return tuple(points)
+
+
+def energy_bins(energy: Floats) -> list[tuple[float, float]]:
+    """Closed intervals: one an energy where there are few, quantiles where they are continuous."""
+    distinct = np.unique(energy)
+    if len(distinct) <= _MAX_POINTS:
+        return [(float(e) * (1 - 1e-6), float(e) * (1 + 1e-6)) for e in distinct]
+    edges = np.quantile(energy, np.linspace(0, 1, _BINS + 1))
+    return list(zip(edges[:-1].tolist(), np.nextafter(edges[1:], 0).tolist(), strict=True))
+
+
+def _moments(values: Floats) -> tuple[float, float, float, float]:
+    """Mean, its error, standard deviation, its error (from the fourth moment: responses have tails)."""
+    n, std = len(values), float(values.std(ddof=1))
+    kurtosis = float(((values - values.mean()) ** 4).mean() / max(std, 1e-300) ** 4)
+    return float(values.mean()), std / n**0.5, std, std * max(kurtosis - 1, 0.0) ** 0.5 / (2 * n**0.5)

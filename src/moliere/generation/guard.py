@@ -1,0 +1,35 @@
+"""A model answers anything it is asked; this says no where it has not learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.errors import UnsupportedIncident
+from moliere.models import Bundle
+from moliere.units import format_energy
+
+#: relative slack at both ends: files hold energies in float32
+_SLACK = 1e-4
+
+
+def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse incident particles outside the range that the model was trained on.
+
+    Raises:
+        UnsupportedIncident: naming the range, what came, and how to override.
+    """
+    for name, (low, high) in bundle.validity.items():
+        values = np.asarray(incident[name], dtype=np.float64)
+        slack = _SLACK * max(abs(low), abs(high))
+        outside = (values < low - slack) | (values > high + slack)
+        if outside.any():
+            worst = values[outside][0]
+            show = format_energy if name == "energy" else "{:g}".format
+            raise UnsupportedIncident(
+                f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
+                f"({int(outside.sum())} of {len(values)} events outside); pass --outside extrapolate to override"
+            )

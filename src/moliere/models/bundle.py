@@ -1,0 +1,153 @@
+"""One trained model in one file: weights, configuration, transforms, detector, range of validity, provenance.
+
+A bundle is a safetensors file: tensors and one JSON header, no code, nothing that runs when it is read. The header
+holds a checksum of the tensors and of the rest of the header, so that what was changed is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from moliere.detectors import Detector, from_spec
+from moliere.errors import BundleError, MoliereError
+from moliere.files import replacing
+from moliere.models.base import BuildContext, Model, models
+
+#: raised when a reader of the old layout would misunderstand a new file
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model and what one must know to use it.
+
+    Args:
+        name: of the recipe.
+        model: in evaluation mode.
+        recipe: the resolved recipe as plain data.
+        validity: smallest and largest value of each condition column in training, in physical units.
+        provenance: programs, seeds, iterations, the training file's own metadata.
+    """
+
+    name: str
+    model: Model
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    validity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def detector(self) -> Detector:
+        """What the model's signals are read out by."""
+        return self.model.context.detector
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Incident columns that the model is conditioned on."""
+        return self.model.context.columns
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+def save_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a bundle.
+
+    Raises:
+        OutputExists: the file exists.
+        WriteError: it cannot be written whole; an old file stays.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in bundle.model.state_dict().items()}
+    header = json.dumps(_header(bundle), sort_keys=True)
+    metadata = {"moliere": header, "sha256": _digest(header, tensors)}
+    with replacing(Path(path), overwrite=overwrite) as partial:
+        try:
+            save_file(tensors, partial, metadata)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OSError(str(error)) from error
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        BundleError: no such file, truncated, tampered with, not a bundle, or from a newer version.
+    """
+    header, tensors = _read(Path(path))
+    context = header["context"]
+    try:
+        detector = from_spec(context.pop("detector"))
+        context = BuildContext(detector, tuple(context["columns"]), tuple(context["particles"]))
+        model_class = models[header["kind"]]
+        model = model_class(model_class.config_type.from_table(header["model"], "model"), context)
+        model.load_state_dict(tensors)
+    except (MoliereError, RuntimeError, KeyError) as error:
+        raise BundleError(f"{path} does not fit this version of moliere: {error}") from error
+    return Bundle(
+        name=header["name"],
+        model=model.eval(),
+        recipe=header["recipe"],
+        validity={name: (low, high) for name, (low, high) in header["validity"].items()},
+        provenance=header["provenance"],
+    )
+
+
+def _header(bundle: Bundle) -> dict[str, Any]:
+    model = bundle.model
+    config = model.config.to_table()
+    context = asdict(model.context) | {"detector": model.context.detector.to_spec()}
+    return {
+        "format_version": FORMAT_VERSION,
+        "moliere_version": version("moliere"),
+        "torch_version": torch.__version__,
+        "name": bundle.name,
+        "kind": config["kind"],
+        "model": config,
+        "context": context,
+        "recipe": dict(bundle.recipe),
+        "validity": dict(bundle.validity),
+        "provenance": dict(bundle.provenance),
+        "citation": model.citation,
+    }
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not path.is_file():
+        raise BundleError(f"no bundle {path}; train one with: moliere train flow-photons")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path} is truncated or not a bundle ({error}); copy or train it again") from error
+    if "moliere" not in metadata:
+        raise BundleError(f"{path} holds tensors, but not a moliere bundle")
+    header: dict[str, Any] = json.loads(metadata["moliere"])
+    if header["format_version"] > FORMAT_VERSION:
+        raise BundleError(
+            f"{path} was written by moliere {header['moliere_version']} (bundle format {header['format_version']}); "
+            f"this is moliere {version('moliere')}, which reads up to {FORMAT_VERSION}: upgrade with pip install -U moliere"
+        )
+    if metadata.get("sha256") != _digest(metadata["moliere"], tensors):
+        raise BundleError(f"{path} was changed after it was written: its checksum does not fit; get it again from its source")
+    return header, tensors
+
+
+def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

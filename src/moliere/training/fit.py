@@ -1,0 +1,142 @@
+"""From a recipe to a bundle: open, split, build, fit the transforms, train, pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from moliere import samples
+from moliere.detectors import load
+from moliere.events import EventSource
+from moliere.events.formats import open_events
+from moliere.events.split import Split, split_events
+from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
+from moliere.models.base import BuildContext, Model, models
+from moliere.models.bundle import Bundle
+from moliere.preprocess import condition_matrix
+from moliere.seeding import derive_seed
+from moliere.training.batches import open_batches, to_batch
+from moliere.training.loop import Trained, set_threads, train
+from moliere.training.recipe import DataConfig, Recipe
+
+_WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for
+#: transforms are fitted on at most this much signal, drawn at random
+_FIT_BYTES = 128 * 2**20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that stands before the first iteration.
+
+    Args:
+        source: the events of the recipe.
+        split: their parts.
+        model: built, transforms fitted, untrained.
+    """
+
+    source: EventSource
+    split: Split
+    model: Model
+
+
+def open_data(data: DataConfig) -> EventSource:
+    """The events that a recipe names: a shipped sample or a file."""
+    if data.events in samples.names():
+        return samples.open(data.events)
+    return open_events(data.events, load(data.detector) if data.detector else None)
+
+
+def prepare(recipe: Recipe, folder: Path) -> Prepared:
+    """Open and split the events, build the model and fit its transforms.
+
+    Args:
+        recipe: what to do.
+        folder: where events that are too large for memory are unpacked.
+    """
+    set_threads(recipe.training.threads)
+    source = open_data(recipe.data)
+    if signal_bytes(source) > IN_MEMORY_BYTES:
+        source = EventStore(folder / "events.f32", source)
+    split = split_events(source, recipe.data.split, recipe.data.split_seed)
+    return Prepared(source, split, _build(recipe, source, split))
+
+
+def fit(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> tuple[Bundle, Trained]:
+    """Train what a recipe describes.
+
+    Args:
+        recipe: what to do.
+        folder: of the run: checkpoint and logs; made if it is not there.
+        resume: go on from the folder's checkpoint.
+        console: where progress is shown.
+
+    Returns:
+        The bundle and what the loop says of the training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    prepared = prepare(recipe, folder)
+    source, split, columns = prepared.source, prepared.split, recipe.data.condition
+    training, validation = (open_batches(source, part, columns) for part in (split.train, split.validation))
+    trained = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
+    return _pack(recipe, prepared, trained), trained
+
+
+def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
+    """A model with weights drawn from the recipe's seed and transforms fitted to a sample of its training events."""
+    columns = recipe.data.condition
+    condition_matrix(source.incident, columns)
+    particles = np.unique(source.incident["pdg_id"]).tolist() if "pdg_id" in columns else []
+    context = BuildContext(source.detector, columns, tuple(particles))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
+        model = models[recipe.kind](recipe.model, context)
+    model.fit_transforms(to_batch(source, _fit_sample(source, split, recipe.training.seed), columns))
+    return model
+
+
+def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    size = min(len(split.train), max(1000, _FIT_BYTES // (4 * source.detector.n_channels)))
+    rng = np.random.default_rng(derive_seed(seed, _SUBSET))
+    return np.sort(rng.choice(split.train, size, replace=False))
+
+
+def _pack(recipe: Recipe, prepared: Prepared, trained: Trained) -> Bundle:
+    incident = prepared.source.incident
+    return Bundle(
+        name=recipe.name,
+        model=trained.model,
+        recipe=recipe.to_table(),
+        validity={name: _span(incident[name][prepared.split.train]) for name in recipe.data.condition},
+        provenance=_provenance(recipe, prepared, trained),
+    )
+
+
+def _span(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _provenance(recipe: Recipe, prepared: Prepared, trained: Trained) -> Mapping[str, Any]:
+    own = {"detector", "detector_spec"}
+    return {
+        "events": recipe.data.events,
+        "events_metadata": {key: value for key, value in prepared.source.metadata.items() if key not in own},
+        "n_training_events": len(prepared.split.train),
+        "iterations": trained.progress.iteration,
+        "training_seconds": round(trained.progress.seconds, 1),
+        "seed": recipe.training.seed,
+        "validation_losses": trained.losses,
+        "versions": {name: version(name) for name in ("moliere", "torch", "numpy", "lightning-fabric")},
+    }

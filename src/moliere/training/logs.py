@@ -1,0 +1,70 @@
+"""What a training tells: a progress bar, a CSV file, and TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class RunLog:
+    """Numbers of a run, appended to ``metrics.csv`` and to TensorBoard.
+
+    Args:
+        folder: where the run lies.
+        console: where the bar is drawn; ``None`` draws none.
+    """
+
+    def __init__(self, folder: Path, console: Console | None) -> None:
+        self._folder = folder
+        self._console = console
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Open the files."""
+        path = self._folder / "metrics.csv"
+        new = not path.exists()
+        self._file = self._stack.enter_context(path.open("a", newline=""))
+        self._csv = csv.writer(self._file)
+        if new:
+            self._csv.writerow(["iteration", "seconds", "name", "value"])
+        self._board = _open_board(self._folder, self._stack)
+        columns = [TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn(), TimeRemainingColumn()]
+        self._progress = Progress(*columns, console=self._console, disable=self._console is None, refresh_per_second=2)
+        self._stack.enter_context(self._progress)
+        self._task = self._progress.add_task("training", total=1.0, text="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the files."""
+        self._stack.close()
+
+    def show(self, fraction: float, losses: dict[str, float], events_per_second: float) -> None:
+        """Move the bar."""
+        parts = [f"{name} {value:.4f}" for name, value in losses.items()]
+        text = "  ".join([*parts, f"{events_per_second:,.0f} events/s"])
+        self._progress.update(self._task, completed=min(fraction, 1.0), text=text)
+
+    def write(self, iteration: int, seconds: float, values: dict[str, float]) -> None:
+        """Append numbers."""
+        for name, value in values.items():
+            self._csv.writerow([iteration, f"{seconds:.1f}", name, f"{value:.6g}"])
+            if self._board is not None:
+                self._board(name, value, iteration)
+        self._file.flush()
+
+
+def _open_board(folder: Path, stack: ExitStack) -> Callable[[str, float, int], Any] | None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # the extra moliere[tensorboard] is not installed: the CSV file holds the same numbers
+        return None
+    writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    stack.callback(writer.close)
+    return writer.add_scalar  # type: ignore[no-any-return]

@@ -1,0 +1,108 @@
+"""A run in one file: which events, which model, how trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from moliere.config import Config, Table, apply_overrides, read_toml
+from moliere.errors import ConfigError, did_you_mean
+from moliere.models.base import models
+from moliere.training.config import TrainingConfig
+
+
+class DataConfig(Config):
+    """The ``[data]`` table of a recipe."""
+
+    events: str = Field(description="name of a shipped sample, or path of a file")
+    detector: str | None = Field(default=None, description="catalogue name or file, where the events do not say it")
+    condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
+    split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
+    split_seed: int = Field(default=0, ge=0)
+
+
+class _RecipeTables(Config):
+    """The tables of a recipe file; the model's is checked by the model's own configuration."""
+
+    name: str
+    description: str = ""
+    data: DataConfig
+    model: dict[str, Any]
+    training: TrainingConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe.
+
+    Args:
+        name: of the run and of its bundle.
+        description: one sentence.
+        data: which events.
+        model: the model's own configuration; its ``kind`` is the model's registry name.
+        training: how.
+    """
+
+    name: str
+    description: str
+    data: DataConfig
+    model: Config
+    training: TrainingConfig
+
+    @property
+    def kind(self) -> str:
+        """Registry name of the model."""
+        return str(self.model.model_dump()["kind"])
+
+    def to_table(self) -> Table:
+        """The resolved recipe, defaults included, as it is saved with the bundle."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "data": self.data.to_table(),
+            "model": self.model.to_table(),
+            "training": self.training.to_table(),
+        }
+
+
+def parse_recipe(table: Mapping[str, Any]) -> Recipe:
+    """Check a recipe.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value; the nearest name is given.
+    """
+    tables = _RecipeTables.from_table(table)
+    if "kind" not in tables.model:
+        raise ConfigError(f"model.kind is missing; {did_you_mean('', models)}")
+    model = models[str(tables.model["kind"])].config_type.from_table(tables.model, "model")
+    return Recipe(tables.name, tables.description, tables.data, model, tables.training)
+
+
+def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe from a file, or a shipped one by its name, with ``key=value`` overrides.
+
+    Raises:
+        ConfigError: no such recipe, or what is in it is wrong.
+
+    Example:
+        >>> load_recipe("flow-photons", ["training.batch_size=64"]).training.batch_size
+        64
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        shipped = recipe_paths()
+        if str(name) not in shipped:
+            raise ConfigError(f"no recipe {str(name)!r}; {did_you_mean(str(name), shipped)}; or give the path of a .toml file")
+        path = shipped[str(name)]
+    return parse_recipe(apply_overrides(read_toml(path), overrides))
+
+
+def recipe_paths() -> dict[str, Path]:
+    """Shipped recipes by name."""
+    folder = Path(str(resources.files("moliere") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moliere.errors import InvalidQuantity, UnknownName
+from moliere.simulators.incident import PARTICLES, particle_id, particle_name, sample_incident, spectra
+
+
+def draw(spectrum: str, low: float = 256.0, high: float = 32768.0, n: int = 20_000) -> np.ndarray:
+    return sample_incident(n, (low, high), spectrum, 22, np.random.default_rng(1))["energy"]
+
+
+def test_flat_and_log_have_their_means() -> None:
+    assert draw("flat").mean() == pytest.approx((256 + 32768) / 2, rel=0.02)
+    assert np.log(draw("log")).mean() == pytest.approx(np.log(np.sqrt(256 * 32768)), rel=0.01)
+
+
+def test_powers_of_2_start_at_the_lower_edge_and_reach_the_upper() -> None:
+    values, counts = np.unique(draw("powers-of-2"), return_counts=True)
+    assert values.tolist() == [256.0 * 2**k for k in range(8)]
+    assert counts.min() > 2200
+
+
+def test_powers_of_2_stop_below_an_edge_that_is_none() -> None:
+    assert draw("powers-of-2", 100, 799).max() == 400
+
+
+@pytest.mark.parametrize("spectrum", [name for name in spectra if name != "fixed"])
+def test_energies_stay_in_range(spectrum: str) -> None:
+    energy = draw(spectrum, 100.0, 100.1)
+    assert energy.min() >= 100.0
+    assert energy.max() <= 100.1
+
+
+def test_fixed_takes_one_energy_and_no_range() -> None:
+    assert (draw("fixed", 50.0, 50.0) == 50.0).all()
+    with pytest.raises(InvalidQuantity, match="one energy"):
+        draw("fixed")
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (2.0, 1.0), (1.0, float("inf")), (float("nan"), 1.0)])
+def test_bad_ranges_are_refused(bounds: tuple[float, float]) -> None:
+    with pytest.raises(InvalidQuantity, match="energy range"):
+        draw("log", *bounds)
+
+
+def test_names_are_known_both_ways() -> None:
+    assert all(particle_name(particle_id(name)) == name for name in PARTICLES)
+    assert particle_name(130) == "pdg 130"
+    with pytest.raises(UnknownName, match="did you mean 'gamma'"):
+        particle_id("gama")
+    with pytest.raises(UnknownName, match="spectrum"):
+        draw("logg")

@@ -1,0 +1,89 @@
+"""The contract of every registered simulator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from moliere.detectors import catalog
+from moliere.events import Events
+from moliere.simulators import Simulator, sample_incident, simulators
+
+REFERENCES = Path(__file__).parent / "data"
+
+#: simulator → detector, energies in MeV and particle that it is tried on
+CASES: dict[str, tuple[str, tuple[float, float], int]] = {
+    "gflash": ("calochallenge-1-photons", (1e3, 3e4), 22),
+}
+
+
+@pytest.fixture(params=list(simulators), scope="module")
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def build(name: str) -> Simulator:
+    make: Any = simulators[name]
+    simulator: Simulator = make(catalog.get(CASES[name][0]))
+    return simulator
+
+
+def run(name: str, n: int, seed: int) -> Events:
+    _, energies, pdg_id = CASES[name]
+    rng = np.random.default_rng(seed)
+    return build(name).simulate(sample_incident(n, energies, "log", pdg_id, rng), rng)
+
+
+def observables(events: Events) -> np.ndarray:
+    """A few numbers an event, (n, 6); logarithms and shares, so that their means are nearly normal."""
+    layers = events.detector.layer_energies(events.signals)
+    radius = events.signals @ events.detector.r / events.signals.sum(axis=1)
+    shares = layers[:, 1:3] / events.energy[:, None]
+    hit = (events.signals > 0).sum(axis=1)
+    bright = events.signals.max(axis=1) / events.energy
+    return np.column_stack([events.response, shares, np.log(radius), np.log(hit), bright])
+
+
+def summarise(values: np.ndarray) -> dict[str, Any]:
+    return {"n": len(values), "mean": values.mean(axis=0).tolist(), "covariance": np.cov(values.T).tolist()}
+
+
+def test_energies_are_positive_and_totals_sensible(name: str) -> None:
+    events = run(name, 50, 1)
+    assert (events.signals >= 0).all()
+    assert 0.3 < events.response.mean() < 1.5
+
+
+def test_same_seed_same_events_other_seed_others(name: str) -> None:
+    first, again, other = run(name, 20, 5), run(name, 20, 5), run(name, 20, 6)
+    assert (first.signals == again.signals).all()
+    assert (first.signals != other.signals).any()
+
+
+def test_no_incident_no_events(name: str) -> None:
+    assert run(name, 0, 1).signals.shape == (0, build(name).detector.n_channels)
+
+
+def test_incident_columns_come_back(name: str) -> None:
+    _, _, pdg_id = CASES[name]
+    events = run(name, 3, 1)
+    assert set(events.incident) == {"energy", "pdg_id"}
+    assert (events.incident["pdg_id"] == pdg_id).all()
+
+
+def test_means_agree_with_the_stored_ones(name: str) -> None:
+    """A chi² of the means against stored ones; the reference is written where there is none."""
+    path = REFERENCES / f"{name}.json"
+    if not path.exists():
+        path.write_text(json.dumps(summarise(observables(run(name, 5000, 17))), indent=1) + "\n")
+        pytest.fail(f"{path} did not exist and was written: check it, then run again")
+    reference = json.loads(path.read_text())
+    values = observables(run(name, 1000, 18))
+    difference = values.mean(axis=0) - reference["mean"]
+    covariance = np.array(reference["covariance"]) * (1 / len(values) + 1 / reference["n"])
+    assert chi2.sf(difference @ np.linalg.solve(covariance, difference), len(difference)) > 1e-6
