@@ -83,9 +83,7 @@ def mean_layers(simulator: Gflash, energy: Floats) -> Floats:
     return simulator.layer_energies({"energy": energy}, np.random.default_rng(7)).sum(axis=0) / energy.sum()
 
 
-def fit_radial(
-    detector: Calorimeter, reference: list[Floats], energies: list[Floats], tuning: Tuning
-) -> Tuning:
+def fit_radial(detector: Calorimeter, reference: list[Floats], energies: list[Floats], tuning: Tuning) -> Tuning:
     """Factors on core, tail and the core's share from mean ring energies."""
     rings = without_sectors(detector)
     expected = [profile / profile.sum() for profile in reference]
@@ -98,9 +96,7 @@ def fit_radial(
     def residuals(x: Floats) -> Floats:
         smooth = replace(tuned(x), resolution=0.01)
         simulator = Gflash(rings, method="analytic", tuning=smooth)
-        simulated = (
-            match_layers(rings, mean_rings(simulator, e), r) for e, r in zip(energies, expected, strict=True)
-        )
+        simulated = (match_layers(rings, mean_rings(simulator, e), r) for e, r in zip(energies, expected, strict=True))
         return np.concatenate([(s - e) / t for s, e, t in zip(simulated, expected, tolerance, strict=True)])
 
     return tuned(least_squares(residuals, np.zeros(9), max_nfev=15).x.round(3))
@@ -113,9 +109,7 @@ def mean_rings(simulator: Gflash, energy: Floats) -> Floats:
 
 def match_layers(rings: Calorimeter, profile: Floats, reference: Floats) -> Floats:
     """Scale each layer's rings to the reference's layer energy, which few showers know badly."""
-    scaled = [
-        profile[part] * (reference[part].sum() / max(profile[part].sum(), 1e-12)) for part in rings.slices
-    ]
+    scaled = [profile[part] * (reference[part].sum() / max(profile[part].sum(), 1e-12)) for part in rings.slices]
     return np.concatenate(scaled)
 
 
@@ -137,14 +131,10 @@ def fit_resolution(events: Events, bands: list[NDArray[np.bool_]]) -> float:
     return float(np.round(np.median(widths), 4))
 
 
-def fit_response(
-    events: Events, bands: list[NDArray[np.bool_]], energies: list[Floats], tuning: Tuning
-) -> Tuning:
+def fit_response(events: Events, bands: list[NDArray[np.bool_]], energies: list[Floats], tuning: Tuning) -> Tuning:
     """Scale what is visible by the mean response, sides and threshold included."""
     simulator = Gflash(events.detector, tuning=tuning)
-    simulated = [
-        simulator.simulate({"energy": e}, np.random.default_rng(4)).response.mean() for e in energies
-    ]
+    simulated = [simulator.simulate({"energy": e}, np.random.default_rng(4)).response.mean() for e in energies]
     scale = np.mean([events.response[band].mean() for band in bands]) / np.mean(simulated)
     return replace(tuning, visible=tuple(float(f * scale) for f in tuning.visible))
 
@@ -179,9 +169,7 @@ def tune(detector: Calorimeter, events: Events) -> Tuning:
 
 def main() -> None:
     """Read the command line, fit and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("detector", help="catalogue name")
     parser.add_argument("file", type=Path, help="Geant4 showers of that detector")
     arguments = parser.parse_args()

@@ -38,7 +38,9 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         if isinstance(error, OutputExists | WriteError):
             raise
         kept = "; the old file is untouched" if path.exists() else ""
-        raise WriteError(f"cannot write {path}: {error.strerror or error}{kept}; free some space or choose another place") from error
+        raise WriteError(
+            f"cannot write {path}: {error.strerror or error}{kept}; free some space or choose another place"
+        ) from error
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
+from moliere.detectors import catalog
 from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
 from moliere.detectors.grids import CartesianGrid, PolarGrid
 from moliere.errors import DetectorError, OutputExists
-from moliere.report.detector_picture import save_picture
+from moliere.report.detector_picture import draw_detector, save_picture
 
 _STACK = (Plate("G4_Pb", 2.0), Plate("lAr", 4.0, layer=0, active=True), Plate("G4_Pb", 2.0))
 _POLAR = Calorimeter(
-    "wide", (Layer(0, PolarGrid((0.0, 2.0, 10.0, 2000.0), 4), name="EMB <1> & co"),), stack=_STACK
+    "wide", (Layer(0, PolarGrid((0.0, 2.0, 10.0, 2000.0), 4), name="EMB <1> & $\\co$ mm"),), stack=_STACK
 )
-_BOXES = Calorimeter(
-    "boxes", tuple(Layer(k, CartesianGrid((-5.0, 0.0, 5.0), (-5.0, 1.0, 5.0))) for k in range(3))
-)
+_BOXES = Calorimeter("boxes", tuple(Layer(k, CartesianGrid((-5.0, 0.0, 5.0), (-5.0, 1.0, 5.0))) for k in range(3)))
 
 
 @pytest.mark.parametrize("detector", [_POLAR, _BOXES], ids=lambda detector: detector.name)
@@ -28,9 +28,15 @@ def test_picture_is_not_empty(detector: Calorimeter, tmp_path: Path) -> None:
     assert 0.01 < (pixels.min(axis=-1) < 0.99).mean() < 0.9
 
 
+@pytest.mark.parametrize("name", catalog.names())
+def test_every_detector_of_the_catalogue_has_a_picture(name: str) -> None:
+    figure = draw_detector(catalog.get(name))
+    assert name in " ".join(text.get_text() for text in figure.findobj(Text))
+
+
 def test_picture_as_svg_names_the_layers(tmp_path: Path) -> None:
     text = save_picture(_POLAR, tmp_path / "out.svg").read_text(encoding="utf-8")
-    assert "EMB &lt;1&gt; &amp; co" in text
+    assert "EMB &lt;1&gt; &amp; $\\co$ mm" in text
     assert "G4_Pb" in text
 
 

@@ -13,9 +13,7 @@ from moliere.report.scene import build_scene, cell_bounds, corners, layer_of
 def polar() -> Calorimeter:
     inner = PolarGrid(r_edges=(0.0, 2.0, 5.0), n_alpha=1)
     outer = PolarGrid(r_edges=(0.0, 1.0, 3.0, 9.0), n_alpha=4)
-    return Calorimeter(
-        "polar", (Layer(0, inner, z=(0.0, 4.0)), Layer(5, None), Layer(7, outer, z=(6.0, 20.0)))
-    )
+    return Calorimeter("polar", (Layer(0, inner, z=(0.0, 4.0)), Layer(5, None), Layer(7, outer, z=(6.0, 20.0))))
 
 
 @pytest.fixture
@@ -32,9 +30,7 @@ def test_bounds_follow_the_channel_order_of_the_detector(polar: Calorimeter, car
         first = corners(bounds, scene.layers[0].kind)
         centre = bounds.mean(axis=2)
         if scene.layers[0].kind == "polar":
-            centre[:, :2] = np.column_stack(
-                [centre[:, 1] * np.cos(centre[:, 0]), centre[:, 1] * np.sin(centre[:, 0])]
-            )
+            centre[:, :2] = np.column_stack([centre[:, 1] * np.cos(centre[:, 0]), centre[:, 1] * np.sin(centre[:, 0])])
         np.testing.assert_allclose(centre, detector.centres, atol=1e-12)
         assert first.shape == (detector.n_channels, 2, 2, 2, 3)
 
@@ -61,9 +57,7 @@ def test_boxes_have_the_volumes_of_the_cells(cartesian: Calorimeter) -> None:
     np.testing.assert_allclose(size.prod(axis=1), cartesian.volumes)
 
 
-def test_faces_close_around_a_box_and_leave_no_walls_inside_a_ring(
-    polar: Calorimeter, cartesian: Calorimeter
-) -> None:
+def test_faces_close_around_a_box_and_leave_no_walls_inside_a_ring(polar: Calorimeter, cartesian: Calorimeter) -> None:
     box, owner = faces(build_scene(cartesian).layers, np.array([3, 1]))
     assert box.shape == (12, 4, 3)
     assert owner.tolist() == [0] * 6 + [1] * 6

@@ -73,7 +73,9 @@ def _usage_error(error: Exception, *, debug: bool) -> int:
         return 1
     if debug:
         raise error
-    _complain(f"{type(error).__name__}: {error}\nThis is a bug in moliere; run again with --debug and report what it shows.")
+    _complain(
+        f"{type(error).__name__}: {error}\nThis is a bug in moliere; run again with --debug and report what it shows."
+    )
     return 1
 
 

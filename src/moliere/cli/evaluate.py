@@ -32,7 +32,9 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     reference: Annotated[str, typer.Argument(help="What is right by definition: a file or a shipped sample.")],
     generated: Annotated[str, typer.Argument(help="What is judged: a file, whoever made it.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.html and report.json.")] = Path("report"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.html and report.json.")] = Path(
+        "report"
+    ),
     detector: DetectorName = None,
     bundle: Annotated[
         Path | None,
@@ -46,9 +48,12 @@ def evaluate(
         float | None, typer.Option("--reference-ms", min=0, help="Milliseconds a shower of the reference simulation.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", min=0, help="MeV; smaller signals count as zero; the detector's by default.")
+        float | None,
+        typer.Option("--threshold", min=0, help="MeV; smaller signals count as zero; the detector's by default."),
     ] = None,
-    max_events: Annotated[int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")] = 100_000,
+    max_events: Annotated[
+        int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
+    ] = 100_000,
     classifier_seeds: Annotated[
         int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
     ] = 3,

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from moliere.cli.options import EnergyRange, Overwrite, Seed, Spectrum, Threads, console, epilog, incident_columns, track
+from moliere.cli.options import (
+    EnergyRange,
+    Overwrite,
+    Seed,
+    Spectrum,
+    Threads,
+    console,
+    epilog,
+    incident_columns,
+    track,
+)
 
 if TYPE_CHECKING:
     from moliere.models import Bundle
@@ -60,14 +70,14 @@ def generate(
     model = load_bundle(bundle)
     incident = _particles_like(model, like, part) if like else incident_columns(n, energy, spectrum, seed)
     total = len(incident["energy"])
-    batches = generate_batches(
-        model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside
-    )
+    batches = generate_batches(model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside)
     with track("generating", total) as progress, create_events(output, model.detector, overwrite=overwrite) as writer:
         for events in batches:
             writer.append(events)
             progress(len(events))
-    console.print(f"{output}: {total:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / total:.3f} ms a shower")
+    console.print(
+        f"{output}: {total:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / total:.3f} ms a shower"
+    )
 
 
 def _particles_like(bundle: Bundle, name: str, part: str) -> dict[str, Any]:

@@ -16,15 +16,19 @@ Rows = Iterable[tuple[str, str]]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("list", epilog=epilog("moliere list detectors", "moliere list detectors calogan --picture calogan.png"))(
-        list_
-    )
+    app.command(
+        "list", epilog=epilog("moliere list detectors", "moliere list detectors calogan --picture calogan.png")
+    )(list_)
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="detectors, recipes, samples, models, simulators, formats, observables …")] = "",
+    what: Annotated[
+        str, typer.Argument(help="detectors, recipes, samples, models, simulators, formats, observables …")
+    ] = "",
     name: Annotated[str | None, typer.Argument(help="Of detectors: show this one (name, .toml or .xml).")] = None,
-    picture: Annotated[Path | None, typer.Option("--picture", help="Of a detector: draw it to this PNG, SVG or PDF.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Of a detector: draw it to this PNG, SVG or PDF.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """List what there is by name; lengths in mm, energies in MeV."""

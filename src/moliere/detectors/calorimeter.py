@@ -95,7 +95,9 @@ class Calorimeter(Detector):
             raise DetectorError(f"calorimeter {self.name!r} has no layer with cells")
         for plate in self.stack:
             if plate.thickness <= 0:
-                raise DetectorError(f"calorimeter {self.name!r}: a {plate.material} plate is {plate.thickness:g} mm thick")
+                raise DetectorError(
+                    f"calorimeter {self.name!r}: a {plate.material} plate is {plate.thickness:g} mm thick"
+                )
             if not -1 <= plate.layer < len(self.layers):
                 raise DetectorError(
                     f"calorimeter {self.name!r}: a plate belongs to layer {plate.layer}, but there are {len(self.layers)} layers"

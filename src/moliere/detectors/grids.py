@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ def check_edges(edges: tuple[float, ...], what: str) -> None:
     """
     if len(edges) < 2:
         raise DetectorError(f"{what}: {len(edges)} bin edge(s), expected at least 2")
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if not low < high:
             raise DetectorError(f"{what}: bin edges must increase, but {low:g} is followed by {high:g}; sort the edges")
 
@@ -167,9 +168,7 @@ class CartesianGrid:
     def neighbours(self) -> Ints:
         """Pairs of cells that share a border, shape (n_pairs, 2)."""
         index = np.arange(self.n_cells).reshape(self.shape)
-        return np.concatenate(
-            [_ravel_pairs(index[:, :-1], index[:, 1:]), _ravel_pairs(index[:-1], index[1:])]
-        )
+        return np.concatenate([_ravel_pairs(index[:, :-1], index[:, 1:]), _ravel_pairs(index[:-1], index[1:])])
 
 
 Grid = Annotated[PolarGrid | CartesianGrid, Field(discriminator="kind")]

@@ -52,10 +52,14 @@ class PhaseSpace(Detector):
         """Check names and ranges once."""
         names = [column.name for column in self.columns]
         if not names or len(set(names)) < len(names):
-            raise DetectorError(f"phase space {self.name!r}: columns {names} must be at least one, each of its own name")
+            raise DetectorError(
+                f"phase space {self.name!r}: columns {names} must be at least one, each of its own name"
+            )
         for column in self.columns:
             if not column.low < column.high:
-                raise DetectorError(f"phase space {self.name!r}: column {column.name} has range {column.low:g} … {column.high:g}")
+                raise DetectorError(
+                    f"phase space {self.name!r}: column {column.name} has range {column.low:g} … {column.high:g}"
+                )
 
     @property
     def n_channels(self) -> int:

@@ -48,7 +48,9 @@ class SurfaceArray(Detector):
                 "all must be positive"
             )
         if self.shape is not None and self.shape[0] * self.shape[1] != len(self.positions):
-            raise DetectorError(f"surface array {self.name!r}: shape {self.shape} does not hold {len(self.positions)} stations")
+            raise DetectorError(
+                f"surface array {self.name!r}: shape {self.shape} does not hold {len(self.positions)} stations"
+            )
 
     @property
     def n_stations(self) -> int:

@@ -106,7 +106,9 @@ def _expand_block(block: Mapping[str, Any]) -> list[Table]:
 
 def _is_active(flags: list[Any]) -> bool:
     if flags not in ([], ["active"]):
-        raise DetectorError(f'a plate is ["material", thickness] or ["material", thickness, "active"], got {flags} at its end')
+        raise DetectorError(
+            f'a plate is ["material", thickness] or ["material", thickness, "active"], got {flags} at its end'
+        )
     return bool(flags)
 
 

@@ -42,7 +42,9 @@ def read_xml(path: Path, particle: str | None = None) -> Calorimeter:
     labels = ATLAS_LAYERS if len(elements) == len(ATLAS_LAYERS) else ("",) * len(elements)
     layers = tuple(_read_layer(path, k, *pair) for k, pair in enumerate(zip(elements, labels, strict=True)))
     particles = (int(bin_.attrib["pid"]),) if bin_.get("pid", "").lstrip("-").isdigit() else ()
-    return Calorimeter(name=Path(path).stem, layers=layers, particles=particles, description=f"read from {Path(path).name}")
+    return Calorimeter(
+        name=Path(path).stem, layers=layers, particles=particles, description=f"read from {Path(path).name}"
+    )
 
 
 def _choose(path: Path, root: ElementTree.Element, particle: str | None) -> ElementTree.Element:

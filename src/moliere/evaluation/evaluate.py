@@ -130,8 +130,8 @@ def _warnings(one: Collected, other: Collected) -> list[str]:
     p = ks_test(one.energy, other.energy)[1]
     if p < 1e-3:
         warnings.append(
-            f"the incident energies of the two samples differ (Kolmogorov-Smirnov p = {p:.1e}): differences below may be "
-            "those of the energies; generate with --like the reference"
+            f"the incident energies of the two samples differ (Kolmogorov-Smirnov p = {p:.1e}): differences below may "
+            "be those of the energies; generate with --like the reference"
         )
     n = min(len(one.energy), len(other.energy))
     if n < LEAST_FOR_CLASSIFIER:

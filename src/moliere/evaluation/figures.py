@@ -62,13 +62,20 @@ def distance_figures(reference: Collected, generated: Collected, seed: int, step
         floor, floor_error = distance(first, second)
         note = "on the observables; floor: two bootstrap samples of the reference"
         yield Figure(
-            name, label, "distribution", value, error, floor, floor_error, "", judge(value, error, floor, floor_error), note
+            name,
+            label,
+            "distribution",
+            value,
+            error,
+            floor,
+            floor_error,
+            "",
+            judge(value, error, floor, floor_error),
+            note,
         )
 
 
-def histogram_pairs(
-    reference: Collected, generated: Collected, detector: Calorimeter
-) -> tuple[HistogramPair, ...]:
+def histogram_pairs(reference: Collected, generated: Collected, detector: Calorimeter) -> tuple[HistogramPair, ...]:
     """One histogram an observable, and the spectrum of voxel energies."""
     pairs = [
         _pair(name, detector, reference.observables[name], generated.observables[name])
@@ -114,7 +121,9 @@ def observable_figures(
     floors = np.array([pair.separation_floor for pair in own])
     worst = int(separations.argmax())
     yield _spread_figure("separation-mean", "separation power, mean", separations.mean(), floors.mean(), len(own), "")
-    yield _spread_figure("separation-worst", "separation power, worst", separations[worst], floors[worst], 1, own[worst].label)
+    yield _spread_figure(
+        "separation-worst", "separation power, worst", separations[worst], floors[worst], 1, own[worst].label
+    )
     for name, label, distance in (
         ("wasserstein", "Wasserstein-1 / σ", _scaled_wasserstein),
         ("ks", "Kolmogorov-Smirnov distance", lambda a, b: ks_test(a, b)[0]),
@@ -122,9 +131,7 @@ def observable_figures(
         rows = []
         for pair in own:
             one, other = reference.observables[pair.name], generated.observables[pair.name]
-            draws = [
-                distance(*(one[rng.integers(len(one), size=len(x))] for x in (one, other))) for _ in range(3)
-            ]
+            draws = [distance(*(one[rng.integers(len(one), size=len(x))] for x in (one, other))) for _ in range(3)]
             rows.append((distance(one, other), np.mean(draws), np.std(draws, ddof=1)))
         table = np.array(rows)
         k = int(table[:, 0].argmax())
@@ -141,12 +148,23 @@ def _spread_figure(name: str, label: str, value: float, floor: float, n: int, wh
     note = f"worst observable: {where}; " if where else ""
     note += "floor: expectation for equal distributions at these sizes"
     return Figure(
-        name, label, "distribution", float(value), error, float(floor), error, "", judge(value, error, floor, error), note
+        name,
+        label,
+        "distribution",
+        float(value),
+        error,
+        float(floor),
+        error,
+        "",
+        judge(value, error, floor, error),
+        note,
     )
 
 
 def _scaled_wasserstein(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return wasserstein(one, other) / max(float(one.std()), 1e-12)
+    """In standard deviations of the reference; of both together where the reference does not vary at all."""
+    spread = one.std() if np.ptp(one) > 0 else np.concatenate([one, other]).std()
+    return wasserstein(one, other) / float(spread or 1.0)
 
 
 def response_figures(points: Sequence[ResponsePoint]) -> Iterator[Figure]:
@@ -155,8 +173,14 @@ def response_figures(points: Sequence[ResponsePoint]) -> Iterator[Figure]:
         rows = []
         for point in points:
             one, other = getattr(point, f"reference_{kind}"), getattr(point, f"generated_{kind}")
-            one_error, other_error = getattr(point, f"reference_{kind}_error"), getattr(point, f"generated_{kind}_error")
-            rows.append((100 * abs(other / one - 1), 100 * np.hypot(other_error, one_error) / one, point.energy))
+            one_error, other_error = (
+                getattr(point, f"reference_{kind}_error"),
+                getattr(point, f"generated_{kind}_error"),
+            )
+            if one > 0:
+                rows.append((100 * abs(other / one - 1), 100 * np.hypot(other_error, one_error) / one, point.energy))
+        if not rows:
+            continue
         value, error, energy = max(rows)
         # the larger of k deviations of pure noise is about this many standard deviations
         floor = error * float(np.sqrt(2 * np.log(max(len(rows), 2))))

@@ -42,14 +42,16 @@ def fpd(reference: NDArray[np.floating], generated: NDArray[np.floating], seed: 
         seed: of the draws.
 
     Returns:
-        Intercept and its fit error.
+        Intercept and its fit error, which knows nothing of the samples' own fluctuations.
     """
     x, y = _scale(reference, generated)
     largest = min(_LARGEST, len(x), len(y))
     sizes = (1 / np.linspace(5 / largest, 1 / largest, _POINTS)).astype(int)
     rng = np.random.default_rng(seed)
     values = [np.mean([_draw_frechet(x, y, size, rng) for _ in range(_DRAWS)]) for size in sizes]
-    fit, covariance = curve_fit(lambda n, a, b: a + b * n, 1 / sizes, values, p0=(values[-1], 1.0), bounds=(0, np.inf))
+    fit, covariance = curve_fit(
+        lambda n, a, b: a + b * n, 1 / sizes, values, p0=(max(values[-1], 0), 1.0), bounds=(0, np.inf)
+    )
     return float(fit[0]), float(np.sqrt(covariance[0, 0]))
 
 
@@ -97,4 +99,5 @@ def _scale(reference: NDArray[np.floating], generated: NDArray[np.floating]) -> 
 
 def _draw_frechet(x: Floats, y: Floats, size: int, rng: np.random.Generator) -> float:
     a, b = x[rng.integers(len(x), size=size)], y[rng.integers(len(y), size=size)]
-    return frechet_distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False))
+    first, second = (np.atleast_2d(np.cov(sample, rowvar=False)) for sample in (a, b))
+    return frechet_distance(a.mean(axis=0), first, b.mean(axis=0), second)

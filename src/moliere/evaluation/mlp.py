@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ _WIDTH, _BATCH, _EPOCHS, _PATIENCE = 512, 256, 40, 6
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def train_mlp(train: Part, stop: Part, test: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def train_mlp(
+    train: Part, stop: Part, test: NDArray[np.float32], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Train on standardised features and keep the epoch with the best AUC on the stop part.
 
     Returns:
@@ -37,7 +40,7 @@ def train_mlp(train: Part, stop: Part, test: NDArray[np.float32], seed: int) -> 
 
 def _build(n_features: int) -> nn.Module:
     sizes = [n_features, _WIDTH, _WIDTH, _WIDTH]
-    hidden = [layer for a, b in zip(sizes[:-1], sizes[1:], strict=True) for layer in (nn.Linear(a, b), nn.LeakyReLU())]
+    hidden = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU())]
     return nn.Sequential(*hidden, nn.Linear(_WIDTH, 1), nn.Flatten(0))
 
 
@@ -46,7 +49,7 @@ def _train_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, train: Pa
     for batch in torch.randperm(len(features)).split(_BATCH):
         loss: Tensor = nn.functional.binary_cross_entropy_with_logits(network(features[batch]), labels[batch])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
 

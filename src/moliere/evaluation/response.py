@@ -44,11 +44,13 @@ def energy_bins(energy: Floats) -> list[tuple[float, float]]:
     if len(distinct) <= _MAX_POINTS:
         return [(float(e) * (1 - 1e-6), float(e) * (1 + 1e-6)) for e in distinct]
     edges = np.quantile(energy, np.linspace(0, 1, _BINS + 1))
-    return list(zip(edges[:-1].tolist(), np.nextafter(edges[1:], 0).tolist(), strict=True))
+    highest = np.append(np.nextafter(edges[1:-1], 0), edges[-1])
+    return list(zip(edges[:-1].tolist(), highest.tolist(), strict=True))
 
 
 def _moments(values: Floats) -> tuple[float, float, float, float]:
     """Mean, its error, standard deviation, its error (from the fourth moment: responses have tails)."""
     n, std = len(values), float(values.std(ddof=1))
-    kurtosis = float(((values - values.mean()) ** 4).mean() / max(std, 1e-300) ** 4)
+    scaled = (values - values.mean()) / (std or 1.0)
+    kurtosis = float((scaled**4).mean())
     return float(values.mean()), std / n**0.5, std, std * max(kurtosis - 1, 0.0) ** 0.5 / (2 * n**0.5)

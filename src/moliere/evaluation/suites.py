@@ -40,7 +40,7 @@ def binning_of(name: str, detector: Calorimeter, values: Floats) -> Binning:
     if base in _ENERGIES:
         return _log_bins(detector.threshold, values, 50 if base == "voxel_energy" else 40)
     if base == "response":
-        return Binning(_span(values, 0.5, 1.5, 100))
+        return Binning(np.linspace(0.5, 1.5, 101) if _is_calochallenge(detector) else _span(values, 0.5, 1.5, 100))
     if base == "sparsity":
         return Binning(np.linspace(0, 1, 21))
     limits = _calochallenge(name, detector)
@@ -53,7 +53,7 @@ def _calochallenge(name: str, detector: Calorimeter) -> tuple[float, float] | No
     References:
         plot_* functions of evaluate_plotting_helper.py, CaloChallenge/homepage
     """
-    if not detector.name.startswith("calochallenge-"):
+    if not _is_calochallenge(detector):
         return None
     base, layer = name.partition("[")[0], split_name(name)[1]
     small = detector.name in ("calochallenge-2", "calochallenge-3")
@@ -68,6 +68,10 @@ def _calochallenge(name: str, detector: Calorimeter) -> tuple[float, float] | No
         reach = 30.0 if small else 500.0 if wide else 100.0
         return -reach, reach
     return 0.0, 30.0 if small else 400.0 if wide else 100.0
+
+
+def _is_calochallenge(detector: Calorimeter) -> bool:
+    return detector.name.startswith("calochallenge-")
 
 
 def _log_bins(threshold: float, values: Floats, n_edges: int) -> Binning:

@@ -26,8 +26,8 @@ def judge(value: float, error: float, floor: float, floor_error: float) -> str:
 
 
 def judge_auc(value: float, error: float, floor: float, floor_error: float) -> str:
-    """An AUC in words: at the floor, hardly distinguishable (to 0.55), close (0.65), visible (0.80), clearly different."""
-    if abs(value - floor) < 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300):
+    """An AUC in words: at the floor, else hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
+    if value - floor < 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300):
         return "at the floor"
     return next(words for limit, words in _AUC_WORDS if value < limit)
 

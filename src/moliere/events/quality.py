@@ -61,7 +61,9 @@ def _check_shapes(
     columns = dict(incident) if weights is None else {**incident, "weights": weights}
     for name, column in columns.items():
         if column.shape != (len(signals),):
-            raise InvalidEvents(f"column {name!r} has shape {column.shape}, expected ({len(signals)},) as there are signals")
+            raise InvalidEvents(
+                f"column {name!r} has shape {column.shape}, expected ({len(signals)},) as there are signals"
+            )
 
 
 def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
@@ -79,14 +81,16 @@ def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     listed = ", ".join(map(str, events[:5])) + (", …" if len(events) > 5 else "")
     raise InvalidEvents(
         f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {listed}); "
-        "drop them with events.formats.read(path, drop_broken=True) or: moliere info FILE --drop-broken CLEAN.h5"
+        "drop them with: moliere info FILE --drop-broken CLEAN.h5"
     )
 
 
 def _check_zero_energy(energy: NDArray[np.float64]) -> None:
     if (energy == 0).any():
         events = np.flatnonzero(energy == 0)
-        raise InvalidEvents(f"{len(events)} events have incident energy 0 (first: event {events[0]}); expected MeV above 0")
+        raise InvalidEvents(
+            f"{len(events)} events have incident energy 0 (first: event {events[0]}); expected MeV above 0"
+        )
 
 
 def _check_unit(energy: NDArray[np.float64], signals: NDArray[np.float32]) -> None:

@@ -45,7 +45,9 @@ def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.
         (3501, 500, 999)
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ConfigError(f"split fractions are {tuple(fractions)}, expected three that add up to 1, such as (0.7, 0.1, 0.2)")
+        raise ConfigError(
+            f"split fractions are {tuple(fractions)}, expected three that add up to 1, such as (0.7, 0.1, 0.2)"
+        )
     rng = np.random.default_rng(seed)
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
     for stratum in _strata(source):

@@ -55,7 +55,9 @@ class EventStore:
         """The store itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close the file; it stays on disk for the next run."""
         self.close()
 
@@ -68,7 +70,7 @@ class EventStore:
         rows = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
         signals = np.empty((len(rows), self.detector.n_channels), np.float32)
         for out, row in zip(signals, rows, strict=True):
-            os.preadv(self._descriptor, [memoryview(out).cast("B")], int(row) * self._row_bytes)
+            os.preadv(self._descriptor, [out.data], int(row) * self._row_bytes)
         incident = {name: column[rows] for name, column in self.incident.items()}
         return Events(self.detector, incident, signals, metadata=self.metadata)
 

@@ -129,7 +129,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path} is truncated or not a bundle ({error}); copy or train it again") from error
     if "moliere" not in metadata:
@@ -141,7 +141,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"this is moliere {version('moliere')}, which reads up to {FORMAT_VERSION}: upgrade with pip install -U moliere"
         )
     if metadata.get("sha256") != _digest(metadata["moliere"], tensors):
-        raise BundleError(f"{path} was changed after it was written: its checksum does not fit; get it again from its source")
+        raise BundleError(
+            f"{path} was changed after it was written: its checksum does not fit; get it again from its source"
+        )
     return header, tensors
 
 

@@ -114,9 +114,7 @@ class EnergyStandardise(Transform):
     std: Tensor
     groups: Tensor
 
-    def __init__(
-        self, width: int, n_knots: int = 8, groups: Sequence[int] | None = None, floor: float = 1e-3
-    ) -> None:
+    def __init__(self, width: int, n_knots: int = 8, groups: Sequence[int] | None = None, floor: float = 1e-3) -> None:
         super().__init__()
         self.floor = floor
         self.register_buffer("knots", torch.linspace(0, 1, n_knots, dtype=torch.float64))
@@ -168,13 +166,13 @@ class EnergyStandardise(Transform):
 
 
 def _spread(log_energy: Tensor, n: int) -> Tensor:
-    """n increasing knots: the energies themselves where there are few, quantiles where there are many."""
-    distinct = torch.unique(log_energy)
+    """Increasing knots: the energies themselves where there are few, quantiles where there are many."""
+    distinct: Tensor = torch.unique(log_energy)
     if len(distinct) < n:
         extra = torch.linspace(1e-3, 1.0, n - len(distinct), dtype=torch.float64)
         return torch.cat([distinct, distinct[-1] + extra])
     if len(distinct) == n:
         return distinct
     levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    quantiles = torch.quantile(distinct, levels)
-    return torch.linspace(distinct[0], distinct[-1], n, dtype=torch.float64) if quantiles.diff().min() <= 0 else quantiles
+    quantiles: Tensor = torch.quantile(distinct, levels)
+    return quantiles

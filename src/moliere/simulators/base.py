@@ -24,6 +24,10 @@ class Simulator(ABC):
     detector: Detector
 
     @abstractmethod
+    def __init__(self, detector: Detector) -> None:
+        """Make ready to simulate one detector; further settings have defaults."""
+
+    @abstractmethod
     def simulate(self, incident: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Events:
         """Simulate one event a row of the incident columns.
 

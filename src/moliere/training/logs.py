@@ -35,13 +35,21 @@ class RunLog:
         if new:
             self._csv.writerow(["iteration", "seconds", "name", "value"])
         self._board = _open_board(self._folder, self._stack)
-        columns = [TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn(), TimeRemainingColumn()]
+        columns = [
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        ]
         self._progress = Progress(*columns, console=self._console, disable=self._console is None, refresh_per_second=2)
         self._stack.enter_context(self._progress)
         self._task = self._progress.add_task("training", total=1.0, text="")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close the files."""
         self._stack.close()
 
@@ -65,6 +73,6 @@ def _open_board(folder: Path, stack: ExitStack) -> Callable[[str, float, int], A
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:  # the extra moliere[tensorboard] is not installed: the CSV file holds the same numbers
         return None
-    writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(folder / "tensorboard"))
     stack.callback(writer.close)
-    return writer.add_scalar  # type: ignore[no-any-return]
+    return writer.add_scalar

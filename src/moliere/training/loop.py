@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import derive_seed
@@ -78,13 +77,19 @@ def train(
         run.restore()
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
-            batch = training.take(batch_positions(len(training), config.batch_size, config.seed, run.progress.iteration))
+            batch = training.take(
+                batch_positions(len(training), config.batch_size, config.seed, run.progress.iteration)
+            )
             losses = run.step(batch)
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
                 values = run.validate(validation)
-                log.write(run.progress.iteration, run.progress.seconds, {**_prefix("train", losses), **_prefix("validation", values)})
+                log.write(
+                    run.progress.iteration,
+                    run.progress.seconds,
+                    {**_prefix("train", losses), **_prefix("validation", values)},
+                )
             if run.checkpoint_is_due():
                 run.save()
     return Trained(run.averaged_model(), run.progress, run.validation_losses)
@@ -122,7 +127,9 @@ class _Run:
         self.average.update_parameters(self.model)
         self.step_seconds = time.monotonic() - start
         progress = self.progress
-        self.progress = replace(progress, iteration=progress.iteration + 1, seconds=progress.seconds + self.step_seconds)
+        self.progress = replace(
+            progress, iteration=progress.iteration + 1, seconds=progress.seconds + self.step_seconds
+        )
         show_now = self.progress.iteration % _SHOW_EVERY == 0 or self.validation_is_due()
         return {name: float(value) for name, value in values.items()} if show_now else {}
 
@@ -175,7 +182,7 @@ class _Run:
     @torch.no_grad()
     def validate(self, events: BatchSource) -> dict[str, float]:
         """Losses of the averaged model on the validation events, with the same noise every time."""
-        module: Model = self.average.module
+        module = cast("Model", self.average.module)
         totals = dict.fromkeys((o.name for o in module.objectives()), 0.0)
         if len(events) == 0:
             return {}
@@ -256,7 +263,7 @@ def _make_fabric(config: TrainingConfig) -> Fabric:
 
 
 def _make_optimizer(objective: Objective, config: TrainingConfig) -> torch.optim.Optimizer:
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     return kinds[config.optimizer](
         objective.parameters(),
         lr=config.learning_rate,

@@ -97,7 +97,9 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     if path.suffix != ".toml":
         shipped = recipe_paths()
         if str(name) not in shipped:
-            raise ConfigError(f"no recipe {str(name)!r}; {did_you_mean(str(name), shipped)}; or give the path of a .toml file")
+            raise ConfigError(
+                f"no recipe {str(name)!r}; {did_you_mean(str(name), shipped)}; or give the path of a .toml file"
+            )
         path = shipped[str(name)]
     return parse_recipe(apply_overrides(read_toml(path), overrides))
 

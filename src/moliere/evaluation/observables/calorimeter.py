@@ -26,7 +26,7 @@ def _transverse(showers: Showers) -> tuple[int, ...]:
 
 def layer_energy(showers: Showers, layer: int) -> Floats:
     """Energy of one layer in MeV."""
-    return showers.moments[layer][:, 0]
+    return np.asarray(showers.moments[layer][:, 0])
 
 
 def total_energy(showers: Showers, layer: int = -1) -> Floats:
@@ -37,20 +37,18 @@ def total_energy(showers: Showers, layer: int = -1) -> Floats:
 
 def response(showers: Showers, layer: int = -1) -> Floats:
     """Total energy over incident energy."""
-    return total_energy(showers, layer) / showers.energy
+    return np.asarray(total_energy(showers, layer) / showers.energy)
 
 
 def sparsity(showers: Showers, layer: int) -> Floats:
     """Fraction of a layer's cells that are empty."""
     cells = showers.signals[:, showers.detector.slices[layer]]
-    return 1 - (cells > 0).mean(axis=1, dtype=np.float64)
+    return np.asarray(1 - (cells > 0).mean(axis=1, dtype=np.float64))
 
 
 observables.register("response")(Observable("total / incident energy", "", "energy", response))
 observables.register("total_energy")(Observable("total energy", "MeV", "energy", total_energy))
-observables.register("layer_energy")(
-    Observable("energy in {layer}", "MeV", "longitudinal", layer_energy, _all_layers)
-)
+observables.register("layer_energy")(Observable("energy in {layer}", "MeV", "longitudinal", layer_energy, _all_layers))
 observables.register("sparsity")(Observable("empty cells in {layer}", "", "sparsity", sparsity, _all_layers))
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource

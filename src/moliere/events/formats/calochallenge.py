@@ -22,6 +22,7 @@ from moliere.detectors import Detector, catalog, from_spec
 from moliere.errors import FormatError, MoliereError, UnknownName
 from moliere.events.events import Events, Index
 from moliere.events.formats.base import Format, formats
+from moliere.events.quality import find_broken
 from moliere.files import replacing
 
 ENERGIES, SHOWERS = "incident_energies", "showers"
@@ -178,6 +179,29 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
         if isinstance(plain.get(key), str):
             plain[key] = json.loads(plain[key])
     return {**plain.pop("provenance", {}), **plain}
+
+
+def drop_broken(
+    path: Path, output: Path, detector: Detector | None = None, *, overwrite: bool = False, rows: int = 5000
+) -> tuple[int, int]:
+    """Copy a file without the events that validation refuses.
+
+    Returns:
+        Numbers of events kept and dropped.
+    """
+    source = CaloChallengeFile(path, detector)
+    kept = 0
+    with _reading(source.path) as file, create(output, source.detector, overwrite=overwrite) as writer:
+        for start in range(0, len(source), rows):
+            part = slice(start, start + rows)
+            signals = np.asarray(file[SHOWERS][part], dtype=np.float32)
+            incident = {name: column[part] for name, column in source.incident.items()}
+            good = ~find_broken(incident, signals)
+            weights = None if source.weights is None else source.weights[part][good]
+            columns = {name: column[good] for name, column in incident.items()}
+            writer.append(Events(source.detector, columns, signals[good], weights, source.metadata))
+            kept += int(good.sum())
+    return kept, len(source) - kept
 
 
 class CaloChallengeWriter:

@@ -45,9 +45,7 @@ class SectorMixer(nn.Module):
     order: Tensor
     back: Tensor
 
-    def __init__(
-        self, layout: SectorLayout, condition_width: int, width: int, global_width: int, blocks: int
-    ) -> None:
+    def __init__(self, layout: SectorLayout, condition_width: int, width: int, global_width: int, blocks: int) -> None:
         super().__init__()
         self.n_sectors, self.n_rings = len(layout.sectors), len(layout.sectors[0])
         order = torch.tensor([channel for row in (*layout.sectors, layout.rest) for channel in row])
@@ -65,7 +63,9 @@ class SectorMixer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """The velocity at x and t."""
-        divided, rest = x[:, self.order].split([self.n_sectors * self.n_rings, len(self.order) - self.n_sectors * self.n_rings], 1)
+        divided, rest = x[:, self.order].split(
+            [self.n_sectors * self.n_rings, len(self.order) - self.n_sectors * self.n_rings], 1
+        )
         told = torch.cat([condition, self.time(t)], dim=1)
         tokens = self.token_in(divided.reshape(-1, self.n_sectors, self.n_rings))
         overall = self.global_in(torch.cat([rest, told], dim=1)) + self.told(told)

@@ -59,9 +59,7 @@ def throw_spots(grid: Grid, law: RadialLaw, energy: Floats, counts: Ints, rng: n
     return total.reshape(len(energy), grid.n_cells)
 
 
-def _locate(
-    grid: Grid, square: NDArray[np.float32], turn: NDArray[np.float32]
-) -> tuple[Ints, NDArray[np.bool_]]:
+def _locate(grid: Grid, square: NDArray[np.float32], turn: NDArray[np.float32]) -> tuple[Ints, NDArray[np.bool_]]:
     """Cells of spots given by r² [mm²] and azimuth [turns]; and which of them are inside the grid."""
     if isinstance(grid, PolarGrid):
         return _locate_polar(grid, square, turn)

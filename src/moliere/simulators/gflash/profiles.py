@@ -69,8 +69,6 @@ def _profile(events: Events, energies: NDArray[np.float32]) -> Floats:
 
 def _calorimeter(events: Events) -> Calorimeter:
     detector = events.detector
-    if not isinstance(detector, Calorimeter) or not all(
-        isinstance(grid, PolarGrid) for grid in detector.grids
-    ):
+    if not isinstance(detector, Calorimeter) or not all(isinstance(grid, PolarGrid) for grid in detector.grids):
         raise DetectorError(f"shower profiles need a calorimeter of polar layers; {detector.name!r} is none")
     return detector

@@ -76,13 +76,9 @@ class Gflash(Simulator):
     def __post_init__(self) -> None:
         """Fail at once where nothing can shower."""
         if not isinstance(self.detector, Calorimeter):
-            raise DetectorError(
-                f"gflash simulates calorimeters, but {self.detector.name!r} is a {self.detector.kind}"
-            )
+            raise DetectorError(f"gflash simulates calorimeters, but {self.detector.name!r} is a {self.detector.kind}")
         if self.method not in get_args(Method):
-            raise ConfigError(
-                f"unknown gflash method {self.method!r}; {did_you_mean(self.method, get_args(Method))}"
-            )
+            raise ConfigError(f"unknown gflash method {self.method!r}; {did_you_mean(self.method, get_args(Method))}")
         _ = self.steps
 
     @cached_property
@@ -171,9 +167,7 @@ class Gflash(Simulator):
         return next((number for number in self.detector.particles if number in PDG_IDS), PDG_IDS[0])
 
     def _draw(self, energy: Floats, pdg_id: Ints, rng: np.random.Generator) -> Showers:
-        return draw_showers(
-            self.medium, self.corrections, energy, pdg_id, rng, fluctuations=self.fluctuations
-        )
+        return draw_showers(self.medium, self.corrections, energy, pdg_id, rng, fluctuations=self.fluctuations)
 
     def _mean_spots(self, energy: Floats) -> Floats:
         return mean_spots(self.medium, self.corrections.resolution, energy) * self.corrections.spot_scale
@@ -194,12 +188,8 @@ class Gflash(Simulator):
 
     def _per_layer(self, fill: Callable[[PolarGrid | CartesianGrid, Ints], Floats]) -> Floats:
         """Join what ``fill`` gives for the grid and the positions of the steps of each layer."""
-        positions = (
-            np.flatnonzero(self.steps.layer == layer) for layer in range(len(self.detector.read_out))
-        )
-        return np.concatenate(
-            [fill(grid, at) for grid, at in zip(self.detector.grids, positions, strict=True)], axis=1
-        )
+        positions = (np.flatnonzero(self.steps.layer == layer) for layer in range(len(self.detector.read_out)))
+        return np.concatenate([fill(grid, at) for grid, at in zip(self.detector.grids, positions, strict=True)], axis=1)
 
     def _visible_energy(self, showers: Showers) -> Floats:
         """Visible energy of each step in MeV, (n, k)."""

@@ -81,9 +81,7 @@ def shower_medium(detector: Calorimeter) -> Medium:
             "describe its plates (material, thickness, layer, active), or choose a detector with materials"
         )
     faces = np.cumsum([0.0] + [_depth(plate) for plate in detector.stack])
-    return effective_medium(
-        [p for p, front in zip(detector.stack, faces, strict=False) if front < SHOWER_DEPTH]
-    )
+    return effective_medium([p for p, front in zip(detector.stack, faces, strict=False) if front < SHOWER_DEPTH])
 
 
 def readout_steps(detector: Calorimeter, medium: Medium) -> Steps:

@@ -34,17 +34,13 @@ def check_incident(energy: Floats, pdg_id: Ints, incident: Mapping[str, NDArray[
     _check_particles(pdg_id)
     _check_energies(energy)
     if np.any(incident.get("theta", 0.0)):
-        raise UnsupportedIncident(
-            "gflash showers run along the axis, got theta other than 0; leave theta out"
-        )
+        raise UnsupportedIncident("gflash showers run along the axis, got theta other than 0; leave theta out")
 
 
 def _check_particles(pdg_id: Ints) -> None:
     if len(strange := np.setdiff1d(pdg_id, PDG_IDS)):
         known, came = (", ".join(particle_name(int(i)) for i in ids) for ids in (PDG_IDS, strange))
-        raise UnsupportedIncident(
-            f"gflash simulates {known}, got {came}; choose one of these, or another simulator"
-        )
+        raise UnsupportedIncident(f"gflash simulates {known}, got {came}; choose one of these, or another simulator")
 
 
 def _check_energies(energy: Floats) -> None:

@@ -1,0 +1,199 @@
+"""A picture of a detector: its layers from the side, its material, and the grids from the front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moliere.detectors.base import Detector, Floats
+from moliere.detectors.calorimeter import Calorimeter
+from moliere.detectors.phase_space import PhaseSpace
+from moliere.detectors.surface_array import SurfaceArray
+from moliere.errors import DetectorError
+from moliere.files import replacing
+from moliere.report.layer_map import draw_grid
+from moliere.report.scene import Scene, SceneLayer, build_scene
+from moliere.report.style import GENERATED, GUIDE, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Most grids shown from the front.
+_MAX_GRIDS = 6
+
+
+def save_picture(detector: Detector, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a picture of a detector; the suffix (``.png``, ``.svg``, ``.pdf``) says in which format.
+
+    Args:
+        detector: from the catalogue or a user's own.
+        path: the file to write.
+        overwrite: replace what is there.
+
+    Raises:
+        DetectorError: this kind of detector has no picture yet, or the suffix is of no picture format.
+        OutputExists: the file exists and ``overwrite`` is not set.
+    """
+    path = Path(path)
+    figure = draw_detector(detector)
+    kinds = figure.canvas.get_supported_filetypes()
+    if path.suffix.lstrip(".") not in kinds:
+        raise DetectorError(
+            f"cannot write a picture to {path.name}: expected a suffix among .{', .'.join(sorted(kinds))}"
+        )
+    with replacing(path, overwrite=overwrite) as partial, style():
+        figure.savefig(partial, format=path.suffix.lstrip("."), dpi=160, facecolor="white", bbox_inches="tight")
+    return path
+
+
+def draw_detector(detector: Detector) -> Figure:
+    """The picture as a figure.
+
+    Raises:
+        DetectorError: this kind of detector has no picture yet.
+    """
+    if isinstance(detector, Calorimeter):
+        return _draw_calorimeter(detector)
+    if isinstance(detector, SurfaceArray):
+        return _draw_surface_array(detector)
+    if isinstance(detector, PhaseSpace):
+        return _draw_phase_space(detector)
+    raise DetectorError(f"{detector.name} is a {detector.kind}, of which there is no picture")
+
+
+def _draw_surface_array(detector: SurfaceArray) -> Figure:
+    """The stations from above."""
+    with style():
+        figure = new_figure(6.0, 6.0)
+        axes = figure.add_axes((0.13, 0.1, 0.84, 0.8))
+        axes.plot(*detector.stations[:, :2].T / 1e6, "o", color=GENERATED, markersize=6, markerfacecolor="none")
+        axes.set_aspect("equal")
+        axes.set(xlabel="x (km)", ylabel="y (km)")
+        traces = f"{detector.n_bins} bins of {detector.bin_width:g} ns"
+        axes.set_title(f"{detector.name}: {detector.n_stations} stations × {traces}", parse_math=False)
+    return figure
+
+
+def _draw_phase_space(detector: PhaseSpace) -> Figure:
+    """The columns with their ranges: all there is to see of a particle flux."""
+    with style():
+        figure = new_figure(6.0, 0.34 * len(detector.columns) + 0.9)
+        axes = figure.add_axes((0.2, 0.08, 0.76, 0.99 - 0.65 / figure.get_figheight()))
+        axes.barh(range(len(detector.columns)), 1.0, height=0.55, color=GENERATED, alpha=0.15)
+        for k, column in enumerate(detector.columns):
+            for x, bound, side in ((0.01, column.low, "left"), (0.99, column.high, "right")):
+                axes.text(x, k, f"{bound:g}", ha=side, va="center", fontsize=8)
+        names = [f"{column.name} ({column.unit})" if column.unit else column.name for column in detector.columns]
+        axes.set_yticks(range(len(names)), names, parse_math=False)
+        axes.set(xticks=[], xlim=(0, 1))
+        axes.invert_yaxis()
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set_title(f"{detector.name}: {detector.n_channels} columns and their ranges", parse_math=False)
+    return figure
+
+
+def _draw_calorimeter(detector: Calorimeter) -> Figure:
+    scene, chosen = build_scene(detector), _distinct(detector)
+    with style():
+        figure = new_figure(10.5, 7.0)
+        rows = figure.add_gridspec(
+            2, 1, height_ratios=(1.7, 1), hspace=0.6, left=0.07, right=0.98, top=0.91, bottom=0.02
+        )
+        side = figure.add_subplot(rows[0])
+        _draw_side(side, scene)
+        if detector.stack and scene.z_unit == "mm":
+            _draw_material(side, detector)
+        cells = rows[1].subgridspec(1, max(4, len(chosen)), wspace=0.08)
+        for column, position in enumerate(chosen):
+            axes = figure.add_subplot(cells[column])
+            draw_grid(axes, scene.shown[position])
+            axes.set_title(_grid_words(scene.layers[position]), fontsize=7.5, loc="center", parse_math=False)
+        title = f"{detector.name}: {detector.n_channels:,} cells in {len(scene.layers)} layers"
+        figure.suptitle(title, x=0.07, ha="left", fontsize=11, parse_math=False)
+    return figure
+
+
+def _distinct(detector: Calorimeter) -> list[int]:
+    """Positions of the first layers of each different grid."""
+    grids = detector.grids
+    return [k for k, grid in enumerate(grids) if grid not in grids[:k]][:_MAX_GRIDS]
+
+
+def _grid_words(layer: SceneLayer) -> str:
+    n_u, n_v = len(layer.u) - 1, len(layer.v) - 1
+    if layer.kind == "polar":
+        sectors = f"{n_u} sectors × " if n_u > 1 else ""
+        return f"{layer.label}\n{sectors}{n_v} rings\nr < {layer.half_width:g} mm"
+    return f"{layer.label}\n{n_u} × {n_v} cells\n{np.ptp(layer.u):g} × {np.ptp(layer.v):g} mm"
+
+
+def _draw_side(axes: Axes, scene: Scene) -> None:
+    """Depth to the right, distance from the axis upwards; compressed radii keep their true labels."""
+    from matplotlib.collections import LineCollection
+
+    for layer in scene.layers:
+        low, high = _extent(layer)
+        axes.fill_between(layer.z, low, high, facecolor=GENERATED, alpha=0.12, linewidth=0)
+        lines = [[(layer.z[0], edge), (layer.z[1], edge)] for edge in _edges_from_side(layer)]
+        axes.add_collection(LineCollection(lines, colors=GENERATED, linewidths=0.3))
+        axes.vlines(layer.z, low, high, colors=GENERATED, linewidths=0.3)
+    _name_layers(axes, scene)
+    _scale_side(axes, scene)
+    axes.axhline(0, color=GUIDE, linewidth=0.6, linestyle="--")
+    axes.margins(x=0.01)
+
+
+def _scale_side(axes: Axes, scene: Scene) -> None:
+    polar = scene.layers[0].kind == "polar"
+    if scene.radial_scale is not None:
+        axes.set_yscale("asinh", linear_width=scene.radial_scale)
+        decades = [radius for radius in (10, 100, 1000) if radius < max(layer.half_width for layer in scene.layers)]
+        axes.set_yticks([-radius for radius in decades] + [0, *decades], minor=False)
+    if polar:
+        axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}")
+    axes.set_ylabel("r (mm)" if polar else "y (mm)")
+    axes.set_xlabel("depth (mm)" if scene.z_unit == "mm" else "layers in order: no depths are known", loc="left")
+    if scene.z_unit == "layer":
+        axes.set_xticks([])
+
+
+def _extent(layer: SceneLayer) -> tuple[float, float]:
+    edges = _edges_from_side(layer)
+    return float(edges[0]), float(edges[-1])
+
+
+def _edges_from_side(layer: SceneLayer) -> Floats:
+    return layer.v if layer.kind == "cartesian" else np.unique(np.concatenate([-layer.v, layer.v]))
+
+
+def _name_layers(axes: Axes, scene: Scene) -> None:
+    """Names above the layers; where there are many, only some."""
+    step = -(-len(scene.layers) // 9)
+    for layer in scene.layers[::step]:
+        middle = sum(layer.z) / 2
+        axes.annotate(
+            layer.label,
+            (middle, _extent(layer)[1]),
+            xytext=(0, 3),
+            parse_math=False,
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+
+
+def _draw_material(axes: Axes, detector: Calorimeter) -> None:
+    """The plates as a coloured band below the layers."""
+    from matplotlib import colormaps
+
+    faces = np.cumsum([0.0] + [plate.thickness for plate in detector.stack])
+    materials = list(dict.fromkeys(plate.material for plate in detector.stack))
+    below = axes.inset_axes((0, -0.22, 1, 0.05), sharex=axes)
+    for colour, material in enumerate(materials):
+        spans = [(faces[k], plate.thickness) for k, plate in enumerate(detector.stack) if plate.material == material]
+        below.broken_barh(spans, (0, 1), facecolor=colormaps["tab10"](colour % 10), label=material, linewidth=0)
+    below.set_axis_off()
+    below.legend(loc="lower right", bbox_to_anchor=(1, 0.8), ncols=len(materials), fontsize=7, handlelength=1)

@@ -1,0 +1,124 @@
+"""A report on disk: one page that opens anywhere without a network, numbers as JSON, figures as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moliere.detectors import from_spec
+from moliere.detectors.calorimeter import Calorimeter
+from moliere.evaluation.result import Report
+from moliere.files import check_free, replacing
+from moliere.report import words
+from moliere.report.event_display import display_to_json, event_pairs
+from moliere.report.event_picture import draw_pair
+from moliere.report.scene import Scene, build_scene
+from moliere.report.sections import Picture, Section, histogram_sections, response_pictures, shower_section
+from moliere.report.style import to_element, to_png_uri
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def write_report(report: Report, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write ``report.html``, ``report.json`` and ``figures/*.svg``.
+
+    Args:
+        report: from :func:`moliere.evaluation.evaluate`.
+        folder: made if it does not exist.
+        overwrite: replace an earlier report in that folder.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        OutputExists: the folder holds a report and ``overwrite`` is not set.
+        WriteError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    for name in ("report.html", "report.json", "figures"):
+        check_free(folder / name, overwrite=overwrite)
+    sections, page = render_report(report)
+    _write(folder / "report.json", json.dumps(report.to_dict(), indent=1))
+    _write_figures(folder / "figures", list(_pictures(sections)))
+    _write(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def render_report(report: Report) -> tuple[list[Section], str]:
+    """The sections of a report, drawn, and the page that holds them."""
+    detector = from_spec(report.detector)
+    scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
+    sections = [Section("response", "Response and resolution", response_pictures(report))]
+    sections += histogram_sections(report.histograms)
+    if isinstance(detector, Calorimeter) and scene is not None:
+        sections.append(shower_section(report, detector, scene))
+    sections = [section for section in sections if section.pictures]
+    context = {
+        "report": report,
+        "detector": detector,
+        "sections": sections,
+        "headline_level": words.overall(report),
+        "display": _display(report, scene),
+    }
+    return sections, _environment().get_template("report.html").render(**context, version=_version())
+
+
+def _environment() -> Environment:
+    """Templates that escape whatever names files and detectors bring along."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("moliere.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(words=words, asset=_asset)
+    environment.filters["element"] = lambda picture: to_element(picture.svg, picture.name, picture.title)
+    return environment
+
+
+def _version() -> str:
+    """The installed version; a source tree that nobody installed has none."""
+    try:
+        return metadata.version("moliere")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _asset(name: str) -> str:
+    """A file that travels inside the page."""
+    return (resources.files("moliere.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _display(report: Report, scene: Scene | None) -> dict[str, Any] | None:
+    """What the 3-D display needs; None where there are no events or no solids to show."""
+    pairs = event_pairs(report.examples)
+    if scene is None or not pairs:
+        return None
+    data = display_to_json(scene, pairs)
+    return {"data": data, "pairs": pairs, "still": to_png_uri(draw_pair(scene, pairs[0]))}
+
+
+def _pictures(sections: list[Section] | tuple[Section, ...]) -> Iterator[Picture]:
+    for section in sections:
+        yield from section.pictures
+        yield from _pictures(section.parts)
+
+
+def _write_figures(folder: Path, pictures: list[Picture]) -> None:
+    """Write the figures and remove those of an earlier report: a mixture would mislead."""
+    for picture in pictures:
+        _write(folder / f"{picture.name}.svg", picture.svg)
+    for path in set(folder.glob("*.svg")) - {folder / f"{picture.name}.svg" for picture in pictures}:
+        path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path, overwrite=True) as partial:
+        partial.write_text(text, encoding="utf-8")

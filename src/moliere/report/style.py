@@ -1,0 +1,137 @@
+"""How all figures of this package look, and how they become SVG for a page or files on disk."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Text and axes; in a page it becomes the colour of the text around, so that figures follow light and dark.
+INK = "#1a1d22"
+#: The two samples, told apart by line and fill as well as by colour.
+REFERENCE, GENERATED = "#7b8591", "#c2410c"
+#: Guides, and bands of what is allowed.
+GUIDE = "#8a929c"
+
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.0,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.0,
+    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
+    "svg.hashsalt": "moliere",  # the same figure gives the same file
+}
+_INK_OF_PAGE = {INK: "currentColor", REFERENCE: "var(--reference)", GENERATED: "var(--generated)"}
+_HEAD = re.compile(r"^.*?<svg .*?viewBox=\"([^\"]*)\".*?>", re.DOTALL)
+_STYLE = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+_PATH = re.compile(r' d="([^"]*)"')
+_STEP = re.compile(r"([ML]) (\S+) (\S+)\s*")
+_DECIMALS = re.compile(r"(\.\d)\d+")
+_REFERENCED = re.compile(r'(?:href="|url\()#([^")]+)')
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of this package while figures are made, and no longer."""
+    from matplotlib import rc_context
+
+    with rc_context(_RC):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure (inches) without the global state of pyplot, transparent so that it fits any page."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor="none")
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as an SVG document; the same figure gives the same text."""
+    text = io.StringIO()
+    with style():  # says how text is written
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), dpi=110)
+    return _PATH.sub(_shorten, text.getvalue())
+
+
+def _shorten(path: re.Match[str]) -> str:
+    """Path data with one decimal; steps along an axis as such, because histograms are nothing else."""
+    data = _DECIMALS.sub(r"\1", path[1])
+    if "C" in data or "Q" in data:  # curves: the place where a line starts is not in its neighbour
+        return f' d="{data}"'
+    last = ["", ""]
+
+    def step(found: re.Match[str]) -> str:
+        letter, x, y = found.groups()
+        along = [letter == "L" and old == new for old, new in zip(last, (x, y), strict=True)]
+        last[:] = x, y
+        return f"V{y}" if along[0] else f"H{x}" if along[1] else f"{letter}{x} {y}"
+
+    return f' d="{_STEP.sub(step, data)}"'
+
+
+def to_element(svg: str, name: str, label: str) -> str:
+    """An SVG document as an element of a page, which takes the page's colours, light or dark.
+
+    Args:
+        svg: from :func:`to_svg`.
+        name: unique on the page; keeps the identifiers of many figures apart.
+        label: what the figure shows, for those who cannot see it.
+    """
+    body = _STYLE.sub("", _HEAD.sub(r'<svg viewBox="\1" role="img" aria-label="@label">', svg, count=1), count=1)
+    for print_colour, page_colour in _INK_OF_PAGE.items():
+        body = body.replace(print_colour, page_colour)
+    for mark in set(_REFERENCED.findall(body)):
+        body = body.replace(f"#{mark}", f"#{name}-{mark}").replace(f'id="{mark}"', f'id="{name}-{mark}"')
+    body = re.sub(rf' id="(?!{re.escape(name)}-)[^"]*"', "", body)
+    return body.replace("@label", escape(label), 1).replace("xlink:href", "href")
+
+
+def to_png_uri(figure: Figure, dpi: int = 110) -> str:
+    """The figure as a PNG inside a data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def log_ticks(axes: Axes, axis: Literal["x", "y"]) -> None:
+    """Few ticks with plain numbers where they are short; call it when the limits are set."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    chosen = axes.xaxis if axis == "x" else axes.yaxis
+    low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+    chosen.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=6))
+    chosen.set_minor_locator(NullLocator())
+    chosen.set_major_formatter(_log_label)
+
+
+def _log_label(value: float, _: float | None = None) -> str:
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    return f"${value / 10.0**exponent:.0f}\\times10^{{{exponent}}}$".replace("1\\times", "")

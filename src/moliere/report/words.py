@@ -1,0 +1,98 @@
+"""Numbers as people write them: a value with its error, a share, an energy range, a verdict's colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from moliere.evaluation.result import Figure, Report, Sample, Timing
+from moliere.units import format_energy
+
+Level = Literal["good", "fair", "poor"]
+_WORST_FIRST: tuple[Level, ...] = ("poor", "fair", "good")
+
+
+def measured(value: float, error: float) -> str:
+    """A value with as many digits as its error allows.
+
+    Example:
+        >>> measured(0.98123, 0.0021), measured(1234.5, 60.0), measured(1.23e-5, 1.1e-6), measured(0.5, 0.0)
+        ('0.9812 ± 0.0021', '1234 ± 60', '1.23e-05 ± 1.1e-06', '0.5')
+    """
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return number(value)
+    digits = 1 - math.floor(math.log10(error))
+    if digits > 5:
+        return f"{value:.3g} ± {error:.2g}"
+    return f"{value:.{max(digits, 0)}f} ± {error:.{max(digits, 0)}f}"
+
+
+def number(value: float) -> str:
+    """Three digits that matter.
+
+    Example:
+        >>> number(0.0123456), number(1234567.0), number(float("nan"))
+        ('0.0123', '1,234,567', 'unknown')
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def sentence(text: str) -> str:
+    """With a capital first and a full stop last."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def speed_up(timing: Timing) -> str:
+    """How the cost compares with that of the reference simulation; empty where that is not known.
+
+    Example:
+        >>> speed_up(Timing(0.5, 1000, "CPU", reference_ms=1000.0))
+        '2,000 times faster than the reference (1,000 ms)'
+    """
+    if timing.reference_ms is None:
+        return ""
+    factor = timing.reference_ms / timing.generated_ms
+    words = f"{number(factor)} times faster" if factor >= 1 else f"{number(1 / factor)} times slower"
+    return f"{words} than the reference ({number(timing.reference_ms)} ms)"
+
+
+def energy_range(sample: Sample) -> str:
+    """Incident energies of a sample."""
+    low, high = (format_energy(energy) for energy in sample.energy_range)
+    return low if low == high else f"{low} – {high}"
+
+
+def level(figure: Figure) -> Level:
+    """How a figure is coloured; the bounds are those at which the verdict's words change.
+
+    A classifier that is wrong for every fifth pair still leaves a sample useful (fair); so does a distance of
+    up to ten times what two halves of the reference show.
+    """
+    noise = math.hypot(*(error for error in (figure.error, figure.floor_error) if math.isfinite(error)))
+    if figure.value - figure.floor <= 2 * noise:
+        return "good"
+    good, fair = (0.55, 0.80) if figure.name.startswith("auc-") else (figure.floor, 10 * figure.floor)
+    return "good" if figure.value < good else "fair" if figure.value < fair else "poor"
+
+
+def overall(report: Report) -> Level | None:
+    """The colour of the headline, which speaks of the worst classifier; none where there is no classifier."""
+    levels = [level(figure) for figure in report.figures if figure.name.startswith("auc-")]
+    return next((worst for worst in _WORST_FIRST if worst in levels), None)
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as dotted keys and text.
+
+    Example:
+        >>> list(flat({"seed": 3, "versions": {"numpy": "2.0"}}))
+        [('seed', '3'), ('versions.numpy', '2.0')]
+    """
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)

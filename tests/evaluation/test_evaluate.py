@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moliere.detectors import catalog
+from moliere.errors import InvalidEvents, UnknownName
+from moliere.evaluation import Report, evaluate
+from moliere.evaluation.collect import collect
+from moliere.events import Events
+from moliere.events.events import Index
+from moliere.events.formats import open_events, write_events
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+class Shuffled:
+    """The same events as another source, in another order: an :class:`EventSource` that is not ``Events``."""
+
+    def __init__(self, events: Events, seed: int) -> None:
+        self.events = events.take(np.random.default_rng(seed).permutation(len(events)))
+        self.detector, self.incident, self.metadata = events.detector, self.events.incident, events.metadata
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def take(self, index: Index) -> Events:
+        return self.events.take(index)
+
+    def chunks(self, size: int = 10_000) -> Iterator[Events]:
+        return self.events.chunks(size)
+
+
+def scaled(events: Events, factor: float) -> Events:
+    return Events(events.detector, events.incident, events.signals * np.float32(factor))
+
+
+def text(report: Report) -> str:
+    return json.dumps(report.to_dict(), allow_nan=False)
+
+
+@pytest.fixture(scope="module")
+def halves(mini: Events) -> Report:
+    """Geant4 against Geant4."""
+    return evaluate(mini[:1200], mini[1200:2400], classifier_seeds=1, threads=1)
+
+
+def test_halves_of_one_sample_are_told_apart_by_nothing(halves: Report) -> None:
+    for figure in halves.figures:
+        if figure.name.startswith("auc-"):
+            assert abs(figure.value - 0.5) < 4 * figure.error, figure
+    assert halves.figure("separation-mean").value < 2 * halves.figure("separation-mean").floor
+    assert halves.warnings == ()
+
+
+def test_every_figure_has_an_error_a_floor_and_words(halves: Report) -> None:
+    assert len(halves.figures) == len({figure.name for figure in halves.figures}) == 16
+    for figure in halves.figures:
+        assert np.isfinite([figure.value, figure.error, figure.floor, figure.floor_error]).all(), figure
+        assert figure.error > 0, figure
+        assert figure.label, figure
+        assert figure.verdict, figure
+
+
+def test_a_report_survives_json(halves: Report) -> None:
+    assert Report.from_dict(json.loads(text(halves))) == halves
+
+
+def test_unknown_figures_are_refused_with_the_nearest_name(halves: Report) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'fpd'"):
+        halves.figure("fdp")
+
+
+def test_histograms_count_every_event(halves: Report) -> None:
+    for pair in halves.histograms:
+        assert len(pair.reference) == len(pair.generated) == len(pair.edges) + 1
+        if pair.name != "voxel_energy":
+            assert sum(pair.reference) == sum(pair.generated) == 1200
+
+
+def test_a_wrong_response_is_found_and_named(mini: Events) -> None:
+    report = evaluate(mini[:1200], scaled(mini[1200:2400], 0.9), classifier_seeds=1, threads=1)
+    assert report.figure("auc-observables-boosting").value > 0.75
+    response = report.figure("response-mean")
+    assert response.value == pytest.approx(10, abs=4 * response.error)
+    assert "the floor" in response.verdict
+    assert response.verdict != "at the floor"
+    assert "incident" in report.figure("ks-worst").note
+    assert not report.verdict.startswith("indistinguishable")
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(mini: Events) -> None:
+    samples = mini[:400], mini[400:800]
+    first, again, other = (
+        text(evaluate(*samples, classifier_seeds=1, seed=seed, threads=1, max_events=350)) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_a_file_in_float64_or_uncompressed_is_the_same_sample(mini: Events, tmp_path: Path) -> None:
+    import h5py
+
+    part = mini[:400]
+    write_events(tmp_path / "gzip.h5", part)
+    with h5py.File(tmp_path / "double.h5", "w") as file:
+        file["incident_energies"] = part.energy[:, None]
+        file["showers"] = part.signals.astype(np.float64)
+    one, other = (open_events(tmp_path / name, part.detector) for name in ("gzip.h5", "double.h5"))
+    from_files, in_memory = (evaluate(a, b, classifier_seeds=0) for a, b in ((one, other), (part, part)))
+    assert from_files.figures == in_memory.figures
+    assert from_files.histograms == in_memory.histograms
+    assert from_files.figure("ks-worst").value == 0
+
+
+def test_at_most_max_events_are_used_and_said(mini: Events) -> None:
+    report = evaluate(mini[:300], mini[300:500], max_events=250, classifier_seeds=0)
+    assert (report.reference.n_events, report.reference.n_used) == (300, 250)
+    assert (report.generated.n_events, report.generated.n_used) == (200, 200)
+    assert report.settings["max_events"] == 250
+
+
+@pytest.mark.parametrize("n", [2, 10, 50])
+def test_few_events_give_fewer_figures_and_say_why(mini: Events, n: int) -> None:
+    report = evaluate(mini[:n], mini[n : 2 * n], threads=1)
+    assert not any(figure.name.startswith(("auc-", "fpd", "kpd")) for figure in report.figures)
+    assert any(f"{n} events are too few for classifier" in warning for warning in report.warnings)
+    assert any(f"{n} events are too few for FPD" in warning for warning in report.warnings)
+    assert report.verdict == "too few events for a verdict"
+    assert Report.from_dict(json.loads(text(report))) == report
+
+
+def test_different_incident_energies_are_warned_of(mini: Events) -> None:
+    order = np.argsort(mini.energy, kind="stable")
+    report = evaluate(mini.take(order[:200]), mini.take(order[-200:]), classifier_seeds=0)
+    assert any("incident energies" in warning for warning in report.warnings)
+
+
+def test_empty_showers_are_different_and_no_crash(mini: Events) -> None:
+    report = evaluate(mini[:600], scaled(mini[600:1200], 0.0), classifier_seeds=1, threads=1)
+    assert report.figure("auc-observables-boosting").value > 0.99
+    assert report.verdict.startswith("clearly different")
+    text(report)
+
+
+def test_showers_that_never_vary_are_no_crash(mini: Events) -> None:
+    one = mini.take(np.zeros(600, np.int64))
+    text(evaluate(one, one, classifier_seeds=0))
+
+
+def test_different_detectors_are_refused(mini: Events) -> None:
+    other = catalog.get("calochallenge-1-pions")
+    events = Events(other, {"energy": np.ones(3)}, np.ones((3, other.n_channels)))
+    with pytest.raises(InvalidEvents, match=r"368 channels.*533"):
+        evaluate(mini, events)
+
+
+def test_a_sample_of_one_event_is_refused(mini: Events) -> None:
+    with pytest.raises(InvalidEvents, match="the generated sample holds 1 events"):
+        evaluate(mini, mini[:1])
+
+
+def test_cartesian_and_continuous_samples_are_evaluated() -> None:
+    detector = catalog.get("calogan")
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(1e3, 1e5, 400)
+    signals = rng.exponential(size=(400, detector.n_channels))
+    events = Events(detector, {"energy": energy}, signals / signals.sum(axis=1, keepdims=True) * energy[:, None])
+    report = evaluate(events[:200], events[200:], classifier_seeds=0)
+    assert len(report.response) == 10
+    assert sum(point.n_reference for point in report.response) == 200
+
+
+def test_order_in_the_file_decides_nothing_but_the_draw(mini: Events) -> None:
+    part = mini[:300]
+    one, other = (collect(source, part.detector, [], 300, 0, None) for source in (part, Shuffled(part, 1)))  # type: ignore[arg-type]
+    assert np.array_equal(np.sort(one.energy), np.sort(other.energy))
+    assert one.mean_signals == pytest.approx(other.mean_signals, rel=1e-6)
+
+
+def test_kept_showers_are_the_first_of_the_events_in_a_random_order(mini: Events) -> None:
+    ordered = mini.take(np.argsort(mini.energy, kind="stable"))
+    used = collect(ordered, ordered.detector, [], 2000, 0, None)  # type: ignore[arg-type]
+    assert np.array_equal(used.showers.energy, used.energy[: len(used.showers.energy)])
+    totals = used.showers.signals.sum(axis=1, dtype=np.float64)
+    assert totals == pytest.approx(used.observables["total_energy"][: len(totals)], rel=1e-6)
+    # halves of what was drawn serve as a floor: in the order of the file they would differ in energy
+    assert np.log(used.energy[:1000]).mean() == pytest.approx(np.log(used.energy[1000:]).mean(), abs=0.3)
+
+
+@pytest.mark.skipif(not (DATA / "photons-option1.h5").exists(), reason="no Geant4 samples beside the checkout")
+def test_another_simulation_of_the_same_detector_is_told_apart() -> None:
+    detector = catalog.get("calochallenge-1-photons")
+    one, other = (open_events(DATA / name, detector) for name in ("photons.h5", "photons-option1.h5"))
+    report = evaluate(one, other, max_events=1200, classifier_seeds=1, threads=1)
+    assert report.verdict.startswith("clearly different")
+    assert report.figure("response-mean").value > 8

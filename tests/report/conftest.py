@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from moliere.detectors.calorimeter import Calorimeter, Layer
+from moliere.detectors.grids import PolarGrid
+from moliere.evaluation.result import (
+    ExampleEvent,
+    Figure,
+    HistogramPair,
+    MeanShower,
+    Report,
+    ResponsePoint,
+    Sample,
+    Timing,
+)
+from moliere.report.html import render_report
+
+
+def make_histogram(name: str = "layer_energy[0]", n_bins: int = 20, log_x: bool = False) -> HistogramPair:
+    rng = np.random.default_rng(n_bins + len(name))
+    edges = np.geomspace(1, 1000, n_bins + 1) if log_x else np.linspace(0, 1, n_bins + 1)
+    counts = [rng.poisson(50, n_bins + 2).astype(float).tolist() for _ in range(2)]
+    return HistogramPair(
+        name=name,
+        label=f"energy in {name}",
+        unit="MeV",
+        group="energy",
+        edges=tuple(edges.tolist()),
+        reference=tuple(counts[0]),
+        generated=tuple(counts[1]),
+        log_x=log_x,
+        separation=0.0123,
+        separation_floor=0.0045,
+        ks_p=0.25,
+        wasserstein=3.5,
+    )
+
+
+@pytest.fixture(scope="session")
+def detector() -> Calorimeter:
+    grid = PolarGrid(r_edges=(0.0, 5.0, 10.0, 20.0), n_alpha=4)
+    return Calorimeter("toy", tuple(Layer(k, grid, z=(10.0 * k, 10.0 * k + 9)) for k in range(3)))
+
+
+@pytest.fixture(scope="session")
+def report(detector: Calorimeter) -> Report:
+    rng = np.random.default_rng(5)
+    means = [tuple(rng.exponential(5.0, detector.n_channels).tolist()) for _ in range(4)]
+    examples = tuple(
+        ExampleEvent(sample, energy, (1, 5, 30), (2.0, 40.0 * energy / 1000, 7.0))
+        for energy in (1000.0, 50_000.0)
+        for sample in ("reference", "generated")
+    )
+    return Report(
+        verdict="close: the best classifier reaches AUC 0.612",
+        detector=detector.to_spec(),
+        reference=Sample("geant4.h5", 5000, 4000, (1000.0, 50_000.0), {"geant4": "11.4.1"}),
+        generated=Sample("flow.h5", 4000, 4000, (1000.0, 50_000.0)),
+        figures=(
+            Figure(
+                "auc-observables-boosting", "AUC, boosting", "classifier", 0.6123, 0.0021, 0.5012, 0.003, "", "close"
+            ),
+            Figure(
+                "fpd", "Fréchet distance", "distribution", 0.0123, 0.0011, 0.0119, 0.001, "", "at the floor", "a note"
+            ),
+            Figure("response-mean", "mean response", "energy", 12.1, 0.4, 0.8, 0.4, "%", "15.1 × the floor"),
+        ),
+        histograms=(make_histogram(), make_histogram("layer_energy[1]", log_x=True)),
+        response=tuple(
+            ResponsePoint(energy, 100, 90, 1.0, 0.01, 0.1, 0.01, 0.99, 0.01, 0.11, 0.01)
+            for energy in (1000.0, 50_000.0)
+        ),
+        mean_showers=(MeanShower(None, means[0], means[1]), MeanShower(1000.0, means[2], means[3])),
+        examples=examples,
+        settings={"seed": 3, "versions": {"numpy": "2.0"}},
+        warnings=("the energies differ",),
+        timing=Timing(0.5, 1000, "CPU, 2 threads", 1100.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def page(report: Report) -> str:
+    """The page of the report, drawn once."""
+    return render_report(report)[1]
+
+
+@pytest.fixture(scope="session")
+def bare_report(report: Report) -> Report:
+    """What an evaluation of a handful of events leaves: numbers, no curves, no events."""
+    return replace(report, histograms=(), response=(), mean_showers=(), examples=(), timing=None, warnings=())
