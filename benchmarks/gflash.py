@@ -68,9 +68,7 @@ def print_agreement(events: Events) -> None:
 
 def print_band(reference: Events, simulated: Events) -> None:
     layers = largest_deviation(layer_profile(simulated), layer_profile(reference))
-    rings = largest_deviation(
-        ring_profile(simulated, join_layers=True), ring_profile(reference, join_layers=True)
-    )
+    rings = largest_deviation(ring_profile(simulated, join_layers=True), ring_profile(reference, join_layers=True))
     response, width, hit = (
         [f(events) for events in (simulated, reference)]
         for f in (
@@ -87,9 +85,7 @@ def print_band(reference: Events, simulated: Events) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of Geant4 samples")
     data = parser.parse_args().data
     print_speed()

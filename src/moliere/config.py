@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -93,7 +94,7 @@ def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table
         >>> apply_overrides({"model": {"width": 128}}, ["model.width=512", "name=run-2"])
         {'model': {'width': 512}, 'name': 'run-2'}
     """
-    result: Table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    result: Table = copy.deepcopy(dict(table))
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():
@@ -101,9 +102,8 @@ def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table
         *parents, key = path.strip().split(".")
         place = result
         for parent in parents:
-            place[parent] = dict(place.get(parent, {})) if isinstance(place.get(parent, {}), dict) else None
-            place = place[parent]
-            if place is None:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
                 raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a table")
         place[key] = _parse_value(text)
     return result

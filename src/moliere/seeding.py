@@ -1,4 +1,4 @@
-"""Seeds that depend on what they are for, so that no result depends on batch sizes, workers or where a run was resumed."""
+"""Seeds that depend on what they are for, so that no result depends on batch sizes, workers or a resumed run."""
 
 from __future__ import annotations
 

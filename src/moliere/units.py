@@ -52,7 +52,8 @@ def parse_energy(text: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in ENERGIES:
         raise InvalidQuantity(
-            f"energy {text!r} is not a number with a unit; write for example 512MeV or 50GeV (units: {', '.join(ENERGIES)})"
+            f"energy {text!r} is not a number with a unit; write for example 512MeV or 50GeV "
+            f"(units: {', '.join(ENERGIES)})"
         )
     return float(match[1]) * ENERGIES[match[2]]
 

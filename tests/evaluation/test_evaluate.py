@@ -46,7 +46,7 @@ def text(report: Report) -> str:
 @pytest.fixture(scope="module")
 def halves(mini: Events) -> Report:
     """Geant4 against Geant4."""
-    return evaluate(mini[:1200], mini[1200:2400], classifier_seeds=1, threads=1)
+    return evaluate(mini[:600], mini[600:1200], classifier_seeds=1, threads=1)
 
 
 def test_halves_of_one_sample_are_told_apart_by_nothing(halves: Report) -> None:
@@ -79,11 +79,11 @@ def test_histograms_count_every_event(halves: Report) -> None:
     for pair in halves.histograms:
         assert len(pair.reference) == len(pair.generated) == len(pair.edges) + 1
         if pair.name != "voxel_energy":
-            assert sum(pair.reference) == sum(pair.generated) == 1200
+            assert sum(pair.reference) == sum(pair.generated) == 600
 
 
 def test_a_wrong_response_is_found_and_named(mini: Events) -> None:
-    report = evaluate(mini[:1200], scaled(mini[1200:2400], 0.9), classifier_seeds=1, threads=1)
+    report = evaluate(mini[:600], scaled(mini[600:1200], 0.9), classifier_seeds=1, threads=1)
     assert report.figure("auc-observables-boosting").value > 0.75
     response = report.figure("response-mean")
     assert response.value == pytest.approx(10, abs=4 * response.error)
@@ -94,9 +94,9 @@ def test_a_wrong_response_is_found_and_named(mini: Events) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(mini: Events) -> None:
-    samples = mini[:400], mini[400:800]
+    samples = mini[:350], mini[350:700]
     first, again, other = (
-        text(evaluate(*samples, classifier_seeds=1, seed=seed, threads=1, max_events=350)) for seed in (3, 3, 4)
+        text(evaluate(*samples, classifier_seeds=1, seed=seed, threads=1, max_events=320)) for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other
@@ -141,7 +141,7 @@ def test_different_incident_energies_are_warned_of(mini: Events) -> None:
 
 
 def test_empty_showers_are_different_and_no_crash(mini: Events) -> None:
-    report = evaluate(mini[:600], scaled(mini[600:1200], 0.0), classifier_seeds=1, threads=1)
+    report = evaluate(mini[:350], scaled(mini[350:700], 0.0), classifier_seeds=1, threads=1)
     assert report.figure("auc-observables-boosting").value > 0.99
     assert report.verdict.startswith("clearly different")
     text(report)
@@ -154,7 +154,7 @@ def test_showers_that_never_vary_are_no_crash(mini: Events) -> None:
 
 def test_different_detectors_are_refused(mini: Events) -> None:
     other = catalog.get("calochallenge-1-pions")
-    events = Events(other, {"energy": np.ones(3)}, np.ones((3, other.n_channels)))
+    events = Events(other, {"energy": np.full(3, 1e3)}, np.ones((3, other.n_channels)))
     with pytest.raises(InvalidEvents, match=r"368 channels.*533"):
         evaluate(mini, events)
 
@@ -196,6 +196,6 @@ def test_kept_showers_are_the_first_of_the_events_in_a_random_order(mini: Events
 def test_another_simulation_of_the_same_detector_is_told_apart() -> None:
     detector = catalog.get("calochallenge-1-photons")
     one, other = (open_events(DATA / name, detector) for name in ("photons.h5", "photons-option1.h5"))
-    report = evaluate(one, other, max_events=1200, classifier_seeds=1, threads=1)
+    report = evaluate(one, other, max_events=600, classifier_seeds=1, threads=1)
     assert report.verdict.startswith("clearly different")
     assert report.figure("response-mean").value > 8

@@ -37,7 +37,7 @@ def evaluate(
     ),
     detector: DetectorName = None,
     bundle: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--bundle", help="The generated events' model: its split is used for --part, and it is timed."),
     ] = None,
     part: Annotated[
@@ -89,19 +89,20 @@ def evaluate(
     console.print(f"page: {page}")
 
 
-def _open_reference(name: str, detector: str | None, bundle: Path | None, part: str) -> EventSource:
+def _open_reference(name: str, detector: str | None, bundle: str | None, part: str) -> EventSource:
     source = open_source(name, detector)
     if part == "all":
         return source
     from moliere.errors import ConfigError
     from moliere.models import load_bundle
+    from moliere.weights import find_bundle
 
     if bundle is None:
         raise ConfigError(f"--part {part} needs --bundle: the split is the one that the bundle was trained with")
-    return source.take(split_of(source, dict(load_bundle(bundle).recipe), part))
+    return source.take(split_of(source, dict(load_bundle(find_bundle(bundle)).recipe), part))
 
 
-def _timed(report: Report, bundle: Path, like: EventSource, threads: int, reference_ms: float | None) -> Report:
+def _timed(report: Report, bundle: str, like: EventSource, threads: int, reference_ms: float | None) -> Report:
     """Time the bundle on the reference's incident particles, 1000 at once."""
     from dataclasses import replace
 
@@ -112,9 +113,10 @@ def _timed(report: Report, bundle: Path, like: EventSource, threads: int, refere
     from moliere.generation import generate
     from moliere.models import load_bundle
     from moliere.training.loop import set_threads
+    from moliere.weights import find_bundle
 
     set_threads(threads)
-    model = load_bundle(bundle)
+    model = load_bundle(find_bundle(bundle))
     rows = np.arange(1000) % len(like)
     incident = {name: column[rows] for name, column in like.incident.items()}
     device = f"CPU, {torch.get_num_threads()} threads"

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     examples = (
-        "moliere generate runs/flow-photons/flow-photons.bundle -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
+        "moliere generate flow-photons-hour -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
         "moliere generate runs/flow-photons/flow-photons.bundle --like photons-mini -o fast.h5",
     )
     app.command("generate", epilog=epilog(*examples))(generate)
 
 
 def generate(
-    bundle: Annotated[Path, typer.Argument(help="The trained model.")],
+    bundle: Annotated[str, typer.Argument(help="The trained model: a file, or a shipped one (moliere list bundles).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
     n: Annotated[int | None, typer.Option("-n", "--events", min=1, help="Number of events, with --energy.")] = None,
     energy: EnergyRange = None,
@@ -45,6 +45,12 @@ def generate(
         Literal["all", "train", "validation", "test"],
         typer.Option("--part", help="With --like: only this part of the split that the bundle was trained with."),
     ] = "all",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting of the model that is not in its weights: steps=6."
+        ),
+    ] = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
@@ -59,15 +65,17 @@ def generate(
 
     Event i is the same whatever the batch size; the same seed gives the same file.
     """
+    from moliere.config import apply_overrides
     from moliere.events.formats import create_events
     from moliere.files import check_free
     from moliere.generation import generate_batches
     from moliere.models import load_bundle
     from moliere.training.loop import set_threads
+    from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)
     set_threads(threads)
-    model = load_bundle(bundle)
+    model = load_bundle(find_bundle(bundle), apply_overrides({}, set_ or []))
     incident = _particles_like(model, like, part) if like else incident_columns(n, energy, spectrum, seed)
     total = len(incident["energy"])
     batches = generate_batches(model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside)

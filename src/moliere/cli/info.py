@@ -29,9 +29,10 @@ def info(
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
     from moliere.detectors import catalog, load
+    from moliere.weights import bundle_paths, find_bundle
 
-    if file.endswith(".bundle"):
-        _show_bundle(file, recipe=recipe)
+    if file.endswith(".bundle") or file in bundle_paths():
+        _show_bundle(find_bundle(file), recipe=recipe)
     elif file in catalog.names() or file.endswith((".toml", ".xml")):
         console.print(load(file).describe(), markup=False)
     elif drop_broken is not None:
@@ -40,7 +41,7 @@ def info(
         _show_events(open_source(file, detector))
 
 
-def _show_bundle(path: str, *, recipe: bool) -> None:
+def _show_bundle(path: Path, *, recipe: bool) -> None:
     import tomli_w
 
     from moliere.models import load_bundle

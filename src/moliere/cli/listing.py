@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     what: Annotated[
-        str, typer.Argument(help="detectors, recipes, samples, models, simulators, formats, observables …")
+        str, typer.Argument(help="detectors, recipes, samples, bundles, models, simulators, formats, observables …")
     ] = "",
     name: Annotated[str | None, typer.Argument(help="Of detectors: show this one (name, .toml or .xml).")] = None,
     picture: Annotated[
@@ -75,6 +75,15 @@ def _samples() -> Rows:
     return [(name, describe_source(samples.open(name))) for name in samples.names()]
 
 
+def _bundles() -> Rows:
+    from moliere.models import load_bundle
+    from moliere.weights import bundle_paths
+
+    for name, path in bundle_paths().items():
+        bundle = load_bundle(path)
+        yield name, f"{bundle.recipe.get('description', '')} ({bundle.n_parameters:,} parameters)"
+
+
 def _registry(module: str, name: str) -> Callable[[], Rows]:
     """Rows of a registry: names with the first line of what is registered."""
 
@@ -96,6 +105,7 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "detectors": _detectors,
     "recipes": _recipes,
     "samples": _samples,
+    "bundles": _bundles,
     "models": _registry("moliere.models", "models"),
     "simulators": _registry("moliere.simulators", "simulators"),
     "formats": _registry("moliere.events.formats", "formats"),

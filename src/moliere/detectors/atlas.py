@@ -47,5 +47,5 @@ def eta_slice(eta: float) -> Calorimeter:
     return Calorimeter(
         name=f"atlas-eta-{round(eta * 100):03d}",
         layers=tuple(Layer(id=number, grid=grid, name=ATLAS_LAYERS[number]) for number in layers),
-        description=f"ATLAS slice at eta {eta:.2f}: {len(layers)} layers of {N_ALPHA} x {N_R} cells (ring edges nominal)",
+        description=f"ATLAS slice at eta {eta:.2f}: {len(layers)} layers of {N_ALPHA} x {N_R} cells (nominal rings)",
     )

@@ -1,4 +1,4 @@
-"""What every detector can say of itself: its name, its channels and a description that travels with files and bundles."""
+"""What every detector can say of itself: name, channels, and a description that travels with files and bundles."""
 
 from __future__ import annotations
 

@@ -100,7 +100,8 @@ class Calorimeter(Detector):
                 )
             if not -1 <= plate.layer < len(self.layers):
                 raise DetectorError(
-                    f"calorimeter {self.name!r}: a plate belongs to layer {plate.layer}, but there are {len(self.layers)} layers"
+                    f"calorimeter {self.name!r}: a plate belongs to layer {plate.layer}, "
+                    f"but there are {len(self.layers)} layers"
                 )
 
     @cached_property

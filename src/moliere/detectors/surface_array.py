@@ -44,7 +44,8 @@ class SurfaceArray(Detector):
         """Check numbers once."""
         if not self.positions or self.n_bins < 1 or self.bin_width <= 0:
             raise DetectorError(
-                f"surface array {self.name!r}: {len(self.positions)} stations, {self.n_bins} bins of {self.bin_width} ns; "
+                f"surface array {self.name!r}: {len(self.positions)} stations, {self.n_bins} bins of "
+                f"{self.bin_width} ns; "
                 "all must be positive"
             )
         if self.shape is not None and self.shape[0] * self.shape[1] != len(self.positions):

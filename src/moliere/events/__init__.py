@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from moliere.events.events import Events, EventSource
+from moliere.events.split import Split, split_events
 
-__all__ = ["EventSource", "Events"]
+__all__ = ["EventSource", "Events", "Split", "split_events"]

@@ -85,7 +85,7 @@ class Events:
         return self[index]
 
     def __getitem__(self, index: Index) -> Events:
-        """The events at ``index``; a copy-free view for slices. What was valid stays valid, so nothing is checked again."""
+        """The events at ``index``, a view for slices; what was valid stays valid, so nothing is checked again."""
         if not isinstance(index, slice):
             index = np.asarray(index)
         part = object.__new__(Events)

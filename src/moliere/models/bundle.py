@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from moliere.detectors import Detector, from_spec
-from moliere.errors import BundleError, MoliereError
+from moliere.errors import BundleError, ConfigError, MoliereError
 from moliere.files import replacing
 from moliere.models.base import BuildContext, Model, models
 
@@ -79,10 +79,15 @@ def save_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) ->
             raise OSError(str(error)) from error
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, settings: Mapping[str, Any] | None = None) -> Bundle:
     """Read a bundle.
 
+    Args:
+        path: the file.
+        settings: of the model, to change such as have nothing to do with its weights: ``{"steps": 6}``.
+
     Raises:
+        ConfigError: a setting that the model does not have.
         BundleError: no such file, truncated, tampered with, not a bundle, or from a newer version.
     """
     header, tensors = _read(Path(path))
@@ -91,9 +96,12 @@ def load_bundle(path: str | Path) -> Bundle:
         detector = from_spec(context.pop("detector"))
         context = BuildContext(detector, tuple(context["columns"]), tuple(context["particles"]))
         model_class = models[header["kind"]]
-        model = model_class(model_class.config_type.from_table(header["model"], "model"), context)
+        config = model_class.config_type.from_table({**header["model"], **(settings or {})}, "model")
+        model = model_class(config, context)
         model.load_state_dict(tensors)
     except (MoliereError, RuntimeError, KeyError) as error:
+        if settings:
+            raise ConfigError(f"{path} with settings {dict(settings)}: {error}") from error
         raise BundleError(f"{path} does not fit this version of moliere: {error}") from error
     return Bundle(
         name=header["name"],
@@ -138,7 +146,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if header["format_version"] > FORMAT_VERSION:
         raise BundleError(
             f"{path} was written by moliere {header['moliere_version']} (bundle format {header['format_version']}); "
-            f"this is moliere {version('moliere')}, which reads up to {FORMAT_VERSION}: upgrade with pip install -U moliere"
+            f"this is moliere {version('moliere')}, which reads up to {FORMAT_VERSION}: "
+            "upgrade with pip install -U moliere"
         )
     if metadata.get("sha256") != _digest(metadata["moliere"], tensors):
         raise BundleError(

@@ -86,7 +86,7 @@ class LayerCoder(nn.Module):
         return LayerState(torch.where(counts > 0, energies, torch.zeros_like(energies)), counts)
 
     def describe(self, state: LayerState, energy: Tensor) -> Tensor:
-        """The state as a condition for stage two: logs, fractions, occupancies, empty flags; (n, 4 n_layers) float32."""
+        """What stage two is told of the state, (n, 4 n_layers) float32: logs, fractions, occupancies, empty flags."""
         filled = (state.counts + 0.5) / (self.sizes + 1)
         parts = [
             (state.energies + self.threshold / 10).log() / 3 - 1.5,

@@ -64,7 +64,7 @@ class ZeroBand(Transform):
     The threshold is in MeV, not in shares: cutting shares was measured to take the tails off energetic showers (radial
     width 40 % too small).
 
-    .. math:: x < \theta \mapsto \theta \cdot 10^{-w u}, \quad u \sim U(0, 1); \qquad \text{inverse: } y < \theta \mapsto 0
+    .. math:: x < \theta \mapsto \theta \cdot 10^{-w u},\ u \sim U(0, 1); \qquad \text{inverse: } y < \theta \mapsto 0
 
     Args:
         threshold: in MeV; values below it become zero, which is the only loss.

@@ -28,7 +28,7 @@ from moliere.training.recipe import DataConfig, Recipe
 
 _WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for
 #: transforms are fitted on at most this much signal, drawn at random
-_FIT_BYTES = 128 * 2**20
+_FIT_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
 
 def fit(
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     resume: bool = False,
     console: Console | None = None,
@@ -86,6 +86,7 @@ def fit(
     Returns:
         The bundle and what the loop says of the training.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(recipe, folder)
     source, split, columns = prepared.source, prepared.split, recipe.data.condition
@@ -108,7 +109,7 @@ def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
 
 
 def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    size = min(len(split.train), max(1000, _FIT_BYTES // (4 * source.detector.n_channels)))
+    size = min(len(split.train), max(500, _FIT_BYTES // (4 * source.detector.n_channels)))
     rng = np.random.default_rng(derive_seed(seed, _SUBSET))
     return np.sort(rng.choice(split.train, size, replace=False))
 
