@@ -42,5 +42,5 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or error}{kept}; free some space or choose another place"
         ) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             partial.unlink()

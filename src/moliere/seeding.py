@@ -21,5 +21,6 @@ def derive_seed(seed: int, *path: int) -> int:
         >>> derive_seed(1, 2) == derive_seed(1, 2), derive_seed(1, 2) == derive_seed(1, 3)
         (True, False)
     """
-    state = np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0]
+    # as a spawn key: in the entropy itself a trailing zero would change nothing
+    state = np.random.SeedSequence(seed, spawn_key=path).generate_state(1, np.uint64)[0]
     return int(state >> np.uint64(1))

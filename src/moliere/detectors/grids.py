@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,10 +29,14 @@ def check_edges(edges: tuple[float, ...], what: str) -> None:
     """Refuse bin edges that do not increase.
 
     Raises:
-        DetectorError: fewer than two edges, or edges out of order (the first offending pair is named).
+        DetectorError: fewer than two edges, an edge that is not finite, or edges out of order (the first offending
+            pair is named).
     """
     if len(edges) < 2:
         raise DetectorError(f"{what}: {len(edges)} bin edge(s), expected at least 2")
+    for edge in edges:
+        if not math.isfinite(edge):
+            raise DetectorError(f"{what}: a bin edge is {edge:g}, which is no length in mm")
     for low, high in pairwise(edges):
         if not low < high:
             raise DetectorError(f"{what}: bin edges must increase, but {low:g} is followed by {high:g}; sort the edges")

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from moliere.detectors.base import Detector
-from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.phase_space import PhaseSpace
+from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
+from moliere.detectors.grids import CartesianGrid, PolarGrid
+from moliere.detectors.phase_space import Column, PhaseSpace
 from moliere.detectors.surface_array import SurfaceArray
 from moliere.errors import DetectorError, did_you_mean
 
@@ -20,6 +21,15 @@ _KINDS: dict[str, type[Detector]] = {
     "surface-array": SurfaceArray,
     "phase-space": PhaseSpace,
 }
+#: what lies under a key, for the names that could have been meant
+_PARTS: dict[str, type[Any]] = {
+    "layers": Layer,
+    "stack": Plate,
+    "columns": Column,
+    "polar": PolarGrid,
+    "cartesian": CartesianGrid,
+}
+_UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 @cache
@@ -43,12 +53,20 @@ def from_spec(spec: Mapping[str, Any]) -> Detector:
     try:
         return _adapter(kind).validate_python(dict(spec))
     except ValidationError as error:
-        raise DetectorError("; ".join(_explain(kind, dict(e)) for e in error.errors()[:3])) from None
+        # a mistyped key is also a missing one: what was typed is said first
+        found = sorted(error.errors(), key=lambda e: e["type"] not in _UNKNOWN_KEY)
+        raise DetectorError("; ".join(_explain(kind, dict(e)) for e in found[:3])) from None
+
+
+def known_keys(owner: type[Any]) -> list[str]:
+    """The keys that a table may have, which are the fields of its dataclass."""
+    return [field.name for field in fields(owner)]
 
 
 def _explain(kind: str, error: Mapping[str, Any]) -> str:
     path = ".".join(map(str, error["loc"]))
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden") and len(error["loc"]) == 1:
-        known = [field.name for field in fields(_KINDS[kind])]  # type: ignore[arg-type]
-        return f"{path}: unknown key; {did_you_mean(path, known)}"
+    if error["type"] in _UNKNOWN_KEY:
+        *above, key = error["loc"]
+        owner = next((_PARTS[part] for part in reversed(above) if part in _PARTS), _KINDS[kind])
+        return f"{path}: unknown key; {did_you_mean(str(key), known_keys(owner))}"
     return f"{path}: {error['msg']}, got {repr(error['input'])[:80]}"

@@ -26,20 +26,22 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from moliere.config import Table
 from moliere.detectors.base import Detector
-from moliere.detectors.calorimeter import Layer
-from moliere.detectors.spec import from_spec
-from moliere.detectors.surface_array import station_positions
+from moliere.detectors.calorimeter import Calorimeter, Layer
+from moliere.detectors.phase_space import PhaseSpace
+from moliere.detectors.spec import from_spec, known_keys
+from moliere.detectors.surface_array import SurfaceArray, station_positions
 from moliere.detectors.xml import read_xml
 from moliere.errors import DetectorError, did_you_mean
 
 _STACK_KEYS = {"repeat", "layer", "advance", "plates"}
 _LAYOUT_KEYS = {"n", "spacing", "height", "layout"}
+_SETTING_KEYS = {*known_keys(Layer), "positions"}
+_FILE_KEYS = {"xml", "layer_settings", "layout"}.union(*map(known_keys, (Calorimeter, PhaseSpace, SurfaceArray)))
 
 
 def read_toml(path: Path) -> Detector:
@@ -62,14 +64,15 @@ def from_table(table: Mapping[str, Any], folder: Path, where: str) -> Detector:
     """A detector from what a TOML file holds; ``folder`` is where its XML file lies, ``where`` is for messages."""
     spec = {"kind": "calorimeter", **table}
     try:
+        _check_keys(spec, _FILE_KEYS)
         if "xml" in spec:
             spec["layers"] = _layers_from_xml(folder / spec.pop("xml"), spec.pop("layer_settings", []))
         elif "layers" in spec:
-            spec["layers"] = [layer for entry in spec["layers"] for layer in _repeat_layer(entry)]
+            spec["layers"] = [layer for entry in _tables(spec, "layers") for layer in _repeat_layer(entry)]
         if "stack" in spec:
-            spec["stack"] = [plate for block in spec["stack"] for plate in _expand_block(block)]
+            spec["stack"] = [plate for block in _tables(spec, "stack") for plate in _expand_block(block)]
         if "layout" in spec:
-            _check_keys(spec["layout"], _LAYOUT_KEYS, "layout")
+            _check_keys(spec["layout"], _LAYOUT_KEYS, "layout.")
             spec["positions"] = station_positions(**spec.pop("layout"))
         return from_spec(spec)
     except (DetectorError, KeyError, TypeError, ValueError) as error:
@@ -87,32 +90,39 @@ def _layers_from_xml(path: Path, settings: list[Mapping[str, Any]]) -> list[Tabl
 
     layers = TypeAdapter(tuple[Layer, ...]).dump_python(read_xml(path).layers, mode="json")
     for extra in settings:
-        known = {field.name for field in fields(Layer)} | {"positions"}
-        _check_keys(extra, known, "layer_settings")
+        _check_keys(extra, _SETTING_KEYS, "layer_settings.")
         for position in extra.get("positions", range(len(layers))):
+            if position not in range(len(layers)):
+                raise DetectorError(f"layer_settings: position {position}, but {path.name} has {len(layers)} layers")
             layers[position].update({key: value for key, value in extra.items() if key != "positions"})
     return list(layers)
 
 
 def _expand_block(block: Mapping[str, Any]) -> list[Table]:
-    _check_keys(block, _STACK_KEYS, "stack")
+    _check_keys(block, _STACK_KEYS, "stack.")
+    if "plates" not in block:
+        raise DetectorError("stack: 'plates' is missing; expected plates = [[\"material\", thickness], ...]")
     plates = []
     for k in range(block.get("repeat", 1)):
         layer = block.get("layer", -1) + (k if block.get("advance", False) else 0)
-        for material, thickness, *flags in block["plates"]:
-            plates.append({"material": material, "thickness": thickness, "layer": layer, "active": _is_active(flags)})
+        plates += [{**_read_plate(plate), "layer": layer} for plate in block["plates"]]
     return plates
 
 
-def _is_active(flags: list[Any]) -> bool:
-    if flags not in ([], ["active"]):
-        raise DetectorError(
-            f'a plate is ["material", thickness] or ["material", thickness, "active"], got {flags} at its end'
-        )
-    return bool(flags)
+def _read_plate(plate: Any) -> Table:
+    if not isinstance(plate, list) or len(plate) not in (2, 3) or plate[2:] not in ([], ["active"]):
+        raise DetectorError(f'a plate is ["material", thickness] or ["material", thickness, "active"], got {plate}')
+    return {"material": plate[0], "thickness": plate[1], "active": len(plate) == 3}
 
 
-def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
+def _tables(spec: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    for entry in spec[key]:
+        if not isinstance(entry, Mapping):
+            raise DetectorError(f"{key}: expected tables under [[{key}]], got {entry!r}")
+    return list(spec[key])
+
+
+def _check_keys(table: Mapping[str, Any], known: set[str], where: str = "") -> None:
     for key in table:
         if key not in known:
-            raise DetectorError(f"{where}.{key}: unknown key; {did_you_mean(key, known)}")
+            raise DetectorError(f"{where}{key}: unknown key; {did_you_mean(key, known)}")

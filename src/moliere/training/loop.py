@@ -243,7 +243,7 @@ class _Losses(nn.Module):
 
 @contextmanager
 def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
-    """Whatever ends the run, Ctrl-C included, its last whole iteration is on disk."""
+    """Whatever ends the run, Ctrl-C included, what it has learned is on disk."""
     try:
         yield
     finally:

@@ -1,0 +1,55 @@
+"""Small detectors and events that many tests look at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moliere.detectors import Calorimeter, CartesianGrid, Layer, PolarGrid
+from moliere.events import Events
+
+
+@pytest.fixture(scope="session")
+def polar() -> Calorimeter:
+    """Two layers of four sectors around one that is not divided; 4 + 12 + 8 = 24 channels."""
+    return Calorimeter(
+        name="toy-polar",
+        layers=(
+            Layer(id=0, grid=PolarGrid((0.0, 10.0, 20.0, 40.0, 80.0), 1)),
+            Layer(id=1, grid=PolarGrid((0.0, 5.0, 15.0, 45.0), 4)),
+            Layer(id=2, grid=PolarGrid((0.0, 20.0, 60.0), 4)),
+        ),
+        threshold=1.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def cartesian() -> Calorimeter:
+    """Two layers of rows and columns."""
+    grid = CartesianGrid((-30.0, -10.0, 10.0, 30.0), (-20.0, 0.0, 20.0))
+    return Calorimeter(name="toy-cartesian", layers=(Layer(id=0, grid=grid), Layer(id=1, grid=grid)), threshold=1.0)
+
+
+def make_events(detector: Calorimeter, n: int, seed: int = 0) -> Events:
+    """Showers with a spectrum, fluctuations, empty cells and empty layers; response about 0.9."""
+    rng = np.random.default_rng(seed)
+    energy = 256.0 * 2.0 ** rng.integers(0, 4, n)
+    shape = rng.gamma(0.4, 1.0, (n, detector.n_channels)) * np.exp(-detector.r / 30)
+    shape[rng.random(shape.shape) < 0.3] = 0
+    first = detector.slices[0]
+    shape[rng.random(n) < 0.3, first] = 0
+    total = energy * rng.normal(0.9, 0.03, n)
+    signals = shape / np.maximum(shape.sum(axis=1, keepdims=True), 1e-9) * total[:, None]
+    return Events(detector, {"energy": energy}, signals.astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def polar_events(polar: Calorimeter) -> Events:
+    """600 showers in the polar toy."""
+    return make_events(polar, 600)
+
+
+@pytest.fixture(scope="session")
+def cartesian_events(cartesian: Calorimeter) -> Events:
+    """300 showers in the Cartesian toy."""
+    return make_events(cartesian, 300, seed=1)

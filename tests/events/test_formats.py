@@ -1,0 +1,180 @@
+"""Every format gives back what was written, and says what is wrong with what it cannot read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from moliere.detectors import Calorimeter, catalog
+from moliere.errors import FormatError, InvalidEvents, OutputExists
+from moliere.events import Events
+from moliere.events.formats import create_events, formats, open_events, read_events, write_events
+from moliere.events.formats.calochallenge import drop_broken
+from moliere.events.store import EventStore
+
+GOLDEN = Path(__file__).parent / "data" / "golden.h5"
+#: incident energies and signal sums of its four events, written down when it was made
+SUMS = ([2048.0, 256.0, 4096.0, 4096.0], [1970.328, 262.058, 3973.909, 4052.05])
+
+
+@pytest.fixture
+def rich(polar_events: Events) -> Events:
+    """Events with all there can be."""
+    n = len(polar_events)
+    rng = np.random.default_rng(0)
+    incident = {**polar_events.incident, "theta": rng.random(n), "pdg_id": np.where(rng.random(n) < 0.5, 11, 22)}
+    metadata = {"seed": 3, "simulator": "toy"}
+    return Events(polar_events.detector, incident, polar_events.signals, rng.random(n), metadata)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, format_ in formats.items() if format_.create))
+def test_what_is_written_is_read(name: str, rich: Events, tmp_path: Path) -> None:
+    path = tmp_path / f"events{formats[name].extensions[0]}"
+    write_events(path, rich, name)
+    again = read_events(path)
+    assert again.detector == rich.detector
+    assert (again.signals == rich.signals).all()
+    assert set(again.incident) == set(rich.incident)
+    assert all((again.incident[column] == rich.incident[column]).all() for column in rich.incident)
+    assert again.weights is not None
+    assert rich.weights is not None
+    assert (again.weights == rich.weights).all()
+    assert {key: again.metadata[key] for key in rich.metadata} == dict(rich.metadata)
+
+
+def test_a_golden_file_reads_as_it_always_did() -> None:
+    events = read_events(GOLDEN)
+    assert events.detector == catalog.get("calochallenge-1-photons")
+    np.testing.assert_allclose(events.energy, SUMS[0])
+    np.testing.assert_allclose(events.signals.sum(axis=1), SUMS[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("index", [slice(3, 9), np.array([7, 2, 2, 500]), np.arange(600) % 3 == 0])
+def test_lazy_reading_takes_the_same_events(rich: Events, tmp_path: Path, index: object) -> None:
+    write_events(tmp_path / "e.h5", rich)
+    file = open_events(tmp_path / "e.h5")
+    assert (file.take(index).signals == rich[index].signals).all()  # type: ignore[arg-type,index]
+    assert (np.concatenate([part.energy for part in file.chunks(101)]) == rich.energy).all()
+
+
+def test_blosc_files_are_read_and_written(rich: Events, tmp_path: Path) -> None:
+    with formats["calochallenge"].create(tmp_path / "b.h5", rich.detector, compression="blosc") as writer:  # type: ignore[misc]
+        writer.append(rich)
+    assert (read_events(tmp_path / "b.h5").signals == rich.signals).all()
+
+
+def test_the_store_reads_the_same_rows_and_is_used_again(rich: Events, tmp_path: Path) -> None:
+    with EventStore(tmp_path / "s.f32", rich) as store:
+        assert len(store) == len(rich)
+        assert (store.take(np.array([5, 3, 599])).signals == rich.signals[[5, 3, 599]]).all()
+    written = (tmp_path / "s.f32").stat().st_mtime_ns
+    with EventStore(tmp_path / "s.f32", rich) as store:
+        assert (np.concatenate([part.signals for part in store.chunks(250)]) == rich.signals).all()
+    assert (tmp_path / "s.f32").stat().st_mtime_ns == written
+
+
+def broken(path: Path, **datasets: np.ndarray) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+    return path
+
+
+@pytest.mark.parametrize(
+    ("datasets", "message"),
+    [
+        ({"showers": np.ones((3, 368))}, "no dataset 'incident_energies'"),
+        ({"showers": np.ones((3, 368)), "incident_energy": np.ones(3)}, "'incident_energy' looks like it"),
+        ({"showers": np.ones((3, 368)), "incident_energies": np.ones((4, 1))}, "expected \\(n_events, n_voxels\\)"),
+        ({"showers": np.ones((3, 4, 5)), "incident_energies": np.ones((3, 1))}, "expected \\(n_events, n_voxels\\)"),
+        (
+            {"showers": np.ones((3, 367)), "incident_energies": np.ones((3, 1))},
+            "nearest is calochallenge-1-photons with 368",
+        ),
+    ],
+)
+def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=message):
+        read_events(broken(tmp_path / "x.h5", **datasets))
+
+
+def test_a_detector_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = broken(tmp_path / "x.h5", showers=np.ones((3, 368)), incident_energies=np.full((3, 1), 368.0))
+    with pytest.raises(FormatError, match="has 368 voxels, but detector calogan has 504"):
+        open_events(path, catalog.get("calogan"))
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_truncated_files_are_recognised(keep: int, tmp_path: Path) -> None:
+    path = tmp_path / "cut.h5"
+    path.write_bytes(GOLDEN.read_bytes()[:keep])
+    with pytest.raises(FormatError, match="truncated"):
+        read_events(path)
+    with pytest.raises(FormatError, match="no file"):
+        read_events(tmp_path / "nothing.h5")
+
+
+def test_energies_in_gev_are_recognised(tmp_path: Path) -> None:
+    path = broken(tmp_path / "x.h5", showers=np.full((3, 368), 2.5), incident_energies=np.ones((3, 1)))
+    with pytest.raises(InvalidEvents, match="look like GeV"):
+        read_events(path)
+
+
+def test_broken_events_can_be_dropped(rich: Events, tmp_path: Path) -> None:
+    signals = rich.signals.copy()
+    signals[[4, 8], 0] = np.nan, -3
+    path = broken(tmp_path / "x.h5", showers=signals, incident_energies=rich.energy[:, None])
+    assert drop_broken(path, tmp_path / "y.h5", rich.detector) == (598, 2)
+    clean = read_events(tmp_path / "y.h5")
+    assert (clean.signals == np.delete(rich.signals, [4, 8], axis=0)).all()
+
+
+def test_an_output_is_not_overwritten_unasked(rich: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", rich)
+    before = (tmp_path / "e.h5").read_bytes()
+    with pytest.raises(OutputExists, match="--overwrite"):
+        write_events(tmp_path / "e.h5", rich)
+    write_events(tmp_path / "e.h5", rich[:10], overwrite=True)
+    assert len(read_events(tmp_path / "e.h5")) == 10
+    assert before != (tmp_path / "e.h5").read_bytes()
+
+
+def test_a_writer_that_fails_leaves_the_old_file(rich: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", rich)
+    before = (tmp_path / "e.h5").read_bytes()
+
+    def fail_half_way() -> None:
+        with create_events(tmp_path / "e.h5", rich.detector, overwrite=True) as writer:
+            writer.append(rich[:10])
+            raise RuntimeError("power failure")
+
+    with pytest.raises(RuntimeError, match="power failure"):
+        fail_half_way()
+    assert (tmp_path / "e.h5").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "e.h5"]
+
+
+def test_a_full_disk_leaves_the_old_file(polar: Calorimeter, rich: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", rich)
+    before = (tmp_path / "e.h5").read_bytes()
+    code = f"""
+import resource, signal
+from moliere.errors import WriteError
+from moliere.events.formats import read_events, write_events
+events = read_events({str(tmp_path / "e.h5")!r})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # past the limit writes fail, as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    write_events({str(tmp_path / "e.h5")!r}, events, overwrite=True)
+except WriteError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "the old file is untouched" in result.stdout, result.stderr
+    assert (tmp_path / "e.h5").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "e.h5"]

@@ -1,0 +1,55 @@
+"""Event i is the same whatever the batch size, and nothing is made where nothing was learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moliere.detectors import Calorimeter
+from moliere.errors import InvalidEvents, UnsupportedIncident
+from moliere.events import Events
+from moliere.generation import generate, generate_batches
+from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig
+from moliere.training.batches import to_batch
+
+
+@pytest.fixture(scope="module")
+def bundle(polar: Calorimeter, polar_events: Events) -> Bundle:
+    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
+    model = TwoStageFlow(config, BuildContext(polar, ("energy",)))
+    model.fit_transforms(to_batch(polar_events, np.arange(len(polar_events)), ("energy",)))
+    return Bundle("toy", model, validity={"energy": (256.0, 2048.0)})
+
+
+ENERGY = 256.0 * 2.0 ** (np.arange(700) % 4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 300, 512, 10_000])
+def test_event_i_does_not_depend_on_the_batch_size(bundle: Bundle, batch_size: int) -> None:
+    whole = generate(bundle, {"energy": ENERGY}, seed=5)
+    parts = Events.concatenate(list(generate_batches(bundle, {"energy": ENERGY}, batch_size=batch_size, seed=5)))
+    np.testing.assert_allclose(parts.signals, whole.signals, rtol=1e-4, atol=1e-3)
+    assert (parts.energy == ENERGY).all()
+
+
+def test_nor_on_the_events_that_come_after_it(bundle: Bundle) -> None:
+    whole = generate(bundle, {"energy": ENERGY}, seed=5)
+    short = generate(bundle, {"energy": ENERGY[:301]}, seed=5)
+    np.testing.assert_allclose(short.signals, whole.signals[:301], rtol=1e-4, atol=1e-3)
+
+
+def test_the_seed_decides(bundle: Bundle) -> None:
+    one, same, other = (generate(bundle, {"energy": ENERGY[:50]}, seed=s).signals for s in (1, 1, 2))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_energies_outside_the_trained_range_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(UnsupportedIncident, match=r"covers energy 256 MeV – 2\.05 GeV, got 131 GeV \(1 of 2"):
+        generate(bundle, {"energy": np.array([300.0, 131e3])})
+    assert len(generate(bundle, {"energy": np.array([131e3])}, outside="extrapolate")) == 1
+
+
+def test_missing_columns_are_named(bundle: Bundle) -> None:
+    with pytest.raises(InvalidEvents, match=r"needs incident column\(s\) \['energy'\]"):
+        generate(bundle, {"theta": np.zeros(3)})

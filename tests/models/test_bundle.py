@@ -1,0 +1,98 @@
+"""A bundle that is not whole, or not ours, is refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from moliere.detectors import Calorimeter
+from moliere.errors import BundleError, ConfigError, OutputExists
+from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, save_bundle
+
+
+@pytest.fixture
+def path(polar: Calorimeter, tmp_path: Path) -> Path:
+    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1)
+    bundle = Bundle(
+        "toy",
+        TwoStageFlow(config, BuildContext(polar, ("energy",))),
+        {"name": "toy"},
+        {"energy": (256.0, 2048.0)},
+        {"seed": 3},
+    )
+    save_bundle(bundle, tmp_path / "toy.bundle")
+    return tmp_path / "toy.bundle"
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Change the header without mending the checksum."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    header = json.loads(metadata["moliere"]) | changes
+    save_file(tensors, path, {**metadata, "moliere": json.dumps(header, sort_keys=True)})
+
+
+def test_everything_travels(path: Path, polar: Calorimeter) -> None:
+    bundle = load_bundle(path)
+    assert bundle.detector == polar
+    assert bundle.validity == {"energy": (256.0, 2048.0)}
+    assert bundle.provenance == {"seed": 3}
+    assert bundle.recipe == {"name": "toy"}
+    assert not bundle.model.training
+
+
+def test_settings_that_are_not_in_the_weights_can_be_changed(path: Path) -> None:
+    assert load_bundle(path, {"steps": 7}).model.config.model_dump()["steps"] == 7
+    with pytest.raises(ConfigError, match="did you mean 'steps'"):
+        load_bundle(path, {"stps": 7})
+    with pytest.raises(ConfigError, match="width"):
+        load_bundle(path, {"width": 9})
+
+
+def test_a_changed_header_is_noticed(path: Path) -> None:
+    rewrite(path, validity={"energy": [0.0, 1e9]})
+    with pytest.raises(BundleError, match="changed after it was written"):
+        load_bundle(path)
+
+
+def test_a_changed_weight_is_noticed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match="changed after it was written"):
+        load_bundle(path)
+
+
+def test_a_newer_format_says_how_to_upgrade(path: Path) -> None:
+    rewrite(path, format_version=99, moliere_version="9.0")
+    with pytest.raises(BundleError, match=r"written by moliere 9\.0 .* pip install -U moliere"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 1000, 0.5])
+def test_truncated_files_are_recognised(path: Path, keep: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    with pytest.raises(BundleError, match="truncated or not a bundle"):
+        load_bundle(path)
+
+
+def test_other_tensors_are_not_a_bundle(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(3)}, tmp_path / "a.bundle")
+    with pytest.raises(BundleError, match="not a moliere bundle"):
+        load_bundle(tmp_path / "a.bundle")
+    with pytest.raises(BundleError, match="no bundle"):
+        load_bundle(tmp_path / "nothing.bundle")
+
+
+def test_an_old_bundle_is_not_overwritten_unasked(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(OutputExists, match="--overwrite"):
+        save_bundle(load_bundle(path), path)
+    assert path.read_bytes() == before

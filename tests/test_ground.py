@@ -1,0 +1,116 @@
+"""The ground floor: units, names, settings, seeds, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moliere.config import Config, apply_overrides, read_toml
+from moliere.errors import ConfigError, InvalidQuantity, MoliereError, OutputExists, UnknownName, WriteError
+from moliere.files import replacing
+from moliere.registry import Registry
+from moliere.seeding import derive_seed
+from moliere.units import format_energy, parse_energy
+
+
+@pytest.mark.parametrize(("text", "mev"), [("256MeV", 256.0), ("65.5 GeV", 65.5e3), ("1e3keV", 1.0), (".5TeV", 5e5)])
+def test_energies_carry_their_unit(text: str, mev: float) -> None:
+    assert parse_energy(text) == pytest.approx(mev)
+    assert parse_energy(format_energy(mev)) == pytest.approx(mev, rel=5e-3)
+
+
+@pytest.mark.parametrize("text", ["131", "GeV", "5 gev", "1GeV:2GeV", "5 km", ""])
+def test_energies_without_a_known_unit_are_refused(text: str) -> None:
+    with pytest.raises(InvalidQuantity, match="write for example"):
+        parse_energy(text)
+
+
+def test_a_registry_suggests_and_refuses_doubles() -> None:
+    things: Registry[int] = Registry("thing")
+    things.register("one")(1)
+    assert things["one"] == 1
+    assert list(things) == ["one"]
+    with pytest.raises(UnknownName, match="unknown thing 'onee'; did you mean 'one'"):
+        things["onee"]
+    with pytest.raises(ValueError, match="registered twice"):
+        things.register("one")(2)
+
+
+class Inner(Config):
+    width: int = 3
+
+
+class Outer(Config):
+    inner: Inner = Inner()
+    name: str = "x"
+
+
+def test_settings_are_strict_and_frozen() -> None:
+    assert Outer.from_table({"inner": {"width": 5}}).inner.width == 5
+    with pytest.raises(ConfigError, match=r"model\.inner\.widht: unknown key; did you mean 'width'"):
+        Outer.from_table({"inner": {"widht": 5}}, "model")
+    with pytest.raises(ConfigError, match=r"inner\.width: .*got 'wide'"):
+        Outer.from_table({"inner": {"width": "wide"}})
+    with pytest.raises(ValueError, match="frozen"):
+        Outer().name = "y"  # type: ignore[misc]
+
+
+def test_overrides_reach_into_tables_and_leave_the_original() -> None:
+    table = {"model": {"width": 1}}
+    changed = apply_overrides(table, ["model.width=2", "model.deep.list=[1, 2]", "name=run-2", "flag=true"])
+    assert changed == {"model": {"width": 2, "deep": {"list": [1, 2]}}, "name": "run-2", "flag": True}
+    assert table == {"model": {"width": 1}}
+    with pytest.raises(ConfigError, match="expected key=value"):
+        apply_overrides(table, ["model.width"])
+    with pytest.raises(ConfigError, match="'width' is a value, not a table"):
+        apply_overrides(table, ["model.width.deep=1"])
+
+
+def test_broken_toml_says_where(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("a = 1\nb = [")
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        read_toml(tmp_path / "a.toml")
+    with pytest.raises(ConfigError, match="no file"):
+        read_toml(tmp_path / "b.toml")
+
+
+def test_seeds_depend_on_their_path() -> None:
+    paths = [(), (0,), (1,), (0, 0), (0, 1), (1, 0)]
+    seeds = {derive_seed(seed, *path) for seed in (1, 2) for path in paths}
+    assert len(seeds) == 2 * len(paths)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert derive_seed(7, 3, 2) == derive_seed(7, 3, 2)
+
+
+def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out.txt"
+    with replacing(path) as partial:
+        partial.write_text("one")
+    assert path.read_text() == "one"
+    with pytest.raises(OutputExists), replacing(path):
+        pass
+
+    def fail() -> None:
+        with replacing(path, overwrite=True) as partial:
+            partial.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_text() == "one"
+    assert [p.name for p in path.parent.iterdir()] == ["out.txt"]
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(WriteError, match="free some space or choose another place"),
+        replacing(tmp_path / "file" / "out"),
+    ):
+        pass
+
+
+def test_errors_print_without_quotes() -> None:
+    assert str(UnknownName("no 'x'")) == "no 'x'"
+    assert issubclass(UnknownName, MoliereError)

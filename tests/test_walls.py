@@ -1,0 +1,108 @@
+"""The walls of the house: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import moliere
+
+ROOT = Path(moliere.__file__).parent
+#: from the ground up: a room imports only from rooms before it
+ROOMS = [
+    *("errors", "units", "seeding", "files", "registry", "config"),
+    *("detectors", "events", "samples", "simulators", "preprocess", "models", "training", "generation"),
+    *("evaluation", "report", "weights", "deploy", "cluster", "cli"),
+]
+FORBIDDEN = {
+    "evaluation": {"models", "training", "generation", "preprocess"},
+    "report": {"models", "training", "generation", "preprocess"},
+    "simulators": {"models", "training", "generation", "preprocess"},
+}
+
+
+def modules() -> dict[str, Path]:
+    """Dotted names below the package → files."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports_of(path: Path, *, inside_functions: bool) -> set[str]:
+    """Names below ``moliere.`` that a file imports; type-checking blocks do not count."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not inside_functions:
+                continue
+            if isinstance(child, ast.ImportFrom) and child.module and child.module.split(".")[0] == "moliere":
+                base = child.module.removeprefix("moliere").lstrip(".")
+                for alias in child.names:
+                    name = f"{base}.{alias.name}".lstrip(".")
+                    found.add(name if name in MODULES else base)
+            visit(child)
+
+    visit(ast.parse(path.read_text()))
+    return found - {""}
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_a_room_imports_only_from_rooms_before_it(module: str) -> None:
+    here = ROOMS.index(room(module))
+    late = {name for name in imports_of(MODULES[module], inside_functions=True) if ROOMS.index(room(name)) > here}
+    assert not late, f"{module} imports from rooms above it: {sorted(late)}"
+
+
+@pytest.mark.parametrize("walled", sorted(FORBIDDEN))
+def test_no_path_of_imports_leads_through_a_wall(walled: str) -> None:
+    graph = {name: imports_of(path, inside_functions=True) for name, path in MODULES.items()}
+    reached, waiting = set(), [name for name in MODULES if name and room(name) == walled]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += graph.get(name, set())
+    assert not {room(name) for name in reached} & FORBIDDEN[walled]
+
+
+def test_imports_have_no_cycle() -> None:
+    graph = {name: imports_of(path, inside_functions=False) - {name} for name, path in MODULES.items() if name}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " → ".join((*trail, name))
+        if name not in done:
+            for other in graph.get(name, ()):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_every_file_has_a_noun() -> None:
+    junk = {"utils", "helpers", "common", "misc", "util", "helper"}
+    assert not [name for name in MODULES if junk & set(name.split("."))]
+
+
+@pytest.mark.parametrize("module", ["moliere", "moliere.cli", "moliere.detectors"])
+def test_light_imports_stay_light(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in ('torch', 'matplotlib', 'sklearn', 'scipy') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

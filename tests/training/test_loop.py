@@ -1,0 +1,168 @@
+"""The loop: resumes to the last bit, loses nothing, stops when told."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from moliere.errors import CheckpointError, ConfigError
+from moliere.events import Events
+from moliere.events.formats import write_events
+from moliere.models.base import Batch, Loss
+from moliere.models.two_stage_flow import TwoStageFlow
+from moliere.training import Recipe, fit, load_recipe
+from moliere.training.batches import batch_positions
+from moliere.training.loop import _Run
+from moliere.training.recipe import parse_recipe
+
+SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def file(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("events") / "toy.h5"
+    write_events(path, polar_events)
+    return path
+
+
+def recipe(file: Path, **training: Any) -> Recipe:
+    settings = {"iterations": 12, "batch_size": 32, "warmup": 3, "validations": 2, "threads": 1, "accelerator": "cpu"}
+    return parse_recipe(
+        {
+            "name": "toy",
+            "data": {"events": str(file)},
+            "model": {"kind": "two-stage-flow", **SMALL},
+            "training": {**settings, **training},
+        }
+    )
+
+
+def weights(folder: Path, name: str = "model") -> dict[str, torch.Tensor]:
+    content = torch.load(folder / "checkpoint.pt", weights_only=True)
+    return dict(content["states"][name])
+
+
+def test_a_resumed_run_is_the_same_to_the_last_bit(file: Path, tmp_path: Path) -> None:
+    straight, _ = fit(recipe(file), tmp_path / "straight")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Run, "is_done", lambda run: run.progress.iteration >= 5)  # the power fails here
+        fit(recipe(file), tmp_path / "broken")
+    resumed, trained = fit(recipe(file), tmp_path / "broken", resume=True)
+    assert trained.progress.iteration == 12
+    one, two = straight.model.state_dict(), resumed.model.state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    for state in ("model", "average"):
+        a, b = weights(tmp_path / "straight", state), weights(tmp_path / "broken", state)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_seed_decides(file: Path, tmp_path: Path) -> None:
+    runs = [fit(recipe(file, seed=seed), tmp_path / f"{k}")[0] for k, seed in enumerate((1, 1, 2))]
+    one, same, other = (run.model.state_dict()["layer_velocity.inward.weight"] for run in runs)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = TwoStageFlow._voxel_loss
+    calls = []
+
+    def interrupted(self: TwoStageFlow, batch: Batch, rng: torch.Generator) -> Loss:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return whole(self, batch, rng)
+
+    monkeypatch.setattr(TwoStageFlow, "_voxel_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe(file, validations=0), tmp_path)
+    _, trained = fit(recipe(file, validations=0), tmp_path, resume=True)
+    assert trained.progress.iteration == 12
+
+
+def test_losses_are_written(file: Path, tmp_path: Path) -> None:
+    fit(recipe(file, validations=3), tmp_path)
+    with (tmp_path / "metrics.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["name"] for row in rows} == {
+        "train/layers",
+        "train/voxels",
+        "validation/layers",
+        "validation/voxels",
+    }
+    assert [row["iteration"] for row in rows if row["name"] == "validation/voxels"] == ["4", "8", "12"]
+
+
+def test_patience_ends_a_run_that_gets_no_better(file: Path, tmp_path: Path) -> None:
+    _, trained = fit(recipe(file, iterations=400, validations=400, patience=3, learning_rate=3.0, ema=0.0), tmp_path)
+    assert trained.progress.iteration < 400
+    assert trained.progress.stale == 3
+
+
+def test_a_run_by_the_clock_ends_by_the_clock(file: Path, tmp_path: Path) -> None:
+    _, trained = fit(recipe(file, iterations=None, minutes=0.01), tmp_path)
+    assert trained.progress.seconds >= 0.6
+    assert trained.progress.iteration > 1
+
+
+def test_resume_needs_a_checkpoint_of_the_same_recipe(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="start without --resume"):
+        fit(recipe(file), tmp_path / "empty", resume=True)
+    fit(recipe(file), tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"other settings \(training\.batch_size\)"):
+        fit(recipe(file, batch_size=64), tmp_path / "run", resume=True)
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        fit(recipe(file), tmp_path / "run", resume=True)
+
+
+def test_the_bundle_remembers_what_made_it(file: Path, tmp_path: Path, polar_events: Events) -> None:
+    bundle, _ = fit(recipe(file), tmp_path)
+    assert bundle.provenance["n_training_events"] == 420
+    assert bundle.provenance["iterations"] == 12
+    low, high = bundle.validity["energy"]
+    assert (low, high) == (polar_events.energy.min(), polar_events.energy.max())
+    assert bundle.recipe["training"]["batch_size"] == 32
+
+
+def test_every_epoch_visits_every_event_once() -> None:
+    positions = torch.cat([batch_positions(10, 5, seed=1, step=k) for k in range(4)])
+    assert sorted(positions[:10].tolist()) == list(range(10))
+    assert sorted(positions[10:].tolist()) == list(range(10))
+    assert positions[:10].tolist() != positions[10:].tolist()
+    assert len(batch_positions(3, 5, seed=1, step=7)) == 3
+
+
+def test_shipped_recipes_are_sound() -> None:
+    from moliere.training.recipe import recipe_paths
+
+    assert "flow-photons" in recipe_paths()
+    for name in recipe_paths():
+        assert load_recipe(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trainng": {}}, "trainng: unknown key; did you mean 'training'"),
+        ({"model": {"kind": "two-stage-flow", "widht": 3}}, "model.widht: unknown key; did you mean 'width'"),
+        ({"model": {"width": 3}}, "model.kind is missing"),
+        ({"model": {"kind": "two-stage-flw"}}, "did you mean 'two-stage-flow'"),
+        ({"training": {}}, "give either iterations or minutes"),
+        ({"training": {"iterations": 3, "minutes": 1}}, "give either iterations or minutes"),
+        ({"training": {"iterations": 3, "learning_rate": -1}}, "training.learning_rate"),
+    ],
+)
+def test_wrong_recipes_say_what_is_wrong(change: dict[str, Any], message: str) -> None:
+    table = {
+        "name": "toy",
+        "data": {"events": "x.h5"},
+        "model": {"kind": "two-stage-flow"},
+        "training": {"iterations": 3},
+    }
+    with pytest.raises((ConfigError, KeyError), match=message.replace(".", r"\.")):
+        parse_recipe({**table, **change})
