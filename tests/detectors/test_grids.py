@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,11 +77,7 @@ def test_cartesian_neighbours_are_one_step_apart(n_x: int, n_y: int) -> None:
 @given(edge_lists, edge_lists)
 def test_cartesian_cells_run_with_y_fastest(x_edges: tuple[float, ...], y_edges: tuple[float, ...]) -> None:
     grid = CartesianGrid(x_edges, y_edges)
-    expected = [
-        ((a + b) / 2, (c + d) / 2)
-        for a, b in zip(x_edges, x_edges[1:], strict=False)
-        for c, d in zip(y_edges, y_edges[1:], strict=False)
-    ]
+    expected = [((a + b) / 2, (c + d) / 2) for a, b in pairwise(x_edges) for c, d in pairwise(y_edges)]
     assert grid.centres == pytest.approx(np.array(expected))
     assert grid.r == pytest.approx([np.hypot(x, y) for x, y in expected])
 

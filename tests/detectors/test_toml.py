@@ -143,7 +143,7 @@ def test_settings_of_a_layer_that_is_not_there_are_refused(tmp_path: Path) -> No
     path = write(
         tmp_path, 'name = "x"\nxml = "rings.xml"\n[[layer_settings]]\npositions = [1]\nsampling_fraction = 1\n'
     )
-    with pytest.raises(DetectorError, match="position 1.*1 layers"):
+    with pytest.raises(DetectorError, match=r"position 1.*1 layers"):
         read_toml(path)
 
 

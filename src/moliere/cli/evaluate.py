@@ -112,7 +112,7 @@ def _timed(report: Report, bundle: str, like: EventSource, threads: int, referen
     from moliere.evaluation.timing import measure
     from moliere.generation import generate
     from moliere.models import load_bundle
-    from moliere.training.loop import set_threads
+    from moliere.threads import set_threads
     from moliere.weights import find_bundle
 
     set_threads(threads)

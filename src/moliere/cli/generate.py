@@ -16,6 +16,8 @@ from moliere.cli.options import (
     console,
     epilog,
     incident_columns,
+    open_source,
+    split_of,
     track,
 )
 
@@ -70,7 +72,7 @@ def generate(
     from moliere.files import check_free
     from moliere.generation import generate_batches
     from moliere.models import load_bundle
-    from moliere.training.loop import set_threads
+    from moliere.threads import set_threads
     from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)
@@ -90,12 +92,8 @@ def generate(
 
 def _particles_like(bundle: Bundle, name: str, part: str) -> dict[str, Any]:
     """Incident columns of a file, or of one part of it in the split of the bundle's training."""
-    from moliere.cli.options import open_source
-
     source = open_source(name)
     if part == "all":
         return dict(source.incident)
-    from moliere.cli.options import split_of
-
     index = split_of(source, dict(bundle.recipe), part)
     return {name: column[index] for name, column in source.incident.items()}

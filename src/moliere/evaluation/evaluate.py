@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, Detector
 from moliere.errors import InvalidEvents
 from moliere.evaluation.collect import Collected, collect
 from moliere.evaluation.distances import ks_test
@@ -29,6 +27,7 @@ from moliere.evaluation.result import ExampleEvent, Figure, MeanShower, Report, 
 from moliere.evaluation.verdicts import overall
 from moliere.events import EventSource
 from moliere.events.events import energy_of
+from moliere.threads import limited_threads
 
 _EXAMPLES = 6  # events of each sample for the display
 
@@ -70,7 +69,7 @@ def evaluate(
     with limited_threads(threads):
         step("observables")
         one, other = (collect(x, detector, bins, max_events, seed, threshold) for x in (reference, generated))
-        warnings = _warnings(one, other)
+        warnings = [*_geometry_warnings(detector, generated.detector), *_warnings(one, other)]
         points = response_points(one.energy, one.observables["response"], other.energy, other.observables["response"])
         pairs = histogram_pairs(one, other, detector)
         figures = tuple(_figures(one, other, pairs, points, classifier_seeds, seed, step))
@@ -123,6 +122,14 @@ def _common_detector(reference: EventSource, generated: EventSource) -> Calorime
         if len(source) < 2:
             raise InvalidEvents(f"the {name} sample holds {len(source)} events; at least 2 are needed")
     return one
+
+
+def _geometry_warnings(one: Calorimeter, other: Detector) -> list[str]:
+    if isinstance(other, Calorimeter) and other.grids == one.grids:
+        return []
+    return [
+        f"the generated file says {other.name}, whose cells differ from those of {one.name}: cells are compared by number"
+    ]
 
 
 def _warnings(one: Collected, other: Collected) -> list[str]:
@@ -181,19 +188,3 @@ def _settings(
         "versions": {name: version(name) for name in ("moliere", "numpy", "scipy", "scikit-learn", "torch")},
         "python": platform.python_version(),
     }
-
-
-@contextmanager
-def limited_threads(threads: int) -> Iterator[None]:
-    """Hold torch, BLAS and OpenMP to so many threads: each of them alone would take the whole machine."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    threads = threads or len(os.sched_getaffinity(0))
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_num_threads(before)

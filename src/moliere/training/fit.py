@@ -22,8 +22,9 @@ from moliere.models.base import BuildContext, Model, models
 from moliere.models.bundle import Bundle
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
+from moliere.threads import set_threads
 from moliere.training.batches import open_batches, to_batch
-from moliere.training.loop import Trained, set_threads, train
+from moliere.training.loop import Trained, train
 from moliere.training.recipe import DataConfig, Recipe
 
 _WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import derive_seed
+from moliere.threads import set_threads
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource, batch_positions
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -271,15 +271,6 @@ def _make_optimizer(objective: Objective, config: TrainingConfig) -> torch.optim
         weight_decay=config.weight_decay,
         fused=True,  # one pass over the weights; the unfused update was 10 % of an iteration on the CPU
     )
-
-
-def set_threads(threads: int) -> None:
-    """Set torch's threads explicitly: its default counts cores that a shared machine does not give.
-
-    Args:
-        threads: 0 takes as many as this process may use.
-    """
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
 
 
 def _prefix(word: str, values: dict[str, float]) -> dict[str, float]:

@@ -83,7 +83,7 @@ class CaloChallengeFile:
         return f"{type(self).__name__}({self.path}: {describe_source(self)})"
 
     def take(self, index: Index) -> Events:
-        """Read the events at ``index``, in that order (HDF5 wants increasing positions, so they are sorted on the way)."""
+        """Read the events at ``index``, in that order (HDF5 wants increasing ones, so they are sorted on the way)."""
         with _reading(self.path) as file:
             return self._take(file, index)
 
