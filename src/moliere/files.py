@@ -33,6 +33,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        partial.chmod(0o666 & ~_umask())  # some writers make their files private
         os.replace(partial, path)
     except OSError as error:
         if isinstance(error, OutputExists | WriteError):
@@ -44,3 +45,10 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _umask() -> int:
+    """The permissions that new files do not get; reading them means setting them for a moment."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

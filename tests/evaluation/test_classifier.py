@@ -105,3 +105,13 @@ def test_scores_are_reproducible_and_leave_the_global_generator_alone(kind: str)
     assert torch.rand(1).item() == drawn
     assert classifier_test(kind, *samples, seeds=1, seed=5) == first
     assert classifier_test(kind, *samples, seeds=1, seed=6) != first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_larger_sample_is_no_difference(kind: str) -> None:
+    # entropy of the labels themselves would give a divergence of 0.45 at 7 : 1
+    rng = np.random.default_rng(10)
+    one, other = (rng.normal(size=(n, 3)).astype(np.float32) for n in (2100, 300))
+    score = classifier_test(kind, one, other, seeds=2)
+    assert abs(score.auc - 0.5) < 3 * score.auc_error
+    assert abs(score.jsd) < max(3 * score.jsd_error, 0.05)

@@ -27,6 +27,9 @@ app = typer.Typer(
 for verb in (simulate, info, train, generate, evaluate, listing):
     verb.register(app)
 
+#: typer turns a KeyboardInterrupt into the shell's exit code of it
+_CTRL_C = 130
+
 
 def _show_version(value: bool) -> None:
     if value:
@@ -53,16 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # --debug is welcome anywhere on the line, not only before the verb
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except (MoliereError, KeyboardInterrupt) as error:
+        code = int(app(arguments, standalone_mode=False) or 0)
+    except MoliereError as error:
         if debug:
             raise
-        _complain("interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        _complain(str(error))
         return 1
     except typer.Exit as stop:
-        return stop.exit_code
+        code = stop.exit_code
     except Exception as error:
         return _usage_error(error, debug=debug)
+    if code == _CTRL_C:
+        _complain("interrupted")
+        return 1
+    return code
 
 
 def _usage_error(error: Exception, *, debug: bool) -> int:

@@ -126,8 +126,9 @@ def _timed(report: Report, bundle: str, like: EventSource, threads: int, referen
 
 def _show(report: Report) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("figure", "value", "floor", "verdict", title=report.verdict, title_justify="left")
+    table = Table("figure", "value", "floor", "verdict", title=Text(report.verdict), title_justify="left")
     for figure in report.figures:
         unit = f" {figure.unit}" if figure.unit else ""
         table.add_row(
@@ -138,4 +139,4 @@ def _show(report: Report) -> None:
         )
     console.print(table)
     for warning in report.warnings:
-        console.print(f"[yellow]warning:[/yellow] {warning}")
+        console.print(f"warning: {warning}", style="yellow")

@@ -20,6 +20,7 @@ from moliere.cli.options import (
     split_of,
     track,
 )
+from moliere.errors import ConfigError
 
 if TYPE_CHECKING:
     from moliere.models import Bundle
@@ -75,6 +76,7 @@ def generate(
     from moliere.threads import set_threads
     from moliere.weights import find_bundle
 
+    _check_choice(like, n, energy, part)
     check_free(output, overwrite=overwrite)
     set_threads(threads)
     model = load_bundle(find_bundle(bundle), apply_overrides({}, set_ or []))
@@ -88,6 +90,16 @@ def generate(
     console.print(
         f"{output}: {total:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / total:.3f} ms a shower"
     )
+
+
+def _check_choice(like: str | None, n: int | None, energy: str | None, part: str) -> None:
+    """Refuse options that would be ignored."""
+    if like is not None and (n is not None or energy is not None):
+        raise ConfigError(
+            "--like takes the incident particles of a file; leave out -n and --energy, or leave out --like"
+        )
+    if like is None and part != "all":
+        raise ConfigError(f"--part {part} is a part of the file that --like names; add --like FILE")
 
 
 def _particles_like(bundle: Bundle, name: str, part: str) -> dict[str, Any]:

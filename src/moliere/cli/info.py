@@ -34,7 +34,7 @@ def info(
     if file.endswith(".bundle") or file in bundle_paths():
         _show_bundle(find_bundle(file), recipe=recipe)
     elif file in catalog.names() or file.endswith((".toml", ".xml")):
-        console.print(load(file).describe(), markup=False)
+        console.print(load(file).describe())
     elif drop_broken is not None:
         _drop_broken(file, detector, drop_broken, overwrite=overwrite)
     else:
@@ -48,7 +48,7 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
 
     bundle = load_bundle(path)
     if recipe:
-        console.print(tomli_w.dumps(dict(bundle.recipe)), markup=False)
+        console.print(tomli_w.dumps(dict(bundle.recipe)))
         return
     validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in bundle.validity.items())
     rows = {
@@ -98,4 +98,4 @@ def _span(name: str, low: float, high: float) -> str:
 def _print_rows(rows: dict[str, Any]) -> None:
     width = max(map(len, rows)) + 2
     for key, value in rows.items():
-        console.print(f"{key:<{width}}{value}", markup=False)
+        console.print(f"{key:<{width}}{value}")

@@ -39,16 +39,16 @@ def list_(
         return
     for key in [what] if what else _LISTS:
         if not what:
-            console.print(f"[bold]{key}[/bold]")
+            console.print(key, style="bold")
         for entry, summary in _LISTS[key]():
-            console.print(f"  {entry:<26}{summary}", markup=False)
+            console.print(f"  {entry:<26}{summary}")
 
 
 def _show_detector(name: str, picture: Path | None, *, overwrite: bool) -> None:
     from moliere.detectors import load
 
     detector = load(name)
-    console.print(detector.describe(), markup=False)
+    console.print(detector.describe())
     if picture is not None:
         from moliere.report import save_picture
 

@@ -31,7 +31,8 @@ Spectrum = Annotated[
     Literal["flat", "log", "powers-of-2"], typer.Option("--spectrum", help="How energies are drawn from the range.")
 ]
 
-console = Console(highlight=False, soft_wrap=True)
+#: without markup, as names of files and of observables may hold brackets
+console = Console(highlight=False, soft_wrap=True, markup=False)
 #: progress goes to standard error, so that output can be piped
 progress_console = Console(stderr=True, highlight=False)
 

@@ -56,12 +56,18 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
     from moliere.models import save_bundle
     from moliere.training import fit
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
     try:
         bundle, trained = fit(recipe, folder, resume=resume, console=progress_console)
     except KeyboardInterrupt:
-        console.print(f"stopped; the last checkpoint is in {folder}; go on with --resume")
+        saved = (folder / "checkpoint.pt").exists()
+        console.print(
+            f"stopped; the last checkpoint is in {folder}; go on with the same command and --resume"
+            if saved
+            else "stopped before the first iteration; nothing is lost"
+        )
         raise
     save_bundle(bundle, bundle_path, overwrite=True)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in trained.losses.items())
@@ -94,7 +100,7 @@ def _show_plan(recipe: Recipe, folder: Path) -> None:
         prepared = prepare(recipe, Path(scratch))
     split = prepared.split
     size = sum(parameter.numel() for parameter in prepared.model.parameters())
-    console.print(tomli_w.dumps(recipe.to_table()), markup=False)
+    console.print(tomli_w.dumps(recipe.to_table()))
     console.print(f"events      {describe_source(prepared.source)}")
     console.print(f"split       {len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test")
     console.print(f"model       {recipe.kind}, {size:,} parameters")

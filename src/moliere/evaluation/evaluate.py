@@ -128,7 +128,8 @@ def _geometry_warnings(one: Calorimeter, other: Detector) -> list[str]:
     if isinstance(other, Calorimeter) and other.grids == one.grids:
         return []
     return [
-        f"the generated file says {other.name}, whose cells differ from those of {one.name}: cells are compared by number"
+        f"the generated events are of {other.name}, whose cells differ from those of {one.name}: "
+        "they are compared by their number"
     ]
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from moliere.evaluation import Report
+
+Run = Callable[..., Any]
+
+
+def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trained: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", files / "one.h5", files / "other.h5", "-o", tmp_path, "--threads", 1]
+    outcome = run(*arguments, "--bundle", trained / "tiny.bundle", "--max-events", 100, "--reference-ms", 12)
+    assert outcome.code == 0, outcome.err
+    assert "too few events for a verdict" in outcome.out
+    assert "warning: 100 events are too few" in outcome.out
+    assert (tmp_path / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    report = Report.from_dict(json.loads((tmp_path / "report.json").read_text()))
+    assert (report.reference.n_events, report.reference.n_used) == (120, 100)
+    assert report.timing is not None
+    assert report.timing.reference_ms == 12
+    again = run(*arguments)
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
+def test_a_part_needs_the_bundle_that_split(run: Run, files: Path, tmp_path: Path) -> None:
+    outcome = run("evaluate", files / "one.h5", files / "other.h5", "--part", "test", "-o", tmp_path / "x")
+    assert outcome.code == 1
+    assert "needs --bundle" in outcome.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_samples_of_different_detectors_are_refused(run: Run, files: Path, tmp_path: Path) -> None:
+    other = tmp_path / "electrons.h5"
+    assert run("simulate", "gflash", "--detector", "calochallenge-2", "-n", 3, "-o", other).code == 0
+    outcome = run("evaluate", files / "one.h5", other, "-o", tmp_path / "x")
+    assert outcome.code == 1
+    assert "368" in outcome.err
+    assert "6480" in outcome.err

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moliere import samples
+from moliere.events.formats import read_events
+from moliere.events.split import split_events
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def generate(run: Run, trained: Path) -> Run:
+    def call(output: Path, *more: object) -> Any:
+        return run("generate", trained / "tiny.bundle", "-o", output, "--threads", 1, *more)
+
+    return call
+
+
+def test_events_of_a_spectrum(generate: Run, tmp_path: Path) -> None:
+    outcome = generate(tmp_path / "x.h5", "-n", 30, "--energy", "512MeV:16GeV", "--spectrum", "powers-of-2")
+    assert outcome.code == 0
+    events = read_events(tmp_path / "x.h5")
+    assert len(events) == 30
+    assert set(np.log2(events.energy)) <= set(range(9, 14))
+    assert (events.signals >= 0).all()
+
+
+def test_the_seed_decides_and_the_batch_size_does_not(generate: Run, tmp_path: Path) -> None:
+    arguments = ["-n", 300, "--energy", "1GeV"]
+    for name, seed, batch in (("a", 1, 1024), ("b", 1, 1), ("c", 2, 1024)):
+        assert generate(tmp_path / f"{name}.h5", *arguments, "--seed", seed, "--batch-size", batch).code == 0
+    one, same, other = (read_events(tmp_path / f"{name}.h5").signals for name in "abc")
+    assert same == pytest.approx(one, rel=1e-3, abs=1e-3)
+    assert np.abs(one - other).max() > 1
+
+
+def test_incident_particles_of_a_part_of_a_sample(generate: Run, tmp_path: Path) -> None:
+    mini = samples.open("photons-mini")
+    assert generate(tmp_path / "x.h5", "--like", "photons-mini", "--part", "test").code == 0
+    expected = mini.energy[split_events(mini, (0.7, 0.1, 0.2), 0).test]
+    assert np.array_equal(read_events(tmp_path / "x.h5").energy, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-n", 3, "--energy", "1TeV"], "covers energy 256 MeV – 32.8 GeV, got 1 TeV (3 of 3 events outside)"),
+        (["-n", 3], "say which incident particles"),
+        (["--energy", "1GeV"], "say which incident particles"),
+        (["-n", 3, "--energy", "1"], "not a number with a unit"),
+        (["-n", 3, "--like", "photons-mini"], "leave out -n and --energy"),
+        (["-n", 3, "--energy", "1GeV", "--part", "test"], "add --like"),
+        (["-n", 3, "--energy", "1GeV", "--set", "stepps=3"], "did you mean 'steps'"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(generate: Run, tmp_path: Path, arguments: list[object], message: str) -> None:
+    outcome = generate(tmp_path / "x.h5", *arguments)
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_extrapolation_is_for_who_asks(generate: Run, tmp_path: Path) -> None:
+    assert generate(tmp_path / "x.h5", "-n", 3, "--energy", "40GeV", "--outside", "extrapolate").code == 0
+    assert (read_events(tmp_path / "x.h5").energy == 4e4).all()
+
+
+def test_an_output_that_exists_is_kept(generate: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_text("precious")
+    outcome = generate(tmp_path / "x.h5", "-n", 3, "--energy", "1GeV")
+    assert outcome.code == 1
+    assert (tmp_path / "x.h5").read_text() == "precious"
+
+
+def test_a_file_of_events_is_no_bundle(run: Run, files: Path, tmp_path: Path) -> None:
+    outcome = run("generate", files / "one.h5", "-n", 1, "--energy", "1GeV", "-o", tmp_path / "x.h5")
+    assert outcome.code == 1
+    assert "not a bundle" in outcome.err

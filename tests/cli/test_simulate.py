@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moliere.events.formats import read_events
+
+Run = Callable[..., Any]
+
+
+def simulate(run: Run, output: Path, *more: object) -> Any:
+    return run("simulate", "gflash", "--detector", "calochallenge-2", "-o", output, *more)
+
+
+def test_showers_are_written_and_follow_the_seed(run: Run, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        outcome = simulate(run, tmp_path / f"{name}.h5", "-n", 4, "--energy", "2GeV:20GeV", "--seed", seed)
+        assert outcome.code == 0
+        assert "4 events" in outcome.out
+    one, same, other = (read_events(tmp_path / f"{name}.h5") for name in "abc")
+    assert one.detector.name == "calochallenge-2"
+    assert ((one.energy >= 2e3) & (one.energy <= 2e4)).all()
+    assert np.array_equal(one.signals, same.signals)
+    assert not np.array_equal(one.signals, other.signals)
+    assert 0.5 < one.signals.sum() / one.energy.sum() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--energy", "10"], "not a number with a unit"),
+        (["--energy", "10GeV:1GeV"], "lowest <= highest"),
+        (["--particle", "pi+"], "got pi"),
+        (["--particle", "muoon"], "muoon"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_and_nothing_is_left(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    outcome = simulate(run, tmp_path / "x.h5", "-n", 2, *arguments)
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    path.write_text("precious")
+    outcome = simulate(run, path, "-n", 2)
+    assert outcome.code == 1
+    assert "--overwrite" in outcome.err
+    assert path.read_text() == "precious"
+    assert simulate(run, path, "-n", 2, "--overwrite").code == 0
+    assert len(read_events(path)) == 2
+
+
+def test_a_detector_without_material_is_refused(run: Run, tmp_path: Path) -> None:
+    outcome = run("simulate", "gflash", "--detector", "calochallenge-1-pions", "-n", 2, "-o", tmp_path / "x.h5")
+    assert outcome.code == 1
+    assert "choose a detector with materials" in outcome.err

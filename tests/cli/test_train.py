@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moliere.models import load_bundle
+
+Run = Callable[..., Any]
+
+
+def test_a_training_leaves_a_bundle_and_its_logs(trained: Path) -> None:
+    assert {"tiny.bundle", "checkpoint.pt", "recipe.toml", "metrics.csv"} <= {path.name for path in trained.iterdir()}
+    bundle = load_bundle(trained / "tiny.bundle")
+    assert bundle.provenance["iterations"] == 5
+    assert bundle.recipe["training"]["batch_size"] == 16
+
+
+def test_a_dry_run_checks_and_writes_nothing(run: Run, files: Path, tmp_path: Path) -> None:
+    before = sorted(files.iterdir())
+    outcome = run("train", files / "tiny.toml", "-o", tmp_path / "run", "--dry-run", "--set", "model.width=16")
+    assert outcome.code == 0
+    assert "width = 16" in outcome.out
+    assert re.search(r"split +\d+ train, \d+ validation, \d+ test", outcome.out)
+    assert not (tmp_path / "run").exists()
+    assert sorted(files.iterdir()) == before
+
+
+def test_a_run_that_exists_is_refused_resumed_or_replaced(run: Run, files: Path, tmp_path: Path) -> None:
+    def train(*more: str) -> Any:
+        return run("train", files / "tiny.toml", "-o", tmp_path, "--set", "training.iterations=2", *more)
+
+    assert train().code == 0
+    refused = train()
+    assert refused.code == 1
+    assert "--resume" in refused.err
+    assert "--overwrite" in refused.err
+    assert "3 iterations" in train("--resume", "--set", "training.iterations=3").out
+    assert "2 iterations" in train("--overwrite").out
+
+
+def test_resuming_with_another_model_is_refused_and_changes_nothing(run: Run, files: Path, trained: Path) -> None:
+    before = (trained / "recipe.toml").read_text()
+    outcome = run("train", files / "tiny.toml", "-o", trained, "--resume", "--set", "model.width=9")
+    assert outcome.code == 1
+    assert "model.width" in outcome.err
+    assert (trained / "recipe.toml").read_text() == before
+
+
+def test_nothing_to_resume_is_said(run: Run, files: Path, tmp_path: Path) -> None:
+    outcome = run("train", files / "tiny.toml", "-o", tmp_path / "none", "--resume")
+    assert outcome.code == 1
+    assert "start without --resume" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flow-photon"], "did you mean 'flow-photons'"),
+        (["flow-photons", "--set", "model.widht=8"], "model.widht: unknown key; did you mean 'width'"),
+        (["flow-photons", "--set", "trainig.batch_size=8"], "did you mean 'training'"),
+        (["flow-photons", "--set", "model.kind=two-stage-flaw"], "did you mean 'two-stage-flow'"),
+        (["flow-photons", "--set", "training.batch_size=-1"], "training.batch_size"),
+        (["flow-photons", "--set", "nonsense"], "expected key=value"),
+        (["flow-photons", "--set", "data.events=nowhere.h5"], "no file nowhere.h5"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_named(run: Run, tmp_path: Path, arguments: list[str], message: str) -> None:
+    outcome = run("train", *arguments, "-o", tmp_path / "run", "--dry-run")
+    assert outcome.code == 1
+    assert message in outcome.err
+
+
+def test_ctrl_c_keeps_a_good_checkpoint_and_says_how_to_go_on(run: Run, files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = ["-m", "moliere.cli", "train", str(files / "tiny.toml"), "-o", str(folder)]
+    command += ["--set", "training.iterations=1000000", "--set", "training.validations=1000000"]
+    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(folder / "metrics.csv", process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "--resume" in out
+    assert str(folder) in out.replace("\n", "")
+    assert err.rstrip().endswith("error: interrupted")
+    assert "Traceback" not in err
+    done = iterations(folder)
+    assert done > 0
+    more = run("train", files / "tiny.toml", "-o", folder, "--resume", "--set", f"training.iterations={done + 2}",
+               "--set", "training.validations=1000000")  # fmt: skip
+    assert more.code == 0
+    assert f"{done + 2:,} iterations" in more.out
+
+
+def wait_for(metrics: Path, process: subprocess.Popen[str]) -> None:
+    """Until the first validation is logged, so that iterations have been done."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and len(metrics.read_text().splitlines()) > 1:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the training did not start: {process.poll()}")
+
+
+def iterations(folder: Path) -> int:
+    import torch
+
+    return int(torch.load(folder / "checkpoint.pt", weights_only=True)["progress"]["iteration"])
