@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from moliere.evaluation import Report
 
 Run = Callable[..., Any]
@@ -26,10 +28,15 @@ def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trai
     assert "--overwrite" in again.err
 
 
-def test_a_part_needs_the_bundle_that_split(run: Run, files: Path, tmp_path: Path) -> None:
-    outcome = run("evaluate", files / "one.h5", files / "other.h5", "--part", "test", "-o", tmp_path / "x")
+@pytest.mark.parametrize(
+    ("option", "value", "message"), [("--part", "test", "needs --bundle"), ("--reference-ms", 3, "add --bundle")]
+)
+def test_options_of_a_bundle_need_one(
+    run: Run, files: Path, tmp_path: Path, option: str, value: object, message: str
+) -> None:
+    outcome = run("evaluate", files / "one.h5", files / "other.h5", option, value, "-o", tmp_path / "x")
     assert outcome.code == 1
-    assert "needs --bundle" in outcome.err
+    assert message in outcome.err
     assert not (tmp_path / "x").exists()
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from moliere.detectors import catalog
+from moliere.detectors import Calorimeter, Layer, PolarGrid, catalog
 from moliere.errors import InvalidEvents, UnknownName
 from moliere.evaluation import Report, evaluate
 from moliere.evaluation.collect import collect
@@ -199,3 +200,29 @@ def test_another_simulation_of_the_same_detector_is_told_apart() -> None:
     report = evaluate(one, other, max_events=600, classifier_seeds=1, threads=1)
     assert report.verdict.startswith("clearly different")
     assert report.figure("response-mean").value > 8
+
+
+def test_all_events_in_another_order_fill_the_same_histograms(mini: Events) -> None:
+    one, other = mini[:250], mini[250:500]
+    straight = evaluate(one, other, classifier_seeds=0)
+    shuffled = evaluate(Shuffled(one, 1), Shuffled(other, 2), classifier_seeds=0)
+    for a, b in zip(straight.histograms, shuffled.histograms, strict=True):
+        assert (a.name, a.reference, a.generated) == (b.name, b.reference, b.generated)
+        assert b.separation == pytest.approx(a.separation)
+
+
+def test_the_same_number_of_other_cells_is_warned_of(mini: Events) -> None:
+    mesh, rings = (catalog.get(name) for name in ("par04-calodit", "calochallenge-2"))
+    energy, signals = np.full(20, 1e3), np.random.default_rng(0).exponential(0.2, (20, rings.n_channels))
+    samples = [Events(detector, {"energy": energy}, signals) for detector in (rings, mesh)]
+    assert not any("cells differ" in warning for warning in evaluate(*samples, classifier_seeds=0).warnings)
+    assert isinstance(rings, Calorimeter)
+    other_rings = replace(rings, name="thin", layers=(thin(rings.layers[0]), *rings.layers[1:]))
+    other = Events(other_rings, {"energy": energy}, signals)
+    assert any("cells differ" in warning for warning in evaluate(samples[0], other, classifier_seeds=0).warnings)
+
+
+def thin(layer: Layer) -> Layer:
+    """The same layer in rings half as wide."""
+    assert isinstance(layer.grid, PolarGrid)
+    return replace(layer, grid=replace(layer.grid, r_edges=tuple(r / 2 for r in layer.grid.r_edges)))

@@ -109,3 +109,11 @@ def test_the_shipped_sample_is_what_it_says() -> None:
     assert events.detector.name == "calochallenge-1-photons"
     assert np.unique(events.energy).tolist() == [256.0 * 2**k for k in range(8)]
     assert 0.98 < events.response.mean() < 1.02
+
+
+@pytest.mark.parametrize("n", [10, 30, 100, 200, 1000])
+def test_few_continuous_energies_still_fill_every_part(polar: Calorimeter, n: int) -> None:
+    energy = np.random.default_rng(0).uniform(1e3, 1e5, n)
+    split = split_events(Events(polar, {"energy": energy}, np.zeros((n, 24)) + energy[:, None] / 24), (0.6, 0.2, 0.2))
+    for part, fraction in ((split.train, 0.6), (split.validation, 0.2), (split.test, 0.2)):
+        assert len(part) == pytest.approx(fraction * n, abs=0.05 * n)

@@ -178,3 +178,30 @@ except WriteError as error:
     assert "the old file is untouched" in result.stdout, result.stderr
     assert (tmp_path / "e.h5").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "e.h5"]
+
+
+def test_the_store_keeps_weights_and_notices_other_events_of_the_same_size(rich: Events, tmp_path: Path) -> None:
+    with EventStore(tmp_path / "s.f32", rich) as store:
+        assert rich.weights is not None
+        assert (store.take(np.array([4, 1])).weights == rich.weights[[4, 1]]).all()
+    other = rich[np.arange(len(rich))[::-1]]
+    with EventStore(tmp_path / "s.f32", other) as store:
+        assert (store.take(slice(0, 3)).signals == other.signals[:3]).all()
+
+
+def test_a_file_of_no_events_is_a_file(rich: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", rich[:0])
+    assert len(read_events(tmp_path / "e.h5")) == 0
+
+
+@pytest.mark.parametrize("words", ["Geant4 11.4", "[1, 2]"])
+def test_attributes_of_other_programs_are_kept_as_they_are(words: str, tmp_path: Path) -> None:
+    path = broken(tmp_path / "x.h5", showers=np.ones((3, 368)), incident_energies=np.full((3, 1), 368.0))
+    with h5py.File(path, "a") as file:
+        file.attrs["provenance"] = words
+    assert len(read_events(path)) == 3
+
+
+def test_reversed_slices_are_read_in_their_order(rich: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", rich)
+    assert (open_events(tmp_path / "e.h5").take(slice(9, 3, -2)).signals == rich.signals[9:3:-2]).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,10 @@ def test_energies_outside_the_trained_range_are_refused(bundle: Bundle) -> None:
 def test_missing_columns_are_named(bundle: Bundle) -> None:
     with pytest.raises(InvalidEvents, match=r"needs incident column\(s\) \['energy'\]"):
         generate(bundle, {"theta": np.zeros(3)})
+
+
+@pytest.mark.parametrize("energy", [np.nan, 1.0, -1.0, 255.0])
+def test_each_end_of_a_wide_range_is_guarded_by_its_own_size(bundle: Bundle, energy: float) -> None:
+    wide = replace(bundle, validity={"energy": (256.0, 4.2e6)})
+    with pytest.raises(UnsupportedIncident):
+        generate(wide, {"energy": np.array([energy])})

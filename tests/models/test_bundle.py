@@ -96,3 +96,12 @@ def test_an_old_bundle_is_not_overwritten_unasked(path: Path) -> None:
     with pytest.raises(OutputExists, match="--overwrite"):
         save_bundle(load_bundle(path), path)
     assert path.read_bytes() == before
+
+
+def test_no_changed_byte_of_the_header_goes_unnoticed(path: Path) -> None:
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    for place in range(0, end, end // 300):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with pytest.raises(BundleError):
+            load_bundle(path)

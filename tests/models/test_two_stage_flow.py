@@ -9,6 +9,7 @@ from moliere.detectors import Calorimeter, catalog
 from moliere.errors import ConfigError
 from moliere.events import Events
 from moliere.models import Batch, BuildContext, TwoStageFlow, TwoStageFlowConfig
+from moliere.models.flow_matching import flow as carry
 from moliere.models.layer_state import LayerCoder
 
 
@@ -44,8 +45,6 @@ def test_what_stage_one_says_is_what_comes_out(flow: TwoStageFlow, batch: Batch)
     latent = flow.draw_latent(batch.condition, torch.Generator().manual_seed(3))
     with torch.no_grad():
         first = latent[:, : flow.layers.width]
-        from moliere.models.flow_matching import flow as carry
-
         coded = carry(flow.layer_velocity, first, flow.encoding(batch.condition), "midpoint", flow.settings.layer_steps)
         state = flow.layers.decode(coded, batch.condition[:, 0])
     made = flow.layers.measure(signals)

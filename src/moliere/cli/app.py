@@ -5,7 +5,6 @@ Exit codes: 0 success; 1 an error that the message explains; 2 a wrong command l
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -50,8 +49,6 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; the entry point ``moliere``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # waiting OpenMP threads spin by default: beside other work two threads were measured 100 times slower than one
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     debug = "--debug" in arguments
     # --debug is welcome anywhere on the line, not only before the verb
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -18,6 +18,7 @@ from moliere.cli.options import (
     progress_console,
     split_of,
 )
+from moliere.errors import ConfigError
 
 if TYPE_CHECKING:
     from moliere.evaluation import Report
@@ -66,6 +67,8 @@ def evaluate(
     from moliere.files import check_free
     from moliere.report import write_report
 
+    if reference_ms is not None and bundle is None:
+        raise ConfigError("--reference-ms stands beside the time of a bundle; add --bundle NAME")
     check_free(output / "report.html", overwrite=overwrite)
     one, other = _open_reference(reference, detector, bundle, part), open_source(generated, detector)
     with progress_console.status("reading") as status:
@@ -93,7 +96,6 @@ def _open_reference(name: str, detector: str | None, bundle: str | None, part: s
     source = open_source(name, detector)
     if part == "all":
         return source
-    from moliere.errors import ConfigError
     from moliere.models import load_bundle
     from moliere.weights import find_bundle
 

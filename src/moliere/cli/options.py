@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
-Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 takes all that this process may use.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")]
 DetectorName = Annotated[
     str | None,
     typer.Option("--detector", help="Catalogue name, .toml or .xml file, where the events do not say it."),

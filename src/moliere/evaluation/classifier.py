@@ -75,7 +75,7 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
         parts = split_parts(reference, generated, derive_seed(seed, repeat))
         stop_scores, test_scores = classifiers[kind](parts, repeat)
         calibrated = IsotonicRegression(out_of_bounds="clip", y_min=1e-6, y_max=1 - 1e-6).fit(
-            stop_scores, parts.stop[1]
+            stop_scores, parts.stop[1], sample_weight=_balance(parts.stop[1])
         )
         results.append(
             (roc_auc_score(parts.test[1], test_scores), *_jsd(parts.test[1], calibrated.predict(test_scores)))
@@ -104,7 +104,15 @@ def split_parts(reference: Features, generated: Features, seed: int) -> Parts:
 def _jsd(labels: Labels, probabilities: NDArray[np.float64]) -> tuple[float, float]:
     """1 - BCE / ln 2 and its error from the spread of the events' losses: a few sure but wrong ones dominate it."""
     losses = -np.log(np.where(labels == 1, probabilities, 1 - probabilities)) / np.log(2)
-    return float(1 - losses.mean()), float(losses.std() / len(losses) ** 0.5)
+    weights = _balance(labels)
+    mean = float(np.average(losses, weights=weights))
+    error = np.sqrt(np.sum((weights * (losses - mean)) ** 2)) / weights.sum()
+    return 1 - mean, float(error)
+
+
+def _balance(labels: Labels) -> NDArray[np.float64]:
+    """Weights by which both samples count the same: else the larger one alone would give a divergence."""
+    return np.asarray(1 / np.maximum(np.bincount(labels, minlength=2), 1)[labels])
 
 
 def _spread(values: NDArray[np.float64]) -> float:

@@ -125,12 +125,14 @@ def _common_detector(reference: EventSource, generated: EventSource) -> Calorime
 
 
 def _geometry_warnings(one: Calorimeter, other: Detector) -> list[str]:
-    if isinstance(other, Calorimeter) and other.grids == one.grids:
+    # the same rings from a list and from equal steps differ in the last bit
+    if isinstance(other, Calorimeter) and np.allclose(other.centres[:, :2], one.centres[:, :2]):
         return []
-    return [
+    warning = (
         f"the generated events are of {other.name}, whose cells differ from those of {one.name}: "
         "they are compared by their number"
-    ]
+    )
+    return [warning]
 
 
 def _warnings(one: Collected, other: Collected) -> list[str]:

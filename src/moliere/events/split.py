@@ -13,6 +13,8 @@ from moliere.events.events import EventSource
 
 #: events with more distinct energies than this are stratified by energy quantile
 _MAX_STRATA = 50
+#: nor more strata than one for so many events: each stratum rounds its parts, and small ones would round some away
+_MIN_EVENTS = 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Split:
 def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0) -> Split:
     """Split at random, with the same energy spectrum in every part.
 
-    Discrete energies are the strata; a continuous spectrum is cut into 50 quantiles.
+    Discrete energies are the strata; a continuous spectrum is cut into at most 50 quantiles.
 
     Args:
         source: the events; only their incident columns are read.
@@ -42,7 +44,7 @@ def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.
         >>> events = moliere.samples.open("photons-mini")
         >>> parts = split_events(events, seed=1)
         >>> len(parts.train), len(parts.validation), len(parts.test)
-        (3501, 500, 999)
+        (3499, 502, 999)
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ConfigError(
@@ -64,7 +66,8 @@ def _strata(source: EventSource) -> list[NDArray[np.int64]]:
         return [np.arange(len(source))]
     energy = source.incident["energy"]
     label = np.unique(energy, return_inverse=True)[1]
-    if label.max(initial=0) >= _MAX_STRATA:
+    most = min(_MAX_STRATA, max(1, len(energy) // _MIN_EVENTS))
+    if label.max(initial=0) >= most:
         rank = np.argsort(np.argsort(energy, kind="stable"), kind="stable")
-        label = rank * _MAX_STRATA // len(energy)
+        label = rank * most // len(energy)
     return [np.flatnonzero(label == k) for k in range(label.max(initial=0) + 1)]

@@ -7,6 +7,7 @@ a plain file of float32 and reads rows from it with ``pread``, so that a batch c
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ class EventStore:
     """Events whose signals lie unpacked in a file; read-only, an :class:`~moliere.events.EventSource`.
 
     Args:
-        path: file of float32 rows; written from ``source`` if it is not there.
+        path: file of float32 rows; written from ``source`` if it is not there or holds other events.
         source: where the events come from.
     """
 
@@ -43,13 +44,16 @@ class EventStore:
         self.metadata: Mapping[str, Any] = source.metadata
         self.path = path
         self._row_bytes = 4 * self.detector.n_channels
-        if not path.exists() or path.stat().st_size != signal_bytes(source):
-            _unpack(source, path)
+        self._length = len(source)
+        self._weights: NDArray[np.float64] | None = getattr(source, "weights", None)
+        mark = _fingerprint(source)
+        if not _holds(path, signal_bytes(source), mark):
+            _unpack(source, path, mark)
         self._descriptor = os.open(path, os.O_RDONLY)
 
     def __len__(self) -> int:
         """Number of events."""
-        return self.path.stat().st_size // self._row_bytes
+        return self._length
 
     def __enter__(self) -> Self:
         """The store itself."""
@@ -72,7 +76,8 @@ class EventStore:
         for out, row in zip(signals, rows, strict=True):
             os.preadv(self._descriptor, [out.data], int(row) * self._row_bytes)
         incident = {name: column[rows] for name, column in self.incident.items()}
-        return Events(self.detector, incident, signals, metadata=self.metadata)
+        weights = None if self._weights is None else self._weights[rows]
+        return Events(self.detector, incident, signals, weights, self.metadata)
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:
         """Read consecutive pieces of at most ``size`` events."""
@@ -80,7 +85,27 @@ class EventStore:
             yield self.take(slice(start, start + size))
 
 
-def _unpack(source: EventSource, path: Path) -> None:
+def _fingerprint(source: EventSource) -> bytes:
+    """Which events these are, from all incident columns and the first and last shower: another file may be as long."""
+    digest = hashlib.sha256(repr((source.detector.name, len(source))).encode())
+    for name in sorted(source.incident):
+        digest.update(name.encode() + np.ascontiguousarray(source.incident[name]).tobytes())
+    if len(source):
+        digest.update(source.take(np.array([0, len(source) - 1])).signals.tobytes())
+    return digest.digest()
+
+
+def _holds(path: Path, size: int, mark: bytes) -> bool:
+    """Whether a file is the store of the events with this fingerprint, which stands behind the rows."""
+    if not path.exists() or path.stat().st_size != size + len(mark):
+        return False
+    with path.open("rb") as file:
+        file.seek(size)
+        return file.read() == mark
+
+
+def _unpack(source: EventSource, path: Path, mark: bytes) -> None:
     with replacing(path, overwrite=True) as partial, partial.open("wb") as file:
         for part in source.chunks(max(1, 2**24 // source.detector.n_channels)):
             file.write(np.ascontiguousarray(part.signals).data)
+        file.write(mark)

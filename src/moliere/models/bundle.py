@@ -27,6 +27,8 @@ from moliere.models.base import BuildContext, Model, models
 #: raised when a reader of the old layout would misunderstand a new file
 FORMAT_VERSION = 1
 
+_CHANGED = "{} was changed after it was written: its checksum does not fit; get it again from its source"
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -142,7 +144,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise BundleError(f"{path} is truncated or not a bundle ({error}); copy or train it again") from error
     if "moliere" not in metadata:
         raise BundleError(f"{path} holds tensors, but not a moliere bundle")
-    header: dict[str, Any] = json.loads(metadata["moliere"])
+    header = _parse_header(path, metadata["moliere"])
     if header["format_version"] > FORMAT_VERSION:
         raise BundleError(
             f"{path} was written by moliere {header['moliere_version']} (bundle format {header['format_version']}); "
@@ -150,10 +152,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "upgrade with pip install -U moliere"
         )
     if metadata.get("sha256") != _digest(metadata["moliere"], tensors):
-        raise BundleError(
-            f"{path} was changed after it was written: its checksum does not fit; get it again from its source"
-        )
+        raise BundleError(_CHANGED.format(path))
     return header, tensors
+
+
+def _parse_header(path: Path, text: str) -> dict[str, Any]:
+    """The header, as far as a version can be read from it; the checksum is looked at after the version."""
+    try:
+        header: dict[str, Any] = json.loads(text)
+        int(header["format_version"]), header["moliere_version"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BundleError(_CHANGED.format(path)) from error
+    return header
 
 
 def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:

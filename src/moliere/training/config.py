@@ -12,8 +12,8 @@ from moliere.config import Config
 class TrainingConfig(Config):
     """The ``[training]`` table of a recipe.
 
-    The length is ``iterations``, or ``minutes`` of training by the clock; with ``iterations`` a resumed run on the CPU
-    is the same to the last bit, with ``minutes`` its schedule follows the clock.
+    The length is ``iterations``, or ``minutes`` of training by the clock; with ``iterations`` a run resumed on the CPU
+    with as many threads is the same to the last bit, with ``minutes`` its schedule follows the clock.
     """
 
     iterations: int | None = Field(default=None, ge=1)
@@ -30,7 +30,7 @@ class TrainingConfig(Config):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = Field(default=1, ge=1)
-    threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as this process may use")
+    threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as there are idle cores")
     validations: int = Field(default=20, ge=0, description="how often the validation loss is measured in a run")
     patience: int | None = Field(default=None, ge=1, description="stop after so many validations without improvement")
     checkpoint_minutes: float = Field(default=5.0, gt=0)

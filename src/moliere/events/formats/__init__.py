@@ -53,7 +53,7 @@ def write_events(
     """Write events, in pieces of bounded size."""
     rows = max(1, int(2**24 // events.detector.n_channels))
     with create_events(path, events.detector, format, overwrite=overwrite) as writer:
-        for part in events.chunks(rows):
+        for part in events.chunks(rows) if len(events) else [events.take(slice(0))]:
             writer.append(part)
 
 

@@ -104,9 +104,9 @@ class CaloChallengeFile:
 
 
 def _read_rows(dataset: h5py.Dataset, index: Index, n: int) -> NDArray[np.float32]:
-    if isinstance(index, slice):
+    if isinstance(index, slice) and (index.step or 1) > 0:
         return np.asarray(dataset[index], dtype=np.float32)
-    rows = np.arange(n)[np.asarray(index)]
+    rows = np.arange(n)[index if isinstance(index, slice) else np.asarray(index)]
     unique, back = np.unique(rows, return_inverse=True)
     return np.asarray(dataset[unique], dtype=np.float32)[back]
 
@@ -147,7 +147,7 @@ def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset) -> 
 
 def _recognise(path: Path, metadata: Mapping[str, Any], n_voxels: int) -> Detector:
     """The detector that a file names, else the one that has as many channels."""
-    if "detector_spec" in metadata:
+    if isinstance(metadata.get("detector_spec"), dict):
         return from_spec(metadata["detector_spec"])
     if isinstance(metadata.get("detector"), str):
         with suppress(UnknownName):
@@ -176,12 +176,16 @@ def _read_incident(file: h5py.File, energies: h5py.Dataset) -> dict[str, NDArray
 
 
 def _read_attributes(file: h5py.File) -> dict[str, Any]:
-    """Attributes as plain Python values; those that hold JSON are decoded."""
+    """Attributes as plain Python values; tables that are held as JSON are decoded, other programs' words are kept."""
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()}
-    for key in ("detector_spec", "provenance"):
-        if isinstance(plain.get(key), str):
+    for key in {"detector_spec", "provenance"} & set(plain):
+        with suppress(ValueError, TypeError):
             plain[key] = json.loads(plain[key])
-    return {**plain.pop("provenance", {}), **plain}
+    provenance = plain.get("provenance")
+    if isinstance(provenance, dict):
+        del plain["provenance"]
+        plain = {**provenance, **plain}
+    return plain
 
 
 def drop_broken(
