@@ -14,6 +14,7 @@
     ├── BundleError              a model file that is newer, truncated or tampered with
     ├── UnsupportedIncident      incident particles outside a model's or a simulator's range of validity
     ├── CheckpointError          a training that cannot be resumed
+    ├── TrainingDiverged         losses or weights that are no longer finite
     └── MissingExtra             an optional dependency that is not installed
 """
 
@@ -30,6 +31,7 @@ __all__ = [
     "MissingExtra",
     "MoliereError",
     "OutputExists",
+    "TrainingDiverged",
     "UnknownName",
     "UnsupportedIncident",
     "WriteError",
@@ -90,6 +92,10 @@ class UnsupportedIncident(MoliereError, ValueError):
 
 class CheckpointError(MoliereError):
     """A training cannot be resumed from what lies on disk."""
+
+
+class TrainingDiverged(MoliereError, ArithmeticError):
+    """Losses or weights are no longer finite; the last good checkpoint is untouched."""
 
 
 class MissingExtra(MoliereError, ImportError):

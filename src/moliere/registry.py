@@ -20,10 +20,10 @@ class Registry(Mapping[str, T]):
         >>> solvers: Registry[object] = Registry("solver")
         >>> solvers.register("heun")(object())
         <object ...>
-        >>> solvers["hoin"]
+        >>> solvers["heunn"]
         Traceback (most recent call last):
             ...
-        moliere.errors.UnknownName: unknown solver 'hoin'; did you mean 'heun'?
+        moliere.errors.UnknownName: unknown solver 'heunn'; did you mean 'heun'?
     """
 
     def __init__(self, noun: str) -> None:

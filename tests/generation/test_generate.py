@@ -62,3 +62,15 @@ def test_each_end_of_a_wide_range_is_guarded_by_its_own_size(bundle: Bundle, ene
     wide = replace(bundle, validity={"energy": (256.0, 4.2e6)})
     with pytest.raises(UnsupportedIncident):
         generate(wide, {"energy": np.array([energy])})
+
+
+def test_no_particles_make_no_events(bundle: Bundle) -> None:
+    assert generate(bundle, {"energy": np.zeros(0)}).signals.shape == (0, 24)
+
+
+def test_a_particle_that_was_not_trained_on_is_refused(polar: Calorimeter, polar_events: Events) -> None:
+    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
+    model = TwoStageFlow(config, BuildContext(polar, ("energy", "pdg_id"), (11, 22)))
+    two = Bundle("two", model, validity={"energy": (256.0, 2048.0), "pdg_id": (11.0, 22.0)})
+    with pytest.raises(UnsupportedIncident, match=r"identifiers \[11, 22\], got \[13\]"):
+        generate(two, {"energy": np.array([300.0]), "pdg_id": np.array([13])})

@@ -23,9 +23,7 @@ WIDE = PolarGrid((0.0, 1e4), 1)
 def lead_block(n_layers: int = 10, thickness: float = 50.0) -> Calorimeter:
     """0.5 m of lead, all of it read out: nothing can get lost."""
     layers = tuple(Layer(k, WIDE) for k in range(n_layers))
-    return Calorimeter(
-        "lead", layers, tuple(Plate("G4_Pb", thickness, k, active=True) for k in range(n_layers))
-    )
+    return Calorimeter("lead", layers, tuple(Plate("G4_Pb", thickness, k, active=True) for k in range(n_layers)))
 
 
 def sandwich(n: int = 60) -> Calorimeter:
@@ -155,9 +153,7 @@ def test_a_detector_without_stack_is_refused() -> None:
     with pytest.raises(DetectorError, match="gflash simulates calorimeters"):
         Gflash(catalog.get("airshower-9x9"))  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="particle"):
-        Gflash(sandwich(), particle="electron").simulate(
-            {"energy": np.array([1e3])}, np.random.default_rng(0)
-        )
+        Gflash(sandwich(), particle="electron").simulate({"energy": np.array([1e3])}, np.random.default_rng(0))
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
@@ -182,9 +178,7 @@ def test_mean_profiles_are_those_of_geant4(name: str, file: str, n: int) -> None
         pytest.skip(f"no {DATA / file}")
     detector = catalog.get(name)
     events = read_events(DATA / file, detector)[:n]
-    reference = Events(
-        detector, events.incident, np.where(events.signals < detector.threshold, 0, events.signals)
-    )
+    reference = Events(detector, events.incident, np.where(events.signals < detector.threshold, 0, events.signals))
     simulated = Gflash(detector).simulate(reference.incident, np.random.default_rng(3))
     for band in energy_bands(reference.energy, 3):
         assert largest_deviation(layer_profile(simulated[band]), layer_profile(reference[band])) < 0.12

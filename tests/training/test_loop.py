@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from moliere.errors import CheckpointError, ConfigError
+from moliere.errors import CheckpointError, ConfigError, TrainingDiverged
 from moliere.events import Events
 from moliere.events.formats import write_events
 from moliere.models.base import Batch, Loss
 from moliere.models.two_stage_flow import TwoStageFlow
-from moliere.training import Recipe, fit, load_recipe
+from moliere.training import Recipe, fit, load_recipe, prepare
 from moliere.training.batches import batch_positions
+from moliere.training.checkpoint import Progress
 from moliere.training.loop import _Run
 from moliere.training.recipe import parse_recipe
 
@@ -166,3 +167,32 @@ def test_wrong_recipes_say_what_is_wrong(change: dict[str, Any], message: str) -
     }
     with pytest.raises((ConfigError, KeyError), match=message.replace(".", r"\.")):
         parse_recipe({**table, **change})
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(file: Path, tmp_path: Path) -> None:
+    fit(recipe(file), tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(TrainingDiverged, match="smaller learning_rate"):
+        fit(recipe(file, learning_rate=1e30, clip_norm=None, validations=0), tmp_path)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_the_rate_warms_up_and_falls_along_a_cosine(file: Path, tmp_path: Path) -> None:
+    chosen = recipe(file, iterations=100, warmup=10, learning_rate=1.0)
+    run = _Run(prepare(chosen, tmp_path).model, chosen, tmp_path)
+    rates = []
+    for iteration in range(100):
+        run.progress = Progress(iteration=iteration)
+        run._set_rate()
+        rates.append(run.optimizers[0].param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[50] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0, abs=1e-3)
+    assert max(rates) == pytest.approx(max(rates[9:11]))
+
+
+def test_a_split_without_training_events_is_refused(file: Path, tmp_path: Path) -> None:
+    table = recipe(file).to_table()
+    table["data"]["split"] = (0.0, 0.5, 0.5)
+    with pytest.raises(ConfigError, match="leaves none of 600 events"):
+        fit(parse_recipe(table), tmp_path)

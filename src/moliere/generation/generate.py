@@ -40,8 +40,11 @@ def generate(
         UnsupportedIncident: outside that range.
         BundleError: not a generative model.
     """
-    pieces = generate_batches(bundle, incident, seed=seed, outside=outside)
-    return Events.concatenate(list(pieces))
+    pieces = list(generate_batches(bundle, incident, seed=seed, outside=outside))
+    if not pieces:
+        none = np.zeros((0, bundle.detector.n_channels), np.float32)
+        return Events(bundle.detector, dict(incident), none, metadata=_metadata(bundle, seed))
+    return Events.concatenate(pieces)
 
 
 def generate_batches(

@@ -22,6 +22,7 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
     Raises:
         UnsupportedIncident: naming the range, what came, and how to override.
     """
+    _check_particles(bundle, incident)
     for name, (low, high) in bundle.validity.items():
         values = np.asarray(incident[name], dtype=np.float64)
         # each end by its own size: a ten-thousandth of 4 TeV would let through anything below 256 MeV
@@ -33,3 +34,16 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
                 f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
                 f"({int(outside.sum())} of {len(values)} events outside); pass --outside extrapolate to override"
             )
+
+
+def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
+    """A particle between two known ones is still unknown."""
+    known = bundle.model.context.particles
+    if "pdg_id" not in bundle.columns:
+        return
+    strange = sorted(set(np.unique(incident["pdg_id"]).tolist()) - set(known))
+    if strange:
+        raise UnsupportedIncident(
+            f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(known)}, got {strange}; "
+            "pass --outside extrapolate to override"
+        )

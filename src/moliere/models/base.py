@@ -61,7 +61,6 @@ class Objective:
         parameters: what this objective moves.
         loss: batch and random source → loss.
         steps: updates in each iteration (a critic: 5).
-        share: fraction of iterations that take part; lets a small network of a two-stage model rest.
     """
 
     name: str

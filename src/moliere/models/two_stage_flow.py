@@ -137,7 +137,7 @@ class TwoStageFlow(GenerativeModel):
         state = self.layers.decode(coded, energy)
         told = self._tell(condition, state)
         values = flow(self.voxel_velocity, second, told, settings.solver, settings.steps)
-        return self._assemble(state, self.voxels.inverse(values.double(), energy))
+        return self._assemble(state, self.voxels.inverse(values, energy))
 
     def _assemble(self, state: LayerState, voxels: Tensor) -> Tensor:
         """Keep as many voxels as the state says, scale each layer to its energy, cut what fell below the threshold."""

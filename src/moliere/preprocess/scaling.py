@@ -144,24 +144,28 @@ class EnergyStandardise(Transform):
         count = columns.new_zeros(size).index_add(0, self.groups, torch.ones_like(columns))
         return (total / count.clamp(min=1))[self.groups]
 
-    def _at(self, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation at these energies; constant outside the knots."""
+    def _at(self, energy: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation at these energies; constant outside the knots.
+
+        In the values' own precision: for tens of thousands of voxels these two are the largest arrays there are.
+        """
         log_energy = energy.to(self.knots.dtype).log().clamp(self.knots[0], self.knots[-1])
         right = torch.searchsorted(self.knots, log_energy).clamp(1, len(self.knots) - 1)
         low, high = self.knots[right - 1], self.knots[right]
-        w = ((log_energy - low) / (high - low))[:, None]
-        mean = torch.lerp(self.mean[right - 1], self.mean[right], w)
-        return mean, torch.lerp(self.std[right - 1], self.std[right], w)
+        w = ((log_energy - low) / (high - low))[:, None].to(dtype)
+        means, stds = self.mean.to(dtype), self.std.to(dtype)
+        mean = torch.lerp(means[right - 1], means[right], w)
+        return mean, torch.lerp(stds[right - 1], stds[right], w)
 
     def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """To order one at every energy."""
         del rng
-        mean, std = self._at(energy)
+        mean, std = self._at(energy, values.dtype)
         return (values - mean) / std
 
     def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
         """Back."""
-        mean, std = self._at(energy)
+        mean, std = self._at(energy, values.dtype)
         return values * std + mean
 
 

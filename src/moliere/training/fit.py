@@ -14,6 +14,7 @@ from rich.console import Console
 
 from moliere import samples
 from moliere.detectors import load
+from moliere.errors import ConfigError
 from moliere.events import EventSource
 from moliere.events.formats import open_events
 from moliere.events.split import Split, split_events
@@ -66,6 +67,8 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     if signal_bytes(source) > IN_MEMORY_BYTES:
         source = EventStore(folder / "events.f32", source)
     split = split_events(source, recipe.data.split, recipe.data.split_seed)
+    if len(split.train) == 0:
+        raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
     return Prepared(source, split, _build(recipe, source, split))
 
 

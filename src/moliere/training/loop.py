@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import derive_seed
 from moliere.threads import set_threads
@@ -188,7 +189,7 @@ class _Run:
             return {}
         for k, objective in enumerate(module.objectives()):
             rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, _VALIDATION, k))
-            for positions in torch.arange(len(events)).split(1024):
+            for positions in torch.arange(len(events)).split(self.config.batch_size):
                 batch = events.take(positions).to(self.fabric.device)
                 totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
         self.validation_losses = totals
@@ -205,7 +206,16 @@ class _Run:
         return time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint.
+
+        Raises:
+            TrainingDiverged: the weights are not finite; what is on disk stays as it was.
+        """
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise TrainingDiverged(
+                f"the weights are no longer finite after {self.progress.iteration} iterations; the last good "
+                "checkpoint is untouched: try a smaller learning_rate or clip_norm"
+            )
         states = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
