@@ -103,4 +103,7 @@ def _latent_block(model: GenerativeModel, condition: Tensor, block: int, seed: i
 
 
 def _metadata(bundle: Bundle, seed: int) -> dict[str, Any]:
-    return {"generator": f"moliere bundle {bundle.name}", "generation_seed": seed, "bundle": dict(bundle.provenance)}
+    """What a file must say of where it comes from; the rest is in the bundle."""
+    facts = {key: bundle.provenance[key] for key in ("events", "iterations", "seed") if key in bundle.provenance}
+    trained = {f"training_{key}": value for key, value in facts.items()}
+    return {"generator": f"moliere bundle {bundle.name}", "generation_seed": seed, **trained}
