@@ -87,10 +87,17 @@ class _Block(nn.Module):
     def forward(self, tokens: Tensor, overall: Tensor) -> tuple[Tensor, Tensor]:
         scale, shift, gate = self.modulate(F.silu(self.global_norm(overall)))[:, None].chunk(3, dim=-1)
         z = self.token_norm(tokens) * (1 + scale) + shift
-        around = torch.cat([z, *(z.roll(k, 1) + z.roll(-k, 1) for k in (1, 2))], dim=-1)
+        around = torch.cat([z, *_both_sides(z)], dim=-1)
         tokens = tokens + (1 + gate) * self.down(F.silu(self.mix(around)))
         seen = torch.cat([self.global_norm(overall), tokens.mean(dim=1)], dim=1)
         return tokens, overall + self.write(F.silu(self.read(seen)))
+
+
+def _both_sides(tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of the two neighbours at distance 1 and 2 around the ring; views of one padded copy, as rolls copy each."""
+    n = tokens.shape[1]
+    ring = torch.cat([tokens[:, -2:], tokens, tokens[:, :2]], dim=1)
+    return ring[:, 1 : n + 1] + ring[:, 3 : n + 3], ring[:, :n] + ring[:, 4 : n + 4]
 
 
 def sector_symmetries(layout: SectorLayout) -> Sequence[Sequence[int]]:
