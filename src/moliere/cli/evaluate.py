@@ -14,7 +14,6 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
-    open_source,
     progress_console,
     split_of,
 )
@@ -23,6 +22,7 @@ from moliere.errors import ConfigError
 if TYPE_CHECKING:
     from moliere.evaluation import Report
     from moliere.events import EventSource
+    from moliere.models import Bundle
 
 
 def register(app: typer.Typer) -> None:
@@ -65,12 +65,16 @@ def evaluate(
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
     from moliere.evaluation import evaluate as compare
     from moliere.files import check_free
+    from moliere.models import load_bundle
     from moliere.report import write_report
+    from moliere.samples import open_source
+    from moliere.weights import find_bundle
 
     if reference_ms is not None and bundle is None:
         raise ConfigError("--reference-ms stands beside the time of a bundle; add --bundle NAME")
     check_free(output / "report.html", overwrite=overwrite)
-    one, other = _open_reference(reference, detector, bundle, part), open_source(generated, detector)
+    model = None if bundle is None else load_bundle(find_bundle(bundle))
+    one, other = _part_of(open_source(reference, detector), part, model), open_source(generated, detector)
     with progress_console.status("reading") as status:
         report = compare(
             one,
@@ -83,28 +87,25 @@ def evaluate(
             threads=threads,
             progress=lambda step: status.update(step),
         )
-        if bundle is not None:
+        if model is not None:
             status.update("timing")
-            report = _timed(report, bundle, one, threads, reference_ms)
+            report = _timed(report, model, one, threads, reference_ms)
         status.update("drawing")
         page = write_report(report, output, overwrite=overwrite)
     _show(report)
     console.print(f"page: {page}")
 
 
-def _open_reference(name: str, detector: str | None, bundle: str | None, part: str) -> EventSource:
-    source = open_source(name, detector)
+def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:
+    """One part of the reference, in the split of the bundle's training."""
     if part == "all":
         return source
-    from moliere.models import load_bundle
-    from moliere.weights import find_bundle
-
     if bundle is None:
         raise ConfigError(f"--part {part} needs --bundle: the split is the one that the bundle was trained with")
-    return source.take(split_of(source, dict(load_bundle(find_bundle(bundle)).recipe), part))
+    return source.take(split_of(source, bundle.recipe, part))
 
 
-def _timed(report: Report, bundle: str, like: EventSource, threads: int, reference_ms: float | None) -> Report:
+def _timed(report: Report, bundle: Bundle, like: EventSource, threads: int, reference_ms: float | None) -> Report:
     """Time the bundle on the reference's incident particles, 1000 at once."""
     from dataclasses import replace
 
@@ -113,16 +114,13 @@ def _timed(report: Report, bundle: str, like: EventSource, threads: int, referen
 
     from moliere.evaluation.timing import measure
     from moliere.generation import generate
-    from moliere.models import load_bundle
     from moliere.threads import set_threads
-    from moliere.weights import find_bundle
 
     set_threads(threads)
-    model = load_bundle(find_bundle(bundle))
     rows = np.arange(1000) % len(like)
     incident = {name: column[rows] for name, column in like.incident.items()}
     device = f"CPU, {torch.get_num_threads()} threads"
-    timing = measure(lambda _: generate(model, incident), 1000, device, reference_ms=reference_ms)
+    timing = measure(lambda _: generate(bundle, incident), 1000, device, reference_ms=reference_ms)
     return replace(report, timing=timing)
 
 

@@ -16,7 +16,6 @@ from moliere.cli.options import (
     console,
     epilog,
     incident_columns,
-    open_source,
     split_of,
     track,
 )
@@ -104,8 +103,10 @@ def _check_choice(like: str | None, n: int | None, energy: str | None, part: str
 
 def _particles_like(bundle: Bundle, name: str, part: str) -> dict[str, Any]:
     """Incident columns of a file, or of one part of it in the split of the bundle's training."""
+    from moliere.samples import open_source
+
     source = open_source(name)
     if part == "all":
         return dict(source.incident)
-    index = split_of(source, dict(bundle.recipe), part)
+    index = split_of(source, bundle.recipe, part)
     return {name: column[index] for name, column in source.incident.items()}

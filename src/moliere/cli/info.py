@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, console, epilog, open_source
+from moliere.cli.options import DetectorName, Overwrite, console, epilog
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
@@ -29,6 +29,7 @@ def info(
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
     from moliere.detectors import catalog, load
+    from moliere.samples import open_source
     from moliere.weights import bundle_paths, find_bundle
 
     if file.endswith(".bundle") or file in bundle_paths():
@@ -64,7 +65,7 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
 def _show_events(source: EventSource) -> None:
     import numpy as np
 
-    from moliere.events.events import describe_source
+    from moliere.events.events import describe_source, provenance_of
 
     head = source.take(np.arange(min(len(source), 10_000)))
     response = head.response if "energy" in head.incident else np.zeros(0)
@@ -74,9 +75,7 @@ def _show_events(source: EventSource) -> None:
         "response": f"{response.mean():.4f} ± {response.std():.4f} (first {len(response)} events)",
         "filled": f"{(head.signals > 0).mean():.1%} of the channels",
     }
-    hidden = {"detector", "detector_spec", "bundle"}
-    rows |= {key: value for key, value in source.metadata.items() if key not in hidden}
-    _print_rows(rows)
+    _print_rows(rows | provenance_of(source.metadata))
 
 
 def _drop_broken(file: str, detector: str | None, output: Path, *, overwrite: bool) -> None:

@@ -31,6 +31,9 @@ Spectrum = Annotated[
     Literal["flat", "log", "powers-of-2"], typer.Option("--spectrum", help="How energies are drawn from the range.")
 ]
 
+#: what a derived seed is for: the energies; chunks and blocks of events count up from 0
+_ENERGIES = 2**20
+
 #: without markup, as names of files and of observables may hold brackets
 console = Console(highlight=False, soft_wrap=True, markup=False)
 #: progress goes to standard error, so that output can be piped
@@ -40,17 +43,6 @@ progress_console = Console(stderr=True, highlight=False)
 def epilog(*commands: str) -> str:
     """The copyable example at the end of a verb's help."""
     return "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
-
-
-def open_source(name: str, detector: str | None = None) -> EventSource:
-    """Events of a shipped sample or of a file."""
-    from moliere import samples
-    from moliere.detectors import load
-    from moliere.events.formats import open_events
-
-    if name in samples.names():
-        return samples.open(name)
-    return open_events(name, load(detector) if detector else None)
 
 
 def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArray[np.int64]:
@@ -82,7 +74,7 @@ def incident_columns(
         raise ConfigError("say which incident particles: -n 1000 --energy 1GeV:100GeV, or --like FILE")
     low, _, high = energy.partition(":")
     ends = parse_energy(low), parse_energy(high or low)
-    rng = np.random.default_rng(derive_seed(seed, 2**20))
+    rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
     kind = particle_id(particle or "gamma")
     columns = sample_incident(n, ends, spectrum if high else "fixed", kind, rng)
     return columns if particle else {"energy": columns["energy"]}

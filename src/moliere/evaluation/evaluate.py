@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from moliere.evaluation.figures import (
     response_figures,
 )
 from moliere.evaluation.response import energy_bins, response_points
-from moliere.evaluation.result import ExampleEvent, Figure, MeanShower, Report, ResponsePoint, Sample
+from moliere.evaluation.result import ExampleEvent, Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
 from moliere.evaluation.verdicts import overall
 from moliere.events import EventSource
 from moliere.events.events import energy_of
@@ -91,7 +91,7 @@ def evaluate(
 def _figures(
     one: Collected,
     other: Collected,
-    pairs: Any,
+    pairs: tuple[HistogramPair, ...],
     points: tuple[ResponsePoint, ...],
     classifier_seeds: int,
     seed: int,
@@ -162,7 +162,9 @@ def _mean_showers(one: Collected, other: Collected, bins: list[tuple[float, floa
     return tuple(MeanShower(energy, tuple(_short(a)), tuple(_short(b))) for energy, a, b in rows)
 
 
-def _examples(sample: Any, used: Collected, bins: list[tuple[float, float]]) -> Iterator[ExampleEvent]:
+def _examples(
+    sample: Literal["reference", "generated"], used: Collected, bins: list[tuple[float, float]]
+) -> Iterator[ExampleEvent]:
     """Events spread over the incident energies, the most energetic last."""
     spread = np.linspace(0, len(bins) - 1, min(_EXAMPLES, len(bins))).astype(int)
     for low, high in (bins[k] for k in spread):

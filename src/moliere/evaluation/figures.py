@@ -12,13 +12,12 @@ from moliere.evaluation.classifier import classifier_test, classifiers
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import expected_separation, histogram, ks_test, separation_power, wasserstein
 from moliere.evaluation.fpd import fpd, kpd
-from moliere.evaluation.observables import low_level_features, observables
+from moliere.evaluation.observables import low_level_features
 from moliere.evaluation.observables.base import split_name
-from moliere.evaluation.result import Figure, HistogramPair, ResponsePoint
+from moliere.evaluation.result import Figure, Group, HistogramPair, ResponsePoint
 from moliere.evaluation.suites import binning_of
 from moliere.evaluation.verdicts import judge, judge_auc
 
-Features = NDArray[np.float32]
 Step = Callable[[str], None]
 
 #: fewer events of either sample give no figure of that kind
@@ -89,7 +88,8 @@ def _pair(name: str, detector: Calorimeter, one: NDArray[np.float64], other: NDA
     binning = binning_of(name, detector, one)
     counts = [histogram(values, binning.edges) for values in (one, other)]
     inside = [c[1:-1] for c in counts]
-    label, unit, group = "voxel energy", "MeV", "voxels"
+    label, unit = "voxel energy", "MeV"
+    group: Group = "voxels"
     if name != "voxel_energy":
         observable, layer = split_name(name)
         where = detector.read_out[layer].label if layer is not None else ""
@@ -99,7 +99,7 @@ def _pair(name: str, detector: Calorimeter, one: NDArray[np.float64], other: NDA
         name=name,
         label=label,
         unit=unit,
-        group=group,  # type: ignore[arg-type]
+        group=group,
         edges=tuple(binning.edges.tolist()),
         reference=tuple(counts[0].tolist()),
         generated=tuple(counts[1].tolist()),
@@ -188,8 +188,3 @@ def response_figures(points: Sequence[ResponsePoint]) -> Iterator[Figure]:
             f"response-{kind}", label, "energy", float(value), float(error), floor, float(error), "%",
             judge(value, error, floor, error), f"|generated / reference - 1| at {energy:.4g} MeV",
         )  # fmt: skip
-
-
-def known_observables() -> list[str]:
-    """Names of the registered observables."""
-    return list(observables)

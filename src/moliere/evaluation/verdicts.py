@@ -6,20 +6,23 @@ from collections.abc import Sequence
 
 from moliere.evaluation.result import Figure
 
+#: AUC up to which a sample is hardly distinguishable, and from which it is clearly different
+AUC_GOOD, AUC_POOR = 0.55, 0.80
+
 #: AUC up to which the words hold
 _AUC_WORDS = (
-    (0.55, "hardly distinguishable"),
+    (AUC_GOOD, "hardly distinguishable"),
     (0.65, "close"),
-    (0.80, "differences are visible"),
+    (AUC_POOR, "differences are visible"),
     (1.01, "clearly different"),
 )
+AT_THE_FLOOR = "at the floor"
 
 
 def judge(value: float, error: float, floor: float, floor_error: float) -> str:
     """How far a distance lies above its floor: within two standard deviations it is at it, else how many times it."""
-    spread = max((error**2 + floor_error**2) ** 0.5, 1e-300)
-    if value - floor < 2 * spread:
-        return "at the floor"
+    if _is_at_floor(value, error, floor, floor_error):
+        return AT_THE_FLOOR
     if floor > 0 and value / floor < 100:
         return f"{value / floor:.1f} × the floor"
     return "above the floor"
@@ -27,9 +30,7 @@ def judge(value: float, error: float, floor: float, floor_error: float) -> str:
 
 def judge_auc(value: float, error: float, floor: float, floor_error: float) -> str:
     """An AUC in words: at the floor, else hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
-    if value - floor < 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300):
-        return "at the floor"
-    return next(words for limit, words in _AUC_WORDS if value < limit)
+    return AT_THE_FLOOR if _is_at_floor(value, error, floor, floor_error) else _auc_words(value)
 
 
 def overall(figures: Sequence[Figure]) -> str:
@@ -38,7 +39,15 @@ def overall(figures: Sequence[Figure]) -> str:
     if not scores:
         return "too few events for a verdict"
     worst = max(scores, key=lambda figure: figure.value)
-    if all(figure.verdict == "at the floor" for figure in scores):
+    if all(figure.verdict == AT_THE_FLOOR for figure in scores):
         return "indistinguishable at this sample size"
-    words = next(words for limit, words in _AUC_WORDS if worst.value < limit)
-    return f"{words}: the best classifier ({worst.label}) reaches AUC {worst.value:.3f}"
+    return f"{_auc_words(worst.value)}: the best classifier ({worst.label}) reaches AUC {worst.value:.3f}"
+
+
+def _is_at_floor(value: float, error: float, floor: float, floor_error: float) -> bool:
+    """Whether a value is within two standard deviations of its floor, or below it."""
+    return bool(value - floor < 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300))
+
+
+def _auc_words(value: float) -> str:
+    return next(words for limit, words in _AUC_WORDS if value < limit)

@@ -141,6 +141,10 @@ class EventSource(Protocol):
         """Incident columns of all events, always in memory (a few numbers an event)."""
 
     @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Statistical weights of all events, where there are any."""
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """Provenance."""
 
@@ -152,6 +156,11 @@ class EventSource(Protocol):
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:
         """Consecutive pieces of at most ``size`` events."""
+
+
+def provenance_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata without the detector, which files and bundles hold in a place of its own."""
+    return {key: value for key, value in metadata.items() if key not in {"detector", "detector_spec"}}
 
 
 def energy_of(incident: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

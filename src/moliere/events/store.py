@@ -25,9 +25,9 @@ from moliere.files import replacing
 IN_MEMORY_BYTES = 512 * 2**20
 
 
-def signal_bytes(source: EventSource) -> int:
-    """Size of all signals as float32."""
-    return 4 * len(source) * source.detector.n_channels
+def signal_bytes(detector: Detector, n_events: int) -> int:
+    """Size of the signals of so many events as float32."""
+    return 4 * n_events * detector.n_channels
 
 
 class EventStore:
@@ -43,11 +43,11 @@ class EventStore:
         self.incident: Mapping[str, NDArray[Any]] = source.incident
         self.metadata: Mapping[str, Any] = source.metadata
         self.path = path
-        self._row_bytes = 4 * self.detector.n_channels
+        self._row_bytes = signal_bytes(self.detector, 1)
         self._length = len(source)
-        self._weights: NDArray[np.float64] | None = getattr(source, "weights", None)
+        self.weights = source.weights
         mark = _fingerprint(source)
-        if not _holds(path, signal_bytes(source), mark):
+        if not _holds(path, signal_bytes(self.detector, len(source)), mark):
             _unpack(source, path, mark)
         self._descriptor = os.open(path, os.O_RDONLY)
 
@@ -76,7 +76,7 @@ class EventStore:
         for out, row in zip(signals, rows, strict=True):
             os.preadv(self._descriptor, [out.data], int(row) * self._row_bytes)
         incident = {name: column[rows] for name, column in self.incident.items()}
-        weights = None if self._weights is None else self._weights[rows]
+        weights = None if self.weights is None else self.weights[rows]
         return Events(self.detector, incident, signals, weights, self.metadata)
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:

@@ -176,7 +176,6 @@ def _voxel_transform(detector: Calorimeter, threshold: float, *, pooled: bool) -
         ring = [f"{layer}:{radius:.6g}" for layer, radius in zip(detector.layer_of_channel, detector.r, strict=True)]
         names = list(dict.fromkeys(ring))
         groups = [names.index(name) for name in ring]
-    # the log-free part of the inverse, cutting below the threshold, is left to the counts of stage one
     scale = EnergyStandardise(detector.n_channels, groups=groups, floor=0.05)
     return Chain([_Fill(threshold), Log(), scale])
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from moliere.evaluation.result import Figure, Report, Sample, Timing
+from moliere.evaluation.verdicts import AUC_GOOD, AUC_POOR
 from moliere.units import format_energy
 
 Level = Literal["good", "fair", "poor"]
@@ -74,7 +75,7 @@ def level(figure: Figure) -> Level:
     noise = math.hypot(*(error for error in (figure.error, figure.floor_error) if math.isfinite(error)))
     if figure.value - figure.floor <= 2 * noise:
         return "good"
-    good, fair = (0.55, 0.80) if figure.name.startswith("auc-") else (figure.floor, 10 * figure.floor)
+    good, fair = (AUC_GOOD, AUC_POOR) if figure.name.startswith("auc-") else (figure.floor, 10 * figure.floor)
     return "good" if figure.value < good else "fair" if figure.value < fair else "poor"
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from moliere.detectors import load
 from moliere.errors import UnknownName, did_you_mean
-from moliere.events import Events
-from moliere.events.formats import read_events
+from moliere.events import Events, EventSource
+from moliere.events.formats import open_events, read_events
 
 
 def _paths() -> dict[str, Path]:
@@ -38,3 +39,15 @@ def open(name: str) -> Events:
     if name not in paths:
         raise UnknownName(f"no sample {name!r}; {did_you_mean(name, paths)}")
     return read_events(paths[name])
+
+
+def open_source(name: str, detector: str | None = None) -> EventSource:
+    """The events that a user names: a shipped sample, or a file whose signals are read when asked for.
+
+    Args:
+        name: of a sample, or path of a file.
+        detector: catalogue name or file, where the events do not say it.
+    """
+    if name in names():
+        return open(name)
+    return open_events(name, load(detector) if detector else None)

@@ -46,7 +46,7 @@ class BatchSource:
 
 def open_batches(source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...]) -> BatchSource:
     """A batch source that holds its events in memory if they are small."""
-    fits = signal_bytes(source) * len(index) <= IN_MEMORY_BYTES * max(1, len(source))
+    fits = signal_bytes(source.detector, len(index)) <= IN_MEMORY_BYTES
     return BatchSource(source, index, columns, to_batch(source, index, columns) if fits else None)
 
 

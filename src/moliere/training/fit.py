@@ -13,10 +13,9 @@ import torch
 from rich.console import Console
 
 from moliere import samples
-from moliere.detectors import load
 from moliere.errors import ConfigError
 from moliere.events import EventSource
-from moliere.events.formats import open_events
+from moliere.events.events import provenance_of
 from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
 from moliere.models.base import BuildContext, Model, models
@@ -26,7 +25,7 @@ from moliere.seeding import derive_seed
 from moliere.threads import set_threads
 from moliere.training.batches import open_batches, to_batch
 from moliere.training.loop import Trained, train
-from moliere.training.recipe import DataConfig, Recipe
+from moliere.training.recipe import Recipe
 
 _WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for
 #: transforms are fitted on at most this much signal, drawn at random
@@ -48,23 +47,16 @@ class Prepared:
     model: Model
 
 
-def open_data(data: DataConfig) -> EventSource:
-    """The events that a recipe names: a shipped sample or a file."""
-    if data.events in samples.names():
-        return samples.open(data.events)
-    return open_events(data.events, load(data.detector) if data.detector else None)
-
-
 def prepare(recipe: Recipe, folder: Path) -> Prepared:
-    """Open and split the events, build the model and fit its transforms.
+    """Set the threads, open and split the events, build the model and fit its transforms.
 
     Args:
         recipe: what to do.
         folder: where events that are too large for memory are unpacked.
     """
     set_threads(recipe.training.threads)
-    source = open_data(recipe.data)
-    if signal_bytes(source) > IN_MEMORY_BYTES:
+    source = samples.open_source(recipe.data.events, recipe.data.detector)
+    if signal_bytes(source.detector, len(source)) > IN_MEMORY_BYTES:
         source = EventStore(folder / "events.f32", source)
     split = split_events(source, recipe.data.split, recipe.data.split_seed)
     if len(split.train) == 0:
@@ -102,7 +94,7 @@ def fit(
 def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
     """A model with weights drawn from the recipe's seed and transforms fitted to a sample of its training events."""
     columns = recipe.data.condition
-    condition_matrix(source.incident, columns)
+    condition_matrix(source.incident, columns)  # says which column is missing, before one is looked up
     particles = np.unique(source.incident["pdg_id"]).tolist() if "pdg_id" in columns else []
     context = BuildContext(source.detector, columns, tuple(particles))
     with torch.random.fork_rng(devices=[]):
@@ -113,7 +105,7 @@ def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
 
 
 def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    size = min(len(split.train), max(500, _FIT_BYTES // (4 * source.detector.n_channels)))
+    size = min(len(split.train), max(500, _FIT_BYTES // signal_bytes(source.detector, 1)))
     rng = np.random.default_rng(derive_seed(seed, _SUBSET))
     return np.sort(rng.choice(split.train, size, replace=False))
 
@@ -134,10 +126,9 @@ def _span(values: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 def _provenance(recipe: Recipe, prepared: Prepared, trained: Trained) -> Mapping[str, Any]:
-    own = {"detector", "detector_spec"}
     return {
         "events": recipe.data.events,
-        "events_metadata": {key: value for key, value in prepared.source.metadata.items() if key not in own},
+        "events_metadata": provenance_of(prepared.source.metadata),
         "n_training_events": len(prepared.split.train),
         "iterations": trained.progress.iteration,
         "training_seconds": round(trained.progress.seconds, 1),

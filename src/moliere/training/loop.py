@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import derive_seed
-from moliere.threads import set_threads
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource, batch_positions
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -72,7 +71,6 @@ def train(
         CheckpointError: nothing to resume, or another recipe's checkpoint.
     """
     config = recipe.training
-    set_threads(config.threads)
     run = _Run(model, recipe, folder)
     if resume:
         run.restore()
@@ -146,9 +144,13 @@ class _Run:
 
     def fraction(self) -> float:
         """How much of the run is done, by iterations or by the clock."""
+        return self._share(self.progress.iteration, self.progress.seconds)
+
+    def _share(self, iterations: int, seconds: float) -> float:
+        """What part of the run so many iterations or seconds are."""
         if self.config.iterations is not None:
-            return self.progress.iteration / self.config.iterations
-        return self.progress.seconds / (60 * (self.config.minutes or 1))
+            return iterations / self.config.iterations
+        return seconds / (60 * (self.config.minutes or 1))
 
     def is_done(self) -> bool:
         """Whether the length is reached or patience is at an end."""
@@ -172,13 +174,8 @@ class _Run:
         n = self.config.validations
         if n == 0:
             return False
-        before = self.fraction() - self._fraction_of_last_step()
+        before = self.fraction() - self._share(1, self.step_seconds)
         return math.floor(self.fraction() * n) > math.floor(before * n)
-
-    def _fraction_of_last_step(self) -> float:
-        if self.config.iterations is not None:
-            return 1 / self.config.iterations
-        return self.step_seconds / (60 * (self.config.minutes or 1))
 
     @torch.no_grad()
     def validate(self, events: BatchSource) -> dict[str, float]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector, catalog, from_spec
 from moliere.errors import FormatError, MoliereError, UnknownName
-from moliere.events.events import Events, Index
+from moliere.events.events import Events, Index, describe_source, provenance_of
 from moliere.events.formats.base import Format, formats
 from moliere.events.quality import find_broken
 from moliere.files import replacing
@@ -70,7 +70,7 @@ class CaloChallengeFile:
                     f"{self.detector.n_channels}; {_suggest(n_voxels)}"
                 )
             self.incident: Mapping[str, NDArray[Any]] = MappingProxyType(_read_incident(file, energies))
-            self.weights = file["weights"][:] if "weights" in file else None
+            self.weights: NDArray[np.float64] | None = file["weights"][:] if "weights" in file else None
 
     def __len__(self) -> int:
         """Number of events."""
@@ -78,8 +78,6 @@ class CaloChallengeFile:
 
     def __repr__(self) -> str:
         """Path, number, detector and energy range."""
-        from moliere.events.events import describe_source
-
         return f"{type(self).__name__}({self.path}: {describe_source(self)})"
 
     def take(self, index: Index) -> Events:
@@ -216,7 +214,6 @@ class CaloChallengeWriter:
 
     def __init__(self, file: h5py.File, detector: Detector, compression: Compression) -> None:
         self._file = file
-        self._detector = detector
         self._filter = _FILTERS[compression]
         # a megabyte a chunk: small enough for random access, large enough for the filter
         self._rows = int(np.clip(2**18 // detector.n_channels, 1, 1024))
@@ -236,9 +233,7 @@ class CaloChallengeWriter:
             self._extend("weights", events.weights)
 
     def _create(self, events: Events) -> None:
-        own = {"detector", "detector_spec"}
-        provenance = {key: value for key, value in events.metadata.items() if key not in own}
-        self._file.attrs["provenance"] = json.dumps(provenance, default=str)
+        self._file.attrs["provenance"] = json.dumps(provenance_of(events.metadata), default=str)
         self._add(SHOWERS, (events.signals.shape[1],), np.float32)
         # float64: the incident energy conditions a model, and float32 would not come back as it went in
         self._add(ENERGIES, (1,), np.float64)
