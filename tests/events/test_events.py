@@ -38,9 +38,7 @@ def test_chunks_put_together_are_the_whole(polar_events: Events) -> None:
 def test_broken_values_are_counted_and_named(polar: Calorimeter, value: float, words: str) -> None:
     incident, signals = parts(polar)
     signals[[2, 4], 3] = value
-    with pytest.raises(
-        InvalidEvents, match=rf"2 of 6 events hold a signal that is {words} \(events 2, 4\).*--drop-broken"
-    ):
+    with pytest.raises(InvalidEvents, match=rf"2 of 6 events hold a signal that is {words} \(events 2, 4\).*--fix"):
         Events(polar, incident, signals)
     assert find_broken(incident, signals).nonzero()[0].tolist() == [2, 4]
 

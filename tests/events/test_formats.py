@@ -14,7 +14,6 @@ from moliere.detectors import Calorimeter, catalog
 from moliere.errors import FormatError, InvalidEvents, OutputExists
 from moliere.events import Events
 from moliere.events.formats import create_events, formats, open_events, read_events, write_events
-from moliere.events.formats.calochallenge import drop_broken
 from moliere.events.store import EventStore
 
 GOLDEN = Path(__file__).parent / "data" / "golden.h5"
@@ -29,7 +28,8 @@ def rich(polar_events: Events) -> Events:
     rng = np.random.default_rng(0)
     incident = {**polar_events.incident, "theta": rng.random(n), "pdg_id": np.where(rng.random(n) < 0.5, 11, 22)}
     metadata = {"seed": 3, "simulator": "toy"}
-    return Events(polar_events.detector, incident, polar_events.signals, rng.random(n), metadata)
+    extras = {"overflow": rng.random((n, 3)).astype(np.float32)}
+    return Events(polar_events.detector, incident, polar_events.signals, rng.random(n), metadata, extras)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, format_ in formats.items() if format_.create))
@@ -123,15 +123,6 @@ def test_energies_in_gev_are_recognised(tmp_path: Path) -> None:
     path = broken(tmp_path / "x.h5", showers=np.full((3, 368), 2.5), incident_energies=np.ones((3, 1)))
     with pytest.raises(InvalidEvents, match="look like GeV"):
         read_events(path)
-
-
-def test_broken_events_can_be_dropped(rich: Events, tmp_path: Path) -> None:
-    signals = rich.signals.copy()
-    signals[[4, 8], 0] = np.nan, -3
-    path = broken(tmp_path / "x.h5", showers=signals, incident_energies=rich.energy[:, None])
-    assert drop_broken(path, tmp_path / "y.h5", rich.detector) == (598, 2)
-    clean = read_events(tmp_path / "y.h5")
-    assert (clean.signals == np.delete(rich.signals, [4, 8], axis=0)).all()
 
 
 def test_an_output_is_not_overwritten_unasked(rich: Events, tmp_path: Path) -> None:

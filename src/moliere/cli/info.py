@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, console, epilog
+from moliere.cli.options import DetectorName, console, epilog
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moliere.events import EventSource
 
 
@@ -22,10 +23,6 @@ def info(
     file: Annotated[str, typer.Argument(help="An event file, a shipped sample, a bundle, a detector.")],
     detector: DetectorName = None,
     recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
-    drop_broken: Annotated[
-        Path | None, typer.Option("--drop-broken", help="Write the events without the broken ones to this file.")
-    ] = None,
-    overwrite: Overwrite = False,
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
     from moliere.detectors import catalog, load
@@ -36,8 +33,6 @@ def info(
         _show_bundle(find_bundle(file), recipe=recipe)
     elif file in catalog.names() or file.endswith((".toml", ".xml")):
         console.print(load(file).describe())
-    elif drop_broken is not None:
-        _drop_broken(file, detector, drop_broken, overwrite=overwrite)
     else:
         _show_events(open_source(file, detector))
 
@@ -76,16 +71,6 @@ def _show_events(source: EventSource) -> None:
         "filled": f"{(head.signals > 0).mean():.1%} of the channels",
     }
     _print_rows(rows | provenance_of(source.metadata))
-
-
-def _drop_broken(file: str, detector: str | None, output: Path, *, overwrite: bool) -> None:
-    from moliere.detectors import load
-    from moliere.events.formats import calochallenge
-
-    kept, dropped = calochallenge.drop_broken(
-        Path(file), output, load(detector) if detector else None, overwrite=overwrite
-    )
-    console.print(f"{output}: {kept:,} events kept, {dropped:,} dropped")
 
 
 def _span(name: str, low: float, high: float) -> str:

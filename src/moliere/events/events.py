@@ -23,6 +23,10 @@ def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
     return array
 
 
+def _rows(columns: Mapping[str, NDArray[Any]], index: Any) -> Mapping[str, NDArray[Any]]:
+    return MappingProxyType({name: _frozen(v[index], v.dtype) for name, v in columns.items()})
+
+
 @dataclass(frozen=True, eq=False)
 class Events:
     """n events seen by one detector; validated once, immutable, sliceable.
@@ -32,6 +36,8 @@ class Events:
         incident: named columns (energy in MeV, theta and phi in rad, eta, pdg_id, mass in MeV, …), each (n,).
         signals: detector response (n, n_channels) in the detector's unit.
         weights: optional statistical weights (n,).
+        extras: what else was recorded, a row an event: arrival times (n, n_stations) in ns, energy outside the
+            readout window; NaN where there is nothing.
         metadata: provenance: seeds, program versions, physics lists.
 
     Raises:
@@ -51,6 +57,7 @@ class Events:
     signals: NDArray[np.float32]
     weights: NDArray[np.float64] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check them once."""
@@ -60,7 +67,8 @@ class Events:
         set_(self, "signals", _frozen(self.signals, np.float32))
         set_(self, "weights", None if self.weights is None else _frozen(self.weights, np.float64))
         set_(self, "metadata", MappingProxyType(dict(self.metadata)))
-        check_events(self.detector, self.incident, self.signals, self.weights)
+        set_(self, "extras", MappingProxyType({name: _frozen(v, None) for name, v in self.extras.items()}))
+        check_events(self.detector, self.incident, self.signals, self.weights, self.extras)
 
     def __len__(self) -> int:
         """Number of events."""
@@ -91,10 +99,11 @@ class Events:
         part = object.__new__(Events)
         values = {
             "detector": self.detector,
-            "incident": MappingProxyType({name: _frozen(v[index], v.dtype) for name, v in self.incident.items()}),
+            "incident": _rows(self.incident, index),
             "signals": _frozen(self.signals[index], np.float32),
             "weights": None if self.weights is None else _frozen(self.weights[index], np.float64),
             "metadata": self.metadata,
+            "extras": _rows(self.extras, index),
         }
         for name, value in values.items():
             object.__setattr__(part, name, value)
@@ -126,7 +135,13 @@ class Events:
             signals=np.concatenate([part.signals for part in parts]),
             weights=np.concatenate([part.weights for part in parts if part.weights is not None]) if weighted else None,
             metadata=first.metadata,
+            extras={name: np.concatenate([part.extras[name] for part in parts]) for name in _shared_extras(parts)},
         )
+
+
+def _shared_extras(parts: Sequence[Events]) -> list[str]:
+    """Names of the extras that all parts have; what only some recorded cannot be joined."""
+    return [name for name in parts[0].extras if all(name in part.extras for part in parts)]
 
 
 class EventSource(Protocol):

@@ -22,13 +22,14 @@ def check_events(
     incident: Mapping[str, NDArray[Any]],
     signals: NDArray[np.float32],
     weights: NDArray[np.float64] | None,
+    extras: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Validate shapes, values and units.
+    """Validate shapes, values and units; extras may hold what they like, in one row an event.
 
     Raises:
         InvalidEvents: naming how many events are wrong, which ones, and what to do.
     """
-    _check_shapes(detector, incident, signals, weights)
+    _check_shapes(detector, incident, signals, weights, extras)
     _check_values("signal", signals, negative=isinstance(detector, PhaseSpace))
     for name, column in incident.items():
         _check_values(f"incident {name}", column[:, None], negative=name != "energy")
@@ -52,6 +53,7 @@ def _check_shapes(
     incident: Mapping[str, NDArray[Any]],
     signals: NDArray[np.float32],
     weights: NDArray[np.float64] | None,
+    extras: Mapping[str, NDArray[Any]],
 ) -> None:
     if signals.ndim != 2 or signals.shape[1] != detector.n_channels:
         raise InvalidEvents(
@@ -64,6 +66,9 @@ def _check_shapes(
             raise InvalidEvents(
                 f"column {name!r} has shape {column.shape}, expected ({len(signals)},) as there are signals"
             )
+    for name, values in extras.items():
+        if values.shape[:1] != (len(signals),):
+            raise InvalidEvents(f"extra {name!r} has shape {values.shape}, expected {len(signals)} rows")
 
 
 def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
@@ -81,7 +86,7 @@ def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     listed = ", ".join(map(str, events[:5])) + (", …" if len(events) > 5 else "")
     raise InvalidEvents(
         f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {listed}); "
-        "drop them with: moliere info FILE --drop-broken CLEAN.h5"
+        "drop them with: moliere check FILE --fix CLEAN.h5"
     )
 
 

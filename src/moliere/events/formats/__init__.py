@@ -10,9 +10,9 @@ from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
 from moliere.events.formats import calochallenge as calochallenge
-from moliere.events.formats.base import Format, Writer, formats
+from moliere.events.formats.base import FileSource, Format, Writer, formats
 
-__all__ = ["Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]
+__all__ = ["FileSource", "Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]
 
 
 def open_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> EventSource:
@@ -60,7 +60,7 @@ def write_events(
 def _find(path: Path, name: str | None) -> Format:
     if name is not None:
         return formats[name]
-    if not path.is_file():
+    if not path.exists():
         raise FormatError(f"no file {path}")
     for format_ in formats.values():
         if format_.sniff(path):

@@ -1,7 +1,7 @@
 """CaloChallenge HDF5: ``incident_energies`` (n, 1) and ``showers`` (n, n_voxels), both in MeV, gzip or blosc.
 
-moliere's own files are the same with three additions that other readers ignore: a group ``incident`` with further
-incident columns, ``weights``, and attributes that say detector and provenance.
+moliere's own files are the same with four additions that other readers ignore: a group ``incident`` with further
+incident columns, ``weights``, a group ``extras``, and attributes that say detector and provenance.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import h5py
@@ -19,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Detector, catalog, from_spec
-from moliere.errors import FormatError, MoliereError, UnknownName
-from moliere.events.events import Events, Index, describe_source, provenance_of
-from moliere.events.formats.base import Format, formats
-from moliere.events.quality import find_broken
+from moliere.errors import FormatError, UnknownName
+from moliere.events.events import Events, provenance_of
+from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.hdf5 import dataset, reading
 from moliere.files import replacing
 
 ENERGIES, SHOWERS = "incident_energies", "showers"
@@ -37,7 +36,7 @@ Compression = Literal["gzip", "blosc", "none"]
 
 def sniff(path: Path) -> bool:
     """Whether a file is HDF5 with a dataset of one of the two keys, or HDF5 cut short: opening it then says so."""
-    if not h5py.is_hdf5(path):
+    if not path.is_file() or not h5py.is_hdf5(path):
         return False
     try:
         with h5py.File(path) as file:
@@ -46,8 +45,8 @@ def sniff(path: Path) -> bool:
         return True
 
 
-class CaloChallengeFile:
-    """Events in an HDF5 file; the incident columns are in memory, signals are read when asked for.
+class CaloChallengeFile(FileSource):
+    """Events in an HDF5 file.
 
     Args:
         path: the file.
@@ -58,79 +57,29 @@ class CaloChallengeFile:
     """
 
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
-        self.path = Path(path)
-        with _reading(self.path) as file:
-            showers, energies = _dataset(file, SHOWERS), _dataset(file, ENERGIES)
-            self._length, n_voxels = _check_shapes(self.path, showers, energies)
-            self.metadata: Mapping[str, Any] = MappingProxyType(_read_attributes(file))
-            self.detector = detector or _recognise(self.path, self.metadata, n_voxels)
-            if self.detector.n_channels != n_voxels:
+        with reading(path) as file:
+            showers, energies = dataset(file, SHOWERS), dataset(file, ENERGIES)
+            n_events, n_voxels = _check_shapes(path, showers, energies)
+            metadata = _read_attributes(file)
+            detector = detector or _recognise(path, metadata, n_voxels)
+            if detector.n_channels != n_voxels:
                 raise FormatError(
-                    f"{self.path} has {n_voxels} voxels, but detector {self.detector.name} has "
-                    f"{self.detector.n_channels}; {_suggest(n_voxels)}"
+                    f"{path} has {n_voxels} voxels, but detector {detector.name} has "
+                    f"{detector.n_channels}; {_suggest(n_voxels)}"
                 )
-            self.incident: Mapping[str, NDArray[Any]] = MappingProxyType(_read_incident(file, energies))
-            self.weights: NDArray[np.float64] | None = file["weights"][:] if "weights" in file else None
+            weights = file["weights"][:] if "weights" in file else None
+            self._extras = tuple(file.get("extras", ()))
+            super().__init__(path, detector, n_events, _read_incident(file, energies), weights, metadata)
 
-    def __len__(self) -> int:
-        """Number of events."""
-        return self._length
+    def read_signals(self, rows: Rows) -> NDArray[np.float32]:
+        """Signals in MeV, (n_rows, n_voxels)."""
+        with reading(self.path) as file:
+            return np.asarray(file[SHOWERS][rows], dtype=np.float32)
 
-    def __repr__(self) -> str:
-        """Path, number, detector and energy range."""
-        return f"{type(self).__name__}({self.path}: {describe_source(self)})"
-
-    def take(self, index: Index) -> Events:
-        """Read the events at ``index``, in that order (HDF5 wants increasing ones, so they are sorted on the way)."""
-        with _reading(self.path) as file:
-            return self._take(file, index)
-
-    def chunks(self, size: int = 10_000) -> Iterator[Events]:
-        """Read consecutive pieces of at most ``size`` events."""
-        with _reading(self.path) as file:
-            for start in range(0, len(self), size):
-                yield self._take(file, slice(start, start + size))
-
-    def _take(self, file: h5py.File, index: Index) -> Events:
-        return Events(
-            detector=self.detector,
-            incident={name: column[index] for name, column in self.incident.items()},
-            signals=_read_rows(file[SHOWERS], index, len(self)),
-            weights=None if self.weights is None else self.weights[index],
-            metadata=self.metadata,
-        )
-
-
-def _read_rows(dataset: h5py.Dataset, index: Index, n: int) -> NDArray[np.float32]:
-    if isinstance(index, slice) and (index.step or 1) > 0:
-        return np.asarray(dataset[index], dtype=np.float32)
-    rows = np.arange(n)[index if isinstance(index, slice) else np.asarray(index)]
-    unique, back = np.unique(rows, return_inverse=True)
-    return np.asarray(dataset[unique], dtype=np.float32)[back]
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[h5py.File]:
-    """Open for reading; everything that HDF5 says of a broken file becomes one sentence."""
-    if not path.exists():
-        raise FormatError(f"no file {path}")
-    try:
-        with h5py.File(path) as file:
-            yield file
-    except MoliereError:
-        raise
-    except (OSError, KeyError, RuntimeError) as error:
-        raise FormatError(
-            f"{path} cannot be read as HDF5 ({error}); it is truncated or not an HDF5 file: copy or make it again"
-        ) from error
-
-
-def _dataset(file: h5py.File, key: str) -> h5py.Dataset:
-    if key in file:
-        return file[key]
-    similar = [name for name in file if name.lower().replace("_", "")[:6] == key.replace("_", "")[:6]]
-    hint = f"; {similar[0]!r} looks like it: rename it with h5py" if similar else ""
-    raise FormatError(f"{file.filename} has no dataset {key!r}; it holds {sorted(file)}{hint}")
+    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """What lies in the group ``extras``."""
+        with reading(self.path) as file:
+            return {name: np.asarray(file["extras"][name][rows]) for name in self._extras}
 
 
 def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset) -> tuple[int, int]:
@@ -186,29 +135,6 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
     return plain
 
 
-def drop_broken(
-    path: Path, output: Path, detector: Detector | None = None, *, overwrite: bool = False, rows: int = 5000
-) -> tuple[int, int]:
-    """Copy a file without the events that validation refuses.
-
-    Returns:
-        Numbers of events kept and dropped.
-    """
-    source = CaloChallengeFile(path, detector)
-    kept = 0
-    with _reading(source.path) as file, create(output, source.detector, overwrite=overwrite) as writer:
-        for start in range(0, len(source), rows):
-            part = slice(start, start + rows)
-            signals = np.asarray(file[SHOWERS][part], dtype=np.float32)
-            incident = {name: column[part] for name, column in source.incident.items()}
-            good = ~find_broken(incident, signals)
-            weights = None if source.weights is None else source.weights[part][good]
-            columns = {name: column[good] for name, column in incident.items()}
-            writer.append(Events(source.detector, columns, signals[good], weights, source.metadata))
-            kept += int(good.sum())
-    return kept, len(source) - kept
-
-
 class CaloChallengeWriter:
     """Appends events to an open HDF5 file."""
 
@@ -231,6 +157,8 @@ class CaloChallengeWriter:
                 self._extend(f"incident/{name}", column)
         if events.weights is not None:
             self._extend("weights", events.weights)
+        for name, values in events.extras.items():
+            self._extend(f"extras/{name}", values)
 
     def _create(self, events: Events) -> None:
         self._file.attrs["provenance"] = json.dumps(provenance_of(events.metadata), default=str)
@@ -242,6 +170,8 @@ class CaloChallengeWriter:
                 self._add(f"incident/{name}", (), column.dtype)
         if events.weights is not None:
             self._add("weights", (), np.float64)
+        for name, values in events.extras.items():
+            self._add(f"extras/{name}", values.shape[1:], values.dtype)
 
     def _add(self, key: str, tail: tuple[int, ...], dtype: Any) -> None:
         rows = self._rows if tail and tail != (1,) else 1024
@@ -277,5 +207,6 @@ formats.register("calochallenge")(
         sniff=sniff,
         open=CaloChallengeFile,
         create=create,
+        kinds=("calorimeter", "surface-array"),
     )
 )
