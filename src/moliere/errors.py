@@ -13,7 +13,8 @@
     ├── WriteError               an output that could not be written whole: disk full, no permission
     ├── BundleError              a model file that is newer, truncated or tampered with
     ├── UnsupportedIncident      incident particles outside a model's or a simulator's range of validity
-    ├── CheckpointError          a training that cannot be resumed
+    ├── IncompleteRun            a simulation of which not all events are there; those that are, are kept
+    ├── CheckpointError          a training or a simulation that cannot be resumed
     ├── TrainingDiverged         losses or weights that are no longer finite
     └── MissingExtra             an optional dependency that is not installed
 """
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigError",
     "DetectorError",
     "FormatError",
+    "IncompleteRun",
     "InvalidEvents",
     "InvalidQuantity",
     "MissingExtra",
@@ -90,8 +92,12 @@ class UnsupportedIncident(MoliereError, ValueError):
     """Incident particles lie outside a model's or a simulator's range of validity."""
 
 
+class IncompleteRun(MoliereError):
+    """A simulation was interrupted, or a worker died; the events that are whole are kept."""
+
+
 class CheckpointError(MoliereError):
-    """A training cannot be resumed from what lies on disk."""
+    """A training or a simulation cannot be resumed from what lies on disk."""
 
 
 class TrainingDiverged(MoliereError, ArithmeticError):

@@ -47,6 +47,12 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             partial.unlink()
 
 
+def cache_folder() -> Path:
+    """Where files are kept that can be made or fetched again: ``$MOLIERE_CACHE``, else the user's cache."""
+    own = os.environ.get("MOLIERE_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "moliere"
+
+
 def _umask() -> int:
     """The permissions that new files do not get; reading them means setting them for a moment."""
     mask = os.umask(0)

@@ -11,6 +11,7 @@ Multiply by a unit to come in, divide by it to go out; other units live only in 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from moliere.errors import InvalidQuantity
 
@@ -29,6 +30,9 @@ rad = 1.0
 deg = 0.017453292519943295
 
 ENERGIES = {"eV": eV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV, "EeV": EeV}
+
+LENGTHS = {"um": um, "mm": mm, "cm": cm, "m": m}
+ANGLES = {"deg": deg, "rad": rad}
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 
@@ -49,13 +53,36 @@ def parse_energy(text: str) -> float:
         >>> parse_energy("65.5 GeV")
         65500.0
     """
+    return _parse(text, "energy", ENERGIES, "512MeV or 50GeV")
+
+
+def parse_length(text: str) -> float:
+    """Read a length with its unit (um, mm, cm, m), in mm; raises :class:`InvalidQuantity` as energies do.
+
+    Example:
+        >>> parse_length("-2.5cm")
+        -25.0
+    """
+    return _parse(text, "length", LENGTHS, "0.7mm or -2cm")
+
+
+def parse_angle(text: str) -> float:
+    """Read an angle with its unit (deg, rad), in rad; raises :class:`InvalidQuantity` as energies do.
+
+    Example:
+        >>> round(parse_angle("90deg"), 4)
+        1.5708
+    """
+    return _parse(text, "angle", ANGLES, "60deg or 1.57rad")
+
+
+def _parse(text: str, noun: str, units: Mapping[str, float], examples: str) -> float:
     match = _QUANTITY.fullmatch(text)
-    if match is None or match[2] not in ENERGIES:
+    if match is None or match[2] not in units:
         raise InvalidQuantity(
-            f"energy {text!r} is not a number with a unit; write for example 512MeV or 50GeV "
-            f"(units: {', '.join(ENERGIES)})"
+            f"{noun} {text!r} is not a number with a unit; write for example {examples} (units: {', '.join(units)})"
         )
-    return float(match[1]) * ENERGIES[match[2]]
+    return float(match[1]) * units[match[2]]
 
 
 def format_energy(energy: float) -> str:

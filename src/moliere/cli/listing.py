@@ -108,6 +108,7 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "bundles": _bundles,
     "models": _registry("moliere.models", "models"),
     "simulators": _registry("moliere.simulators", "simulators"),
+    "physics": _registry("moliere.simulators.geant4.physics", "PHYSICS_LISTS"),
     "formats": _registry("moliere.events.formats", "formats"),
     "transforms": _registry("moliere.preprocess", "transforms"),
     "solvers": _registry("moliere.models.solvers", "solvers"),

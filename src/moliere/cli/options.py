@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +66,12 @@ def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArr
 
 
 def incident_columns(
-    n: int | None, energy: str | None, spectrum: str, seed: int, particle: str | None = None
+    n: int | None,
+    energy: str | None,
+    spectrum: str,
+    seed: int,
+    particle: str | None = None,
+    spreads: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, Any]:
     """Incident particles from the command line's options.
 
@@ -75,9 +90,8 @@ def incident_columns(
     low, _, high = energy.partition(":")
     ends = parse_energy(low), parse_energy(high or low)
     rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
-    kind = particle_id(particle or "gamma")
-    columns = sample_incident(n, ends, spectrum if high else "fixed", kind, rng)
-    return columns if particle else {"energy": columns["energy"]}
+    kind = particle_id(particle) if particle else None
+    return sample_incident(n, ends, spectrum if high else "fixed", kind, rng, spreads)
 
 
 class Tracker:
@@ -95,9 +109,24 @@ class Tracker:
         self.seconds = time.perf_counter() - self._start
 
 
+class RateColumn(ProgressColumn):
+    """How many events a second are done."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing until there is a rate."""
+        return Text(f"{task.speed:.3g} events/s" if task.speed else "", style="progress.data.speed")
+
+
 @contextmanager
 def track(verb: str, total: int) -> Iterator[Tracker]:
-    """A progress bar with the number of events and the time left."""
-    columns = [TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    """A progress bar with the number of events, their rate and the time left."""
+    columns = [
+        TextColumn(verb),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
     with Progress(*columns, console=progress_console) as progress:
         yield Tracker(progress, total)

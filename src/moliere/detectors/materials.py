@@ -52,7 +52,7 @@ _TABLE = (
     Material("G4_WATER", 7.22, 14.32, 1.000, 36.08, 78.33),
     Material("G4_lAr", 18, 39.948, 1.396, 19.55, 32.84),
 )
-_ALIASES = {"LAr": "G4_lAr"}
+ALIASES = {"LAr": "G4_lAr"}
 _MATERIALS = {material.name: material for material in _TABLE}
 
 
@@ -67,12 +67,12 @@ def get(name: str) -> Material:
         5.61
     """
     try:
-        return _MATERIALS[_ALIASES.get(name, name)]
+        return _MATERIALS[ALIASES.get(name, name)]
     except KeyError:
-        known = [*_MATERIALS, *_ALIASES]
+        known = [*_MATERIALS, *ALIASES]
         raise UnknownName(f"unknown material {name!r}; {did_you_mean(name, known)}") from None
 
 
 def names() -> list[str]:
     """All names, aliases included."""
-    return sorted([*_MATERIALS, *_ALIASES])
+    return sorted([*_MATERIALS, *ALIASES])

@@ -78,6 +78,11 @@ class Events:
         """Number, detector and energy range."""
         return f"Events({describe_source(self)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes; read-only mappings do not by themselves."""
+        mappings = dict(self.incident), dict(self.metadata), dict(self.extras)
+        return Events, (self.detector, mappings[0], self.signals, self.weights, *mappings[1:])
+
     @property
     def energy(self) -> NDArray[np.float64]:
         """Incident energy in MeV, shape (n,)."""

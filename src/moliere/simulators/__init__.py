@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from moliere.simulators.base import Simulator, simulators
+from moliere.simulators.base import Simulator, build_simulator, simulators
+from moliere.simulators.geant4 import Geant4
 from moliere.simulators.gflash import Gflash
 from moliere.simulators.incident import particle_id, sample_incident
+from moliere.simulators.production import Production, produce
 
-__all__ = ["Gflash", "Simulator", "particle_id", "sample_incident", "simulators"]
+__all__ = [
+    "Geant4",
+    "Gflash",
+    "Production",
+    "Simulator",
+    "build_simulator",
+    "particle_id",
+    "produce",
+    "sample_incident",
+    "simulators",
+]

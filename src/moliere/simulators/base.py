@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Detector
+from moliere.errors import ConfigError, did_you_mean
 from moliere.events import Events
 from moliere.registry import Registry
 
@@ -19,9 +21,13 @@ class Simulator(ABC):
 
     Attributes:
         detector: what is read out.
+        block_size: how many events of a long run share a random stream and are written together.
+        isolated: whether it runs in processes of its own, because it may crash or can be set up only once in each.
     """
 
     detector: Detector
+    block_size: ClassVar[int] = 500
+    isolated: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, detector: Detector) -> None:
@@ -42,6 +48,26 @@ class Simulator(ABC):
             UnsupportedIncident: a particle or an energy that the simulation does not cover.
         """
 
+    def simulate_here(self, incident: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Events:
+        """The same in this very process, whatever :attr:`isolated` says; what worker processes call."""
+        return self.simulate(incident, rng)
+
 
 #: name → simulator class, built from a detector
 simulators: Registry[type[Simulator]] = Registry("simulator")
+
+
+def build_simulator(name: str, detector: Detector, settings: Mapping[str, Any] | None = None) -> Simulator:
+    """A simulator by name, with settings as a user gives them.
+
+    Raises:
+        UnknownName: no such simulator.
+        ConfigError: a setting that it does not have (the nearest is named).
+    """
+    known = [field.name for field in fields(cast(Any, simulators[name])) if field.name != "detector"]
+    for key in settings or {}:
+        if key not in known:
+            raise ConfigError(f"{name} has no setting {key!r}; {did_you_mean(key, known)}")
+    make: Any = simulators[name]
+    simulator: Simulator = make(detector, **(settings or {}))
+    return simulator

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
-from moliere.errors import InvalidQuantity, UnknownName, did_you_mean
+from moliere.errors import InvalidQuantity, UnknownName, UnsupportedIncident, did_you_mean
 from moliere.registry import Registry
 
 #: particle name → PDG identifier
@@ -58,8 +58,38 @@ def particle_name(pdg_id: int) -> str:
     return next((name for name, number in PARTICLES.items() if number == pdg_id), f"pdg {pdg_id}")
 
 
+def directions_of(incident: Mapping[str, NDArray[Any]], n: int) -> Floats:
+    """Unit vectors (n, 3) of incident particles in the detector's frame: depth along z, the beam line along y.
+
+    ``theta`` is the polar angle from the beam line and ``phi`` the azimuth around it, as a barrel calorimeter is met
+    in a collider: pi/2 and 0, which they are where they are not given, point straight in.
+
+    Raises:
+        UnsupportedIncident: a particle that does not fly towards the detector.
+
+    Example:
+        >>> directions_of({"theta": np.radians([90.0, 60.0])}, 2).round(3).tolist()
+        [[0.0, 0.0, 1.0], [0.0, 0.5, 0.866]]
+    """
+    theta = incident.get("theta", np.full(n, np.pi / 2))
+    phi = incident.get("phi", np.zeros(n))
+    vectors = np.stack([np.sin(theta) * np.sin(phi), np.cos(theta), np.sin(theta) * np.cos(phi)], axis=1)
+    if (vectors[:, 2] < 1e-6).any():
+        row = int(np.argmin(vectors[:, 2]))
+        raise UnsupportedIncident(
+            f"event {row} with theta {theta[row]:.3f} and phi {phi[row]:.3f} rad does not fly into the detector; theta "
+            "is the angle from the beam line, so that pi/2 points straight in"
+        )
+    return vectors
+
+
 def sample_incident(
-    n: int, energy_range: tuple[float, float], spectrum: str, pdg_id: int, rng: np.random.Generator
+    n: int,
+    energy_range: tuple[float, float],
+    spectrum: str,
+    pdg_id: int | None,
+    rng: np.random.Generator,
+    spreads: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Incident columns of n particles of one kind.
 
@@ -68,11 +98,12 @@ def sample_incident(
         energy_range: lowest and highest energy in MeV.
         spectrum: ``flat``, ``log`` (flat in ln E), ``powers-of-2`` (steps of 2 from the lowest energy up,
             equally often) or ``fixed`` (all at one energy).
-        pdg_id: of all of them.
+        pdg_id: of all of them; ``None`` leaves the column out, and the simulator decides.
         rng: source of randomness.
+        spreads: further columns, uniform between two ends: ``x`` and ``y`` in mm, ``theta`` and ``phi`` in rad.
 
     Returns:
-        Columns ``energy`` [MeV] and ``pdg_id``, each (n,).
+        Columns ``energy`` [MeV], ``pdg_id`` and those of ``spreads``, each (n,).
 
     Raises:
         InvalidQuantity: energies that are not positive or out of order.
@@ -88,8 +119,14 @@ def sample_incident(
         raise InvalidQuantity(f"energy range {low:g}:{high:g} MeV; expected 0 < lowest <= highest, finite")
     if n < 0:
         raise InvalidQuantity(f"{n} incident particles; expected 0 or more")
-    energy = spectra[spectrum](n, low, high, rng)
-    return {"energy": energy, "pdg_id": np.full(n, pdg_id, dtype=np.int64)}
+    columns: dict[str, NDArray[Any]] = {"energy": spectra[spectrum](n, low, high, rng)}
+    if pdg_id is not None:
+        columns["pdg_id"] = np.full(n, pdg_id, dtype=np.int64)
+    for name, (first, last) in (spreads or {}).items():
+        if not first <= last:
+            raise InvalidQuantity(f"{name} from {first:g} to {last:g}; expected the lower end first")
+        columns[name] = rng.uniform(first, last, n)
+    return columns
 
 
 @spectra.register("flat")

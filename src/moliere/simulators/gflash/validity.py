@@ -16,6 +16,9 @@ from moliere.units import GeV, TeV, format_energy
 #: energies in MeV
 ENERGY_RANGE = (0.1 * GeV, 10 * TeV)
 
+#: straight in: a quarter turn from the beam line
+_ON_AXIS = {"theta": np.pi / 2, "phi": 0.0, "x": 0.0, "y": 0.0}
+
 #: electrons, positrons and photons
 PDG_IDS = (11, -11, 22)
 
@@ -26,15 +29,19 @@ def check_incident(energy: Floats, pdg_id: Ints, incident: Mapping[str, NDArray[
     Args:
         energy: in MeV, (n,).
         pdg_id: (n,).
-        incident: all columns; ``theta`` must be 0 where it is given.
+        incident: all columns; a direction or a place, where given, must be straight in on the axis.
 
     Raises:
         UnsupportedIncident: another particle, an energy outside 100 MeV - 10 TeV, a direction off the axis.
     """
     _check_particles(pdg_id)
     _check_energies(energy)
-    if np.any(incident.get("theta", 0.0)):
-        raise UnsupportedIncident("gflash showers run along the axis, got theta other than 0; leave theta out")
+    for name, value in _ON_AXIS.items():
+        if name in incident and not np.allclose(incident[name], value):
+            raise UnsupportedIncident(
+                f"gflash showers run along the axis ({name} = {value:.4g}), got another {name}; leave it out, or "
+                "simulate with geant4"
+            )
 
 
 def _check_particles(pdg_id: Ints) -> None:

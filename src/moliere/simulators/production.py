@@ -1,0 +1,258 @@
+"""Long simulations: blocks of events spread over processes, kept as they are done, joined in order at the end.
+
+Every block has a random stream of its own that follows from the seed and the block's number, so that the result depends
+neither on the number of workers nor on interruptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.errors import CheckpointError, IncompleteRun, MoliereError, OutputExists
+from moliere.events import Events
+from moliere.events.formats import create_events, read_events
+from moliere.events.formats.calochallenge import create
+from moliere.files import check_free
+from moliere.seeding import derive_seed
+from moliere.simulators.base import Simulator
+from moliere.simulators.worker import Worker
+
+#: so many blocks in a row whose worker dies mean that the next ones would, too
+_PATIENCE = 3
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Production:
+    """One simulation to be written to one file.
+
+    Args:
+        simulator: makes the events.
+        incident: columns of all events.
+        seed: of the whole run.
+        output: HDF5 file; finished blocks lie beside it in a folder ``<output>.parts`` until it is whole.
+    """
+
+    simulator: Simulator
+    incident: Mapping[str, NDArray[Any]]
+    seed: int
+    output: Path
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.incident["energy"])
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return -(-len(self) // self.simulator.block_size)
+
+    @property
+    def folder(self) -> Path:
+        """Where finished blocks are kept."""
+        return self.output.with_name(f"{self.output.name}.parts")
+
+    def rows(self, block: int) -> slice:
+        """The events of a block."""
+        size = self.simulator.block_size
+        return slice(block * size, min((block + 1) * size, len(self)))
+
+    def incident_of(self, block: int) -> dict[str, NDArray[Any]]:
+        """Incident columns of a block."""
+        return {name: column[self.rows(block)] for name, column in self.incident.items()}
+
+    def part(self, block: int) -> Path:
+        """File of a finished block."""
+        return self.folder / f"{block:06d}.h5"
+
+    @property
+    def waiting(self) -> list[int]:
+        """Blocks that are still to be done."""
+        return [block for block in range(self.n_blocks) if not self.part(block).exists()]
+
+    @cached_property
+    def mark(self) -> str:
+        """What decides the result; a run that is resumed must have the same."""
+        digest = hashlib.sha256(repr((self.simulator, self.seed)).encode())
+        for name in sorted(self.incident):
+            digest.update(name.encode() + np.ascontiguousarray(self.incident[name]).tobytes())
+        return digest.hexdigest()
+
+
+def _ignore(n: int) -> None:
+    del n
+
+
+def produce(
+    job: Production,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress = _ignore,
+) -> None:
+    """Simulate all events and write the file.
+
+    Args:
+        job: what to simulate.
+        workers: processes; an isolated simulator always has at least one of its own.
+        overwrite: replace the output, and start over where an interrupted run lies.
+        resume: go on with an interrupted run, or fill in what dead workers left out.
+        progress: called with the number of events that were just finished.
+
+    Raises:
+        OutputExists: the output, or an interrupted run, is there and neither ``overwrite`` nor ``resume`` is set.
+        CheckpointError: the interrupted run is another one, or there is none.
+        IncompleteRun: interrupted, or a worker died; what is whole is kept.
+    """
+    _open_folder(job, overwrite=overwrite, resume=resume)
+    progress(len(job) - _count(job, job.waiting))
+    try:
+        problems = _simulate(job, workers, progress)
+    except KeyboardInterrupt:
+        raise IncompleteRun(_interrupted(job)) from None
+    except MoliereError:
+        _drop_empty(job)
+        raise
+    missing = job.waiting
+    _join(job, missing)
+    if missing:
+        raise IncompleteRun(_explain(job, missing, problems))
+    shutil.rmtree(job.folder)
+
+
+def _open_folder(job: Production, *, overwrite: bool, resume: bool) -> None:
+    mark = job.folder / "run.json"
+    if resume:
+        _check_same(job, mark)
+        return
+    if not overwrite and mark.exists():
+        raise OutputExists(
+            f"{job.folder} holds an interrupted run; pass --resume to go on, or --overwrite to start over"
+        )
+    check_free(job.output, overwrite=overwrite)
+    shutil.rmtree(job.folder, ignore_errors=True)
+    job.folder.mkdir(parents=True)
+    mark.write_text(json.dumps({"mark": job.mark, "seed": job.seed, "events": len(job)}))
+
+
+def _check_same(job: Production, mark: Path) -> None:
+    if not mark.exists():
+        raise CheckpointError(f"there is no interrupted run in {job.folder}; leave --resume out")
+    if json.loads(mark.read_text())["mark"] != job.mark:
+        raise CheckpointError(
+            f"{job.folder} holds a run with another seed, incident particles or settings; repeat its command line "
+            "with --resume, or pass --overwrite to start over"
+        )
+
+
+def _simulate(job: Production, workers: int, progress: Progress) -> dict[int, str]:
+    """Do the waiting blocks; returns what went wrong, by block."""
+    if workers > 1 or job.simulator.isolated:
+        return _simulate_elsewhere(job, max(workers, 1), progress)
+    for block in job.waiting:
+        rng = np.random.default_rng(derive_seed(job.seed, block))
+        _keep(job, block, job.simulator.simulate_here(job.incident_of(block), rng), progress)
+    return {}
+
+
+def _simulate_elsewhere(job: Production, workers: int, progress: Progress) -> dict[int, str]:
+    blocks, problems, in_a_row = iter(job.waiting), dict[int, str](), 0
+    with ExitStack() as stack:
+        busy: dict[Any, tuple[Worker, int]] = {}
+
+        def start(worker: Worker | None = None) -> None:
+            block = next(blocks, None)
+            if block is not None:
+                worker = worker or stack.enter_context(Worker(job.simulator))
+                worker.begin(job.incident_of(block), derive_seed(job.seed, block))
+                busy[worker.connection] = worker, block
+
+        for _ in range(workers):
+            start()
+        while busy:
+            for connection in wait(list(busy)):
+                worker, block = busy.pop(connection)
+                try:
+                    _keep(job, block, worker.finish(), progress)
+                    in_a_row = 0
+                except IncompleteRun as death:
+                    problems[block], in_a_row = str(death), in_a_row + 1
+                    worker.close()
+                    if in_a_row < _PATIENCE:
+                        start()
+                else:
+                    start(worker)
+    return problems
+
+
+def _keep(job: Production, block: int, events: Events, progress: Progress) -> None:
+    # blosc costs next to no time, and a part lives only until the run is whole
+    with create(job.part(block), job.simulator.detector, compression="blosc") as writer:
+        writer.append(events)
+    progress(len(events))
+
+
+def _join(job: Production, missing: list[int]) -> None:
+    """Write the output from the parts, in order; nothing if there is nothing to write."""
+    done = [block for block in range(job.n_blocks) if block not in set(missing)]
+    if not done:
+        return
+    provenance: dict[str, Any] = {"seed": job.seed}
+    if missing:
+        provenance["missing_events"] = [list(span) for span in _spans(job, missing)]
+    with create_events(job.output, job.simulator.detector, overwrite=True) as writer:
+        for events in _parts(job, done):
+            writer.append(replace(events, metadata={**events.metadata, **provenance}))
+
+
+def _parts(job: Production, blocks: list[int]) -> Iterator[Events]:
+    for block in blocks:
+        yield read_events(job.part(block))
+
+
+def _spans(job: Production, blocks: list[int]) -> list[tuple[int, int]]:
+    return [(rows.start, rows.stop - 1) for rows in map(job.rows, blocks)]
+
+
+def _count(job: Production, blocks: list[int]) -> int:
+    return sum(last - first + 1 for first, last in _spans(job, blocks))
+
+
+def _drop_empty(job: Production) -> None:
+    """A run that failed before its first block leaves nothing behind."""
+    if len(job.waiting) == job.n_blocks:
+        with suppress(OSError):
+            shutil.rmtree(job.folder)
+
+
+def _interrupted(job: Production) -> str:
+    done = len(job) - _count(job, job.waiting)
+    return f"interrupted; {done:,} of {len(job):,} events are kept in {job.folder}: go on with --resume"
+
+
+def _explain(job: Production, missing: list[int], problems: dict[int, str]) -> str:
+    spans = _spans(job, missing)
+    listed = ", ".join(
+        f"{first}-{last} (seed {derive_seed(job.seed, block)})"
+        for (first, last), block in zip(spans[:3], missing, strict=False)
+    )
+    more = f" and {len(spans) - 3} further blocks" if len(spans) > 3 else ""
+    first = next(iter(problems.values()), "")
+    return (
+        f"events {listed}{more} are missing: {first}\n"
+        f"the other {len(job) - _count(job, missing):,} events are in {job.output}; --resume tries the missing ones"
+    )
