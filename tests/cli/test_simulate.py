@@ -62,3 +62,55 @@ def test_a_detector_without_material_is_refused(run: Run, tmp_path: Path) -> Non
     outcome = run("simulate", "gflash", "--detector", "calochallenge-1-pions", "-n", 2, "-o", tmp_path / "x.h5")
     assert outcome.code == 1
     assert "choose a detector with materials" in outcome.err
+
+
+def test_geant4_runs_from_a_users_own_toml_with_spreads(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        """
+        name = "own"
+        particles = [22]
+        [[layers]]
+        id = 0
+        grid = {kind = "cartesian", x_edges = {start = -50, stop = 50, bins = 4}, y_edges = [-50, 0, 50]}
+        [[stack]]
+        repeat = 10
+        layer = 0
+        plates = [["G4_Pb", 4.0], ["G4_POLYSTYRENE", 6.0, "active"]]
+        """
+    )
+    spreads = ["--x", "-5mm:5mm", "--theta", "80deg:100deg", "--physics", "G4EmStandard_option1", "--cut", "1mm"]
+    outcome = run(
+        "simulate", "geant4", "--detector", own, "-n", 3, "--energy", "200MeV", *spreads, "-o", tmp_path / "e.h5"
+    )
+    assert outcome.code == 0
+    events = read_events(tmp_path / "e.h5")
+    assert events.detector.name == "own"
+    assert (np.abs(events.incident["x"]) <= 5).all()
+    assert (np.abs(events.incident["theta"] - np.pi / 2) <= np.radians(10)).all()
+    assert events.incident["pdg_id"].tolist() == [22, 22, 22]
+    assert (events.metadata["physics"], events.metadata["cut_mm"]) == ("G4EmStandard_option1", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gflash", "--cut", "1mm"], "gflash has no setting 'cut'"),
+        (["geant4", "--set", "thresold=1"], "did you mean 'threshold'?"),
+        (["geant4", "--cut", "1"], "not a number with a unit"),
+        (["geant4", "--theta", "60:120deg"], "angle '60' is not a number with a unit"),
+        (["geant4", "--x", "5mm:-5mm"], "the lower end first"),
+        (["geant4", "--physics", "QGSP_BERT"], "reads data sets of Geant4 that are not here"),
+        (["geant4", "--resume"], "no interrupted run"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # no data sets of Geant4 there
+    for name in ("GEANT4_DATA_DIR", "G4LEDATA"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = run("simulate", *arguments, "--detector", "calogan", "-n", 2, "-o", tmp_path / "x.h5")
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert not (tmp_path / "x.h5").exists()

@@ -137,7 +137,7 @@ def test_the_particle_is_an_argument_or_the_detector_s_own() -> None:
     ],
 )
 def test_what_it_does_not_cover_is_refused(column: str, value: float, message: str) -> None:
-    incident = {"energy": np.full(2, 1e3), "pdg_id": np.full(2, 11), "theta": np.zeros(2)}
+    incident = {"energy": np.full(2, 1e3), "pdg_id": np.full(2, 11), "theta": np.full(2, np.pi / 2)}
     incident[column] = incident[column].copy()
     incident[column][1] = value
     with pytest.raises(UnsupportedIncident, match=message):

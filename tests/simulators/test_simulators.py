@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,20 @@ from moliere.simulators import Simulator, sample_incident, simulators
 
 REFERENCES = Path(__file__).parent / "data"
 
-#: simulator → detector, energies in MeV and particle that it is tried on
-CASES: dict[str, tuple[str, tuple[float, float], int]] = {
-    "gflash": ("calochallenge-1-photons", (1e3, 3e4), 22),
+
+@dataclass(frozen=True)
+class Case:
+    """What a simulator is tried on: detector, energies in MeV, particle, events compared with the stored means."""
+
+    detector: str
+    energies: tuple[float, float]
+    pdg_id: int
+    n: int
+
+
+CASES = {
+    "geant4": Case("calochallenge-1-photons", (500, 1500), 22, 250),
+    "gflash": Case("calochallenge-1-photons", (1e3, 3e4), 22, 1000),
 }
 
 
@@ -29,14 +41,13 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def build(name: str) -> Simulator:
     make: Any = simulators[name]
-    simulator: Simulator = make(catalog.get(CASES[name][0]))
+    simulator: Simulator = make(catalog.get(CASES[name].detector))
     return simulator
 
 
 def run(name: str, n: int, seed: int) -> Events:
-    _, energies, pdg_id = CASES[name]
-    rng = np.random.default_rng(seed)
-    return build(name).simulate(sample_incident(n, energies, "log", pdg_id, rng), rng)
+    case, rng = CASES[name], np.random.default_rng(seed)
+    return build(name).simulate(sample_incident(n, case.energies, "log", case.pdg_id, rng), rng)
 
 
 def observables(events: Events) -> np.ndarray:
@@ -70,20 +81,19 @@ def test_no_incident_no_events(name: str) -> None:
 
 
 def test_incident_columns_come_back(name: str) -> None:
-    _, _, pdg_id = CASES[name]
     events = run(name, 3, 1)
     assert set(events.incident) == {"energy", "pdg_id"}
-    assert (events.incident["pdg_id"] == pdg_id).all()
+    assert (events.incident["pdg_id"] == CASES[name].pdg_id).all()
 
 
 def test_means_agree_with_the_stored_ones(name: str) -> None:
     """A chi² of the means against stored ones; the reference is written where there is none."""
     path = REFERENCES / f"{name}.json"
     if not path.exists():
-        path.write_text(json.dumps(summarise(observables(run(name, 5000, 17))), indent=1) + "\n")
+        path.write_text(json.dumps(summarise(observables(run(name, 5 * CASES[name].n, 17))), indent=1) + "\n")
         pytest.fail(f"{path} did not exist and was written: check it, then run again")
     reference = json.loads(path.read_text())
-    values = observables(run(name, 1000, 18))
+    values = observables(run(name, CASES[name].n, 18))
     difference = values.mean(axis=0) - reference["mean"]
     covariance = np.array(reference["covariance"]) * (1 / len(values) + 1 / reference["n"])
     assert chi2.sf(difference @ np.linalg.solve(covariance, difference), len(difference)) > 1e-6
