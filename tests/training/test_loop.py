@@ -138,6 +138,16 @@ def test_every_epoch_visits_every_event_once() -> None:
     assert len(batch_positions(3, 5, seed=1, step=7)) == 3
 
 
+def test_windows_visit_every_event_once_and_read_neighbours_together() -> None:
+    """3000 events in blocks of 256: a window of 512 holds at most three blocks, from anywhere in the file."""
+    positions = torch.cat([batch_positions(3000, 100, seed=1, step=k, window=512) for k in range(30)])
+    assert sorted(positions.tolist()) == list(range(3000))
+    for window in positions.split(512):
+        assert len(torch.unique(window // 256)) <= 4
+        assert (window.diff() != 1).float().mean() > 0.9
+    assert (positions[:512] // 256).unique().tolist() != [0, 1]
+
+
 def test_shipped_recipes_are_sound() -> None:
     from moliere.training.recipe import recipe_paths
 

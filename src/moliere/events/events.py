@@ -23,10 +23,6 @@ def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
     return array
 
 
-def _rows(columns: Mapping[str, NDArray[Any]], index: Any) -> Mapping[str, NDArray[Any]]:
-    return MappingProxyType({name: _frozen(v[index], v.dtype) for name, v in columns.items()})
-
-
 @dataclass(frozen=True, eq=False)
 class Events:
     """n events seen by one detector; validated once, immutable, sliceable.
@@ -101,18 +97,9 @@ class Events:
         """The events at ``index``, a view for slices; what was valid stays valid, so nothing is checked again."""
         if not isinstance(index, slice):
             index = np.asarray(index)
-        part = object.__new__(Events)
-        values = {
-            "detector": self.detector,
-            "incident": _rows(self.incident, index),
-            "signals": _frozen(self.signals[index], np.float32),
-            "weights": None if self.weights is None else _frozen(self.weights[index], np.float64),
-            "metadata": self.metadata,
-            "extras": _rows(self.extras, index),
-        }
-        for name, value in values.items():
-            object.__setattr__(part, name, value)
-        return part
+        incident, extras = ({name: v[index] for name, v in rows.items()} for rows in (self.incident, self.extras))
+        weights = None if self.weights is None else self.weights[index]
+        return checked_events(self.detector, incident, self.signals[index], weights, self.metadata, extras)
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:
         """Consecutive pieces of at most ``size`` events."""
@@ -147,6 +134,29 @@ class Events:
 def _shared_extras(parts: Sequence[Events]) -> list[str]:
     """Names of the extras that all parts have; what only some recorded cannot be joined."""
     return [name for name in parts[0].extras if all(name in part.extras for part in parts)]
+
+
+def checked_events(
+    detector: Detector,
+    incident: Mapping[str, NDArray[Any]],
+    signals: NDArray[np.float32],
+    weights: NDArray[np.float64] | None,
+    metadata: Mapping[str, Any],
+    extras: Mapping[str, NDArray[Any]] | None = None,
+) -> Events:
+    """Events from parts of others: what was valid stays valid and is not checked again."""
+    events = object.__new__(Events)
+    values = {
+        "detector": detector,
+        "incident": MappingProxyType({name: _frozen(column, column.dtype) for name, column in incident.items()}),
+        "signals": _frozen(signals, np.float32),
+        "weights": None if weights is None else _frozen(weights, np.float64),
+        "metadata": metadata,
+        "extras": MappingProxyType({name: _frozen(rows, rows.dtype) for name, rows in (extras or {}).items()}),
+    }
+    for name, value in values.items():
+        object.__setattr__(events, name, value)
+    return events
 
 
 class EventSource(Protocol):

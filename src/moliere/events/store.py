@@ -1,8 +1,9 @@
 """Out-of-core training events: random access to files that are larger than memory.
 
-Compressed HDF5 gives single events slowly: a whole chunk is unpacked for each. The store unpacks the signals once into
-a plain file of float32 and reads rows from it with ``pread``, so that a batch costs its own bytes and nothing more.
-(A memory map would be shorter to write, but its pages count as the process's memory.)
+Compressed HDF5 gives single events slowly: a whole chunk is unpacked for each. The store writes the signals once into
+a plain file, as pairs of channel and signal where most channels are empty and as whole rows where not, and reads rows
+from it with ``pread``, so that a batch costs its own bytes and nothing more. (A memory map would be shorter to write,
+but its pages count as the process's memory.)
 """
 
 from __future__ import annotations
@@ -12,17 +13,27 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Detector
-from moliere.events.events import Events, EventSource, Index
+from moliere.detectors.base import Ints
+from moliere.errors import ConfigError
+from moliere.events.events import Events, EventSource, Index, checked_events
+from moliere.events.rows import DenseRows, Rows, SparseRows, read_rows
 from moliere.files import replacing
 
 #: sources whose signals take less than this stay in memory
 IN_MEMORY_BYTES = 512 * 2**20
+#: below this share of channels that are not zero, pairs are smaller than rows by enough to be worth their unpacking
+_SPARSE_BELOW = 0.2
+#: so many events tell how full they are, and which file they are from
+_SAMPLE = 64
+_MAGIC = b"moliere-store-2\n"
+
+Precision = Literal["float32", "float16"]
 
 
 def signal_bytes(detector: Detector, n_events: int) -> int:
@@ -31,25 +42,33 @@ def signal_bytes(detector: Detector, n_events: int) -> int:
 
 
 class EventStore:
-    """Events whose signals lie unpacked in a file; read-only, an :class:`~moliere.events.EventSource`.
+    """Events whose signals lie in a plain file; read-only, an :class:`~moliere.events.EventSource` without extras.
 
     Args:
-        path: file of float32 rows; written from ``source`` if it is not there or holds other events.
+        path: the file; written from ``source`` if it is not there or holds something else.
         source: where the events come from.
+        precision: of a signal in the file; ``float16`` halves it and keeps three digits.
+
+    Raises:
+        InvalidEvents: the source holds events that are broken.
+        ConfigError: signals that float16 cannot hold.
     """
 
-    def __init__(self, path: Path, source: EventSource) -> None:
+    def __init__(self, path: Path, source: EventSource, precision: Precision = "float32") -> None:
         self.detector: Detector = source.detector
         self.incident: Mapping[str, NDArray[Any]] = source.incident
         self.metadata: Mapping[str, Any] = source.metadata
-        self.path = path
-        self._row_bytes = signal_bytes(self.detector, 1)
-        self._length = len(source)
         self.weights = source.weights
-        mark = _fingerprint(source)
-        if not _holds(path, signal_bytes(self.detector, len(source)), mark):
-            _unpack(source, path, mark)
+        self.path = path
+        self._length = len(source)
+        sample = _sample(source)
+        kind = SparseRows if _occupancy(sample) < _SPARSE_BELOW else DenseRows
+        self._rows: Rows = kind(self.detector.n_channels, precision)
+        mark = _fingerprint(source, sample, repr(self._rows))
+        if _read_mark(path) != mark:
+            _write(source, path, self._rows, mark)
         self._descriptor = os.open(path, os.O_RDONLY)
+        self._ends = _read_ends(path, len(source))
 
     def __len__(self) -> int:
         """Number of events."""
@@ -72,12 +91,11 @@ class EventStore:
     def take(self, index: Index) -> Events:
         """Read the events at ``index``, in that order."""
         rows = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
-        signals = np.empty((len(rows), self.detector.n_channels), np.float32)
-        for out, row in zip(signals, rows, strict=True):
-            os.preadv(self._descriptor, [out.data], int(row) * self._row_bytes)
+        signals = self._rows.decode(*read_rows(self._descriptor, self._ends, rows))
         incident = {name: column[rows] for name, column in self.incident.items()}
         weights = None if self.weights is None else self.weights[rows]
-        return Events(self.detector, incident, signals, weights, self.metadata)
+        # they were checked when they were written
+        return checked_events(self.detector, incident, signals, weights, self.metadata)
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:
         """Read consecutive pieces of at most ``size`` events."""
@@ -85,27 +103,73 @@ class EventStore:
             yield self.take(slice(start, start + size))
 
 
-def _fingerprint(source: EventSource) -> bytes:
-    """Which events these are, from all incident columns and the first and last shower: another file may be as long."""
-    digest = hashlib.sha256(repr((source.detector.name, len(source))).encode())
+def _sample(source: EventSource) -> NDArray[np.float32]:
+    """Signals of a few events from everywhere in the source."""
+    return source.take(np.unique(np.linspace(0, len(source) - 1, min(_SAMPLE, len(source))).astype(np.int64))).signals
+
+
+def _occupancy(signals: NDArray[np.float32]) -> float:
+    return np.count_nonzero(signals) / max(signals.size, 1)
+
+
+def _fingerprint(source: EventSource, sample: NDArray[np.float32], layout: str) -> bytes:
+    """Which events these are, and how they lie in the file.
+
+    All incident columns and weights, and a sample of the signals: to read all of them would take as long as to write
+    the store, and no two simulations agree in a sample.
+    """
+    digest = hashlib.sha256(repr((source.detector, len(source), layout)).encode())
     for name in sorted(source.incident):
         digest.update(name.encode() + np.ascontiguousarray(source.incident[name]).tobytes())
-    if len(source):
-        digest.update(source.take(np.array([0, len(source) - 1])).signals.tobytes())
-    return digest.digest()
+    digest.update(b"" if source.weights is None else np.ascontiguousarray(source.weights).tobytes())
+    digest.update(sample.tobytes())
+    return digest.hexdigest().encode()
 
 
-def _holds(path: Path, size: int, mark: bytes) -> bool:
-    """Whether a file is the store of the events with this fingerprint, which stands behind the rows."""
-    if not path.exists() or path.stat().st_size != size + len(mark):
-        return False
+def _read_mark(path: Path) -> bytes:
+    """The fingerprint at the end of a store; empty for anything else, such as a file that was cut short."""
+    tail = len(_MAGIC) + 64
+    if not path.is_file() or path.stat().st_size < tail:
+        return b""
     with path.open("rb") as file:
-        file.seek(size)
-        return file.read() == mark
+        file.seek(-tail, os.SEEK_END)
+        mark, magic = file.read(64), file.read()
+    return mark if magic == _MAGIC else b""
 
 
-def _unpack(source: EventSource, path: Path, mark: bytes) -> None:
+def _read_ends(path: Path, n: int) -> Ints:
+    """Where each row ends, beginning with a 0, (n + 1,)."""
+    with path.open("rb") as file:
+        file.seek(-(len(_MAGIC) + 64 + 8 * (n + 1)), os.SEEK_END)
+        return np.frombuffer(file.read(8 * (n + 1)), np.int64)
+
+
+def _write(source: EventSource, path: Path, rows: Rows, mark: bytes) -> None:
+    """Rows, where each of them ends, the fingerprint, and the word that says the file is whole."""
     with replacing(path, overwrite=True) as partial, partial.open("wb") as file:
-        for part in source.chunks(max(1, 2**24 // source.detector.n_channels)):
-            file.write(np.ascontiguousarray(part.signals).data)
-        file.write(mark)
+        sizes = [np.zeros(1, np.int64), *_write_rows(source, file, rows)]
+        file.write(np.cumsum(np.concatenate(sizes), dtype=np.int64).tobytes() + mark + _MAGIC)
+
+
+def _write_rows(source: EventSource, file: BinaryIO, rows: Rows) -> Iterator[Ints]:
+    """Write all rows; yields the sizes of those of each chunk."""
+    for part in source.chunks(max(1, 2**24 // source.detector.n_channels)):
+        data, sizes = rows.encode(_fitting(part.signals, rows))
+        file.write(data)
+        yield sizes
+
+
+def _fitting(signals: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
+    """The signals, if the precision of the file can hold them.
+
+    Raises:
+        ConfigError: a signal that would become infinite or 0.
+    """
+    limits = np.finfo(np.dtype(getattr(rows, "dtype", "float32")))
+    wrong = (np.abs(signals) > limits.max) | ((signals != 0) & (np.abs(signals) < limits.smallest_subnormal))
+    if wrong.any():
+        raise ConfigError(
+            f"{limits.dtype} holds {limits.smallest_subnormal:.2g} to {limits.max:.3g}, but a signal is "
+            f"{signals[wrong][0]:.3g}; store float32"
+        )
+    return signals

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidQuantity, UnknownName, UnsupportedIncident, did_you_mean
+from moliere.events.directions import to_vectors
 from moliere.registry import Registry
 
 #: particle name → PDG identifier
@@ -23,6 +24,9 @@ PARTICLES = {
     "pi-": -211,
     "proton": 2212,
 }
+
+#: cosine of the angle to the axis, below which a particle never gets into the detector
+_GRAZING = 1e-6
 
 Spectrum = Callable[[int, float, float, np.random.Generator], Floats]
 
@@ -59,22 +63,16 @@ def particle_name(pdg_id: int) -> str:
 
 
 def directions_of(incident: Mapping[str, NDArray[Any]], n: int) -> Floats:
-    """Unit vectors (n, 3) of incident particles in the detector's frame: depth along z, the beam line along y.
+    """Unit vectors (n, 3) of incident particles, from the columns ``theta`` and ``phi`` where they are given.
 
-    ``theta`` is the polar angle from the beam line and ``phi`` the azimuth around it, as a barrel calorimeter is met
-    in a collider: pi/2 and 0, which they are where they are not given, point straight in.
+    See :mod:`moliere.events.directions`; without columns particles fly straight in.
 
     Raises:
         UnsupportedIncident: a particle that does not fly towards the detector.
-
-    Example:
-        >>> directions_of({"theta": np.radians([90.0, 60.0])}, 2).round(3).tolist()
-        [[0.0, 0.0, 1.0], [0.0, 0.5, 0.866]]
     """
-    theta = incident.get("theta", np.full(n, np.pi / 2))
-    phi = incident.get("phi", np.zeros(n))
-    vectors = np.stack([np.sin(theta) * np.sin(phi), np.cos(theta), np.sin(theta) * np.cos(phi)], axis=1)
-    if (vectors[:, 2] < 1e-6).any():
+    theta, phi = incident.get("theta", np.full(n, np.pi / 2)), incident.get("phi", np.zeros(n))
+    vectors = to_vectors(theta, phi)
+    if (vectors[:, 2] < _GRAZING).any():
         row = int(np.argmin(vectors[:, 2]))
         raise UnsupportedIncident(
             f"event {row} with theta {theta[row]:.3f} and phi {phi[row]:.3f} rad does not fly into the detector; theta "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from moliere.events.store import IN_MEMORY_BYTES, signal_bytes
 from moliere.models.base import Batch
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
+
+#: events that lie together in a file and are read together, and those that are shuffled among each other
+_BLOCK, _WINDOW = 256, 2**15
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,17 @@ class BatchSource:
         """Number of events."""
         return len(self.index)
 
+    @property
+    def window(self) -> int:
+        """How many neighbouring events are shuffled among each other: all in memory, else what a disk reads at once."""
+        return len(self) if self.held is not None else _WINDOW
+
     def take(self, positions: Tensor) -> Batch:
         """The events at these positions of the index."""
         if self.held is not None:
             return self.held[positions]
-        return to_batch(self.source, self.index[positions.numpy()], self.columns)
+        # increasing rows are read faster, and their order inside a batch means nothing
+        return to_batch(self.source, np.sort(self.index[positions.numpy()]), self.columns)
 
 
 def open_batches(source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...]) -> BatchSource:
@@ -57,13 +67,30 @@ def to_batch(source: EventSource, index: NDArray[np.int64], columns: tuple[str, 
     return Batch(torch.tensor(condition_matrix(events.incident, columns)), torch.tensor(events.signals), weights)
 
 
-def batch_positions(n_events: int, batch_size: int, seed: int, step: int) -> Tensor:
+def batch_positions(n_events: int, batch_size: int, seed: int, step: int, window: int | None = None) -> Tensor:
     """Positions of the events in batch ``step`` of an endless sequence of shuffled epochs.
 
     Stateless: a resumed run asks for the same step and gets the same batch. An epoch's last, incomplete batch is left
     out, unless it is the only one.
+
+    Args:
+        n_events: how many there are to draw from.
+        batch_size: how many are drawn.
+        seed: of the run.
+        step: which batch.
+        window: how many events are shuffled among each other; all by default. Smaller windows are made of blocks of
+            neighbours from everywhere, so that a disk reads blocks and not single events.
     """
     size = min(batch_size, n_events)
     epoch, place = divmod(step, n_events // size)
-    rng = torch.Generator().manual_seed(derive_seed(seed, 0, epoch))
-    return torch.randperm(n_events, generator=rng)[place * size : (place + 1) * size]
+    return _shuffled(n_events, derive_seed(seed, 0, epoch), window or n_events)[place * size : (place + 1) * size]
+
+
+@lru_cache(maxsize=2)  # the same order serves a whole epoch
+def _shuffled(n: int, seed: int, window: int) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    if window >= n:
+        return torch.randperm(n, generator=rng)
+    blocks = torch.arange(n).split(_BLOCK)
+    order = torch.cat([blocks[k] for k in torch.randperm(len(blocks), generator=rng).tolist()])
+    return torch.cat([part[torch.randperm(len(part), generator=rng)] for part in order.split(window)])

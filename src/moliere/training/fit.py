@@ -57,7 +57,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     set_threads(recipe.training.threads)
     source = samples.open_source(recipe.data.events, recipe.data.detector)
     if signal_bytes(source.detector, len(source)) > IN_MEMORY_BYTES:
-        source = EventStore(folder / "events.f32", source)
+        source = EventStore(folder / "events.store", source, recipe.data.store)
     split = split_events(source, recipe.data.split, recipe.data.split_seed)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")

@@ -77,7 +77,7 @@ def train(
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
             batch = training.take(
-                batch_positions(len(training), config.batch_size, config.seed, run.progress.iteration)
+                batch_positions(len(training), config.batch_size, config.seed, run.progress.iteration, training.window)
             )
             losses = run.step(batch)
             if run.progress.iteration % _SHOW_EVERY == 0:

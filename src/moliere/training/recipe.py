@@ -12,6 +12,7 @@ from pydantic import Field
 
 from moliere.config import Config, Table, apply_overrides, read_toml
 from moliere.errors import ConfigError, did_you_mean
+from moliere.events.store import Precision
 from moliere.models.base import models
 from moliere.training.config import TrainingConfig
 
@@ -24,6 +25,7 @@ class DataConfig(Config):
     condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
     split_seed: int = Field(default=0, ge=0)
+    store: Precision = Field(default="float32", description="of signals on disk, where they do not fit in memory")
 
 
 class _RecipeTables(Config):

@@ -9,7 +9,14 @@ from pathlib import Path
 from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
+from moliere.events.formats import atlas_slices as atlas_slices
 from moliere.events.formats import calochallenge as calochallenge
+from moliere.events.formats import calogan as calogan
+from moliere.events.formats import calogan_root as calogan_root
+from moliere.events.formats import fastcalogan as fastcalogan
+from moliere.events.formats import root_hits as root_hits
+from moliere.events.formats import showerdata as showerdata
+from moliere.events.formats import threedgan as threedgan
 from moliere.events.formats.base import FileSource, Format, Writer, formats
 
 __all__ = ["FileSource", "Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]

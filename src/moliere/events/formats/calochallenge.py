@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector, catalog, from_spec
 from moliere.errors import FormatError, UnknownName
-from moliere.events.events import Events, provenance_of
+from moliere.events.events import Events
 from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.growing import GZIP, GrowingFile, Packing, growing
 from moliere.events.formats.hdf5 import dataset, reading
-from moliere.files import replacing
 
 ENERGIES, SHOWERS = "incident_energies", "showers"
 
-_FILTERS: dict[str, dict[str, Any]] = {
-    "gzip": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
+_FILTERS: dict[str, Packing] = {
+    "gzip": GZIP,
     "blosc": dict(hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE)),
     "none": {},
 }
@@ -35,14 +35,14 @@ Compression = Literal["gzip", "blosc", "none"]
 
 
 def sniff(path: Path) -> bool:
-    """Whether a file is HDF5 with a dataset of one of the two keys, or HDF5 cut short: opening it then says so."""
+    """Whether a file is HDF5 with one of the two keys (point clouds have the second, too), or HDF5 cut short."""
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
     try:
         with h5py.File(path) as file:
-            return ENERGIES in file or SHOWERS in file
+            return ENERGIES in file or (SHOWERS in file and not h5py.check_vlen_dtype(file[SHOWERS].dtype))
     except OSError:
-        return True
+        return True  # opening it says that it is cut short
 
 
 class CaloChallengeFile(FileSource):
@@ -135,69 +135,26 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
     return plain
 
 
-class CaloChallengeWriter:
-    """Appends events to an open HDF5 file."""
-
-    def __init__(self, file: h5py.File, detector: Detector, compression: Compression) -> None:
-        self._file = file
-        self._filter = _FILTERS[compression]
-        # a megabyte a chunk: small enough for random access, large enough for the filter
-        self._rows = int(np.clip(2**18 // detector.n_channels, 1, 1024))
-        file.attrs["detector"] = detector.name
-        file.attrs["detector_spec"] = json.dumps(detector.to_spec())
-
-    def append(self, events: Events) -> None:
-        """Write some more events; the first ones decide which columns there are."""
-        if SHOWERS not in self._file:
-            self._create(events)
-        self._extend(SHOWERS, events.signals)
-        self._extend(ENERGIES, events.energy[:, None])
-        for name, column in events.incident.items():
-            if name != "energy":
-                self._extend(f"incident/{name}", column)
-        if events.weights is not None:
-            self._extend("weights", events.weights)
-        for name, values in events.extras.items():
-            self._extend(f"extras/{name}", values)
-
-    def _create(self, events: Events) -> None:
-        self._file.attrs["provenance"] = json.dumps(provenance_of(events.metadata), default=str)
-        self._add(SHOWERS, (events.signals.shape[1],), np.float32)
-        # float64: the incident energy conditions a model, and float32 would not come back as it went in
-        self._add(ENERGIES, (1,), np.float64)
-        for name, column in events.incident.items():
-            if name != "energy":
-                self._add(f"incident/{name}", (), column.dtype)
-        if events.weights is not None:
-            self._add("weights", (), np.float64)
-        for name, values in events.extras.items():
-            self._add(f"extras/{name}", values.shape[1:], values.dtype)
-
-    def _add(self, key: str, tail: tuple[int, ...], dtype: Any) -> None:
-        rows = self._rows if tail and tail != (1,) else 1024
-        self._file.create_dataset(
-            key, shape=(0, *tail), maxshape=(None, *tail), chunks=(rows, *tail), dtype=dtype, **self._filter
-        )
-
-    def _extend(self, key: str, values: NDArray[Any]) -> None:
-        dataset = self._file[key]
-        start = len(dataset)
-        dataset.resize(start + len(values), axis=0)
-        dataset[start:] = values
+def _datasets(events: Events) -> dict[str, NDArray[Any]]:
+    # float64: the incident energy conditions a model, and float32 would not come back as it went in
+    datasets: dict[str, NDArray[Any]] = {SHOWERS: events.signals, ENERGIES: events.energy[:, None]}
+    datasets |= {f"incident/{name}": column for name, column in events.incident.items() if name != "energy"}
+    datasets |= {f"extras/{name}": rows for name, rows in events.extras.items()}
+    return datasets if events.weights is None else {**datasets, "weights": events.weights}
 
 
 @contextmanager
 def create(
     path: Path, detector: Detector, *, overwrite: bool = False, compression: Compression = "gzip"
-) -> Iterator[CaloChallengeWriter]:
+) -> Iterator[GrowingFile]:
     """A writer whose file appears, whole, when the block ends well.
 
     Raises:
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    with replacing(Path(path), overwrite=overwrite) as partial, h5py.File(partial, "w") as file:
-        yield CaloChallengeWriter(file, detector, compression)
+    with growing(Path(path), detector, _datasets, overwrite=overwrite, packing=_FILTERS[compression]) as writer:
+        yield writer
 
 
 formats.register("calochallenge")(

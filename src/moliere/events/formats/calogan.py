@@ -1,0 +1,127 @@
+"""CaloGAN's HDF5: ``layer_0`` (n, 3, 96), ``layer_1`` (n, 12, 12), ``layer_2`` (n, 12, 6), ``overflow`` (n, 3).
+
+These are in MeV; ``energy`` (n, 1), the incident energy, is in GeV. Rows of a layer are phi (x), columns eta (y).
+``overflow`` is what each layer got outside its cells; generated files often lack it.
+
+References:
+    CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
+    adversarial networks, M. Paganini et al. 2017, https://arxiv.org/abs/1712.10321
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import Calorimeter, Detector
+from moliere.errors import FormatError
+from moliere.events.events import Events, EventSource
+from moliere.events.formats.attributes import recorded_detector, recorded_provenance
+from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.growing import GrowingFile, growing
+from moliere.events.formats.hdf5 import dataset, looks_like, reading
+from moliere.events.formats.published import left_out, of_layout
+from moliere.units import GeV
+
+LAYERS = ("layer_0", "layer_1", "layer_2")
+ENERGY, OVERFLOW = "energy", "overflow"
+
+
+def sniff(path: Path) -> bool:
+    """Whether a file is HDF5 with three layers and an energy."""
+    return looks_like(path, *LAYERS, ENERGY)
+
+
+class CaloGanFile(FileSource):
+    """Events in an HDF5 file.
+
+    Args:
+        path: the file.
+        detector: the user's own with the same cells; by default the one that the file names, else ``calogan``.
+
+    Raises:
+        FormatError: not HDF5, truncated, keys missing, shapes that are not CaloGAN's.
+    """
+
+    def __init__(self, path: Path, detector: Detector | None = None) -> None:
+        with reading(path) as file:
+            detector = of_layout(path, detector or recorded_detector(file), "calogan")
+            n_events = _check_shapes(file, detector)
+            energy = np.asarray(file[ENERGY], np.float64).reshape(-1) * GeV
+            self._has_overflow = OVERFLOW in file
+            super().__init__(path, detector, n_events, {"energy": energy}, metadata=recorded_provenance(file))
+
+    def read_signals(self, rows: Rows) -> NDArray[np.float32]:
+        """Signals in MeV, (n_rows, 504)."""
+        with reading(self.path) as file:
+            layers = [np.asarray(file[key][rows], np.float32) for key in LAYERS]
+        return np.concatenate([layer.reshape(-1, np.prod(layer.shape[1:])) for layer in layers], axis=1)
+
+    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """``overflow`` in MeV, (n_rows, 3), where the file has it."""
+        if not self._has_overflow:
+            return {}
+        with reading(self.path) as file:
+            return {OVERFLOW: np.asarray(file[OVERFLOW][rows])}
+
+
+def _check_shapes(file: h5py.File, detector: Calorimeter) -> int:
+    n = len(dataset(file, ENERGY)) if dataset(file, ENERGY).ndim else 0
+    tails = dict(zip(LAYERS, (grid.shape for grid in detector.grids), strict=True))
+    expected: dict[str, set[tuple[int, ...]]] = {key: {(n, *tail)} for key, tail in tails.items()}
+    expected[ENERGY] = {(n, 1), (n,)}
+    if OVERFLOW in file:
+        expected[OVERFLOW] = {(n, len(LAYERS))}
+    for key, shapes in expected.items():
+        if dataset(file, key).shape not in shapes:
+            raise FormatError(f"{file.filename}: {key} has shape {file[key].shape}, expected {sorted(shapes)[-1]}")
+    return n
+
+
+def _datasets(events: Events) -> dict[str, NDArray[Any]]:
+    detector = of_layout("format 'calogan'", events.detector, "calogan")
+    parts = zip(LAYERS, detector.slices, detector.grids, strict=True)
+    datasets: dict[str, NDArray[Any]] = {
+        key: events.signals[:, part].reshape(-1, *grid.shape) for key, part, grid in parts
+    }
+    datasets[ENERGY] = events.energy[:, None] / GeV
+    if OVERFLOW in events.extras:
+        datasets[OVERFLOW] = events.extras[OVERFLOW]
+    return datasets
+
+
+@contextmanager
+def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[GrowingFile]:
+    """A writer whose file appears, whole, when the block ends well.
+
+    Raises:
+        FormatError: the detector does not have CaloGAN's cells.
+        OutputExists: the file exists.
+        WriteError: disk full or no permission; what was there is untouched.
+    """
+    of_layout("format 'calogan'", detector, "calogan")
+    with growing(path, detector, _datasets, overwrite=overwrite) as writer:
+        yield writer
+
+
+def losses(source: EventSource) -> list[str]:
+    """What would not come back."""
+    return left_out(source, extras=(OVERFLOW,))
+
+
+formats.register("calogan")(
+    Format(
+        summary="CaloGAN HDF5 (layer_0, layer_1, layer_2, overflow; MeV; energy in GeV)",
+        extensions=(".h5", ".hdf5"),
+        sniff=sniff,
+        open=CaloGanFile,
+        create=create,
+        losses=losses,
+    )
+)

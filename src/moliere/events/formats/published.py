@@ -1,0 +1,76 @@
+"""Formats of a published layout: the detector that they are made for, and what they have no place for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from moliere.detectors import Calorimeter, Detector, catalog
+from moliere.errors import FormatError
+from moliere.events.events import EventSource, provenance_of
+
+
+def calorimeter(where: str | Path, detector: Detector | None) -> Calorimeter:
+    """The detector, if it is a calorimeter.
+
+    Raises:
+        FormatError: it is none, or nobody said which.
+    """
+    if isinstance(detector, Calorimeter):
+        return detector
+    words = "no detector was named" if detector is None else f"{detector.name} is none"
+    raise FormatError(f"{where} holds energies in the cells of a calorimeter, and {words}; name it with --detector")
+
+
+def of_layout(where: str | Path, detector: Detector | None, name: str) -> Calorimeter:
+    """A catalogue detector, or a user's own with the same cells.
+
+    Args:
+        where: file or format, for the message.
+        detector: the user's; ``None`` takes the catalogue's.
+        name: catalogue name of the layout.
+
+    Raises:
+        FormatError: the user's detector has other cells.
+    """
+    published = calorimeter(where, catalog.get(name))
+    own = calorimeter(where, detector or published)
+    shapes = [grid.shape for grid in own.grids]
+    if shapes != [grid.shape for grid in published.grids]:
+        raise FormatError(
+            f"{where} holds the cells of {name} ({_describe(published)}), but detector {own.name} has {_describe(own)}"
+        )
+    return own
+
+
+def left_out(
+    source: EventSource,
+    columns: Collection[str] = ("energy",),
+    extras: Collection[str] = (),
+    *,
+    provenance: bool = True,
+) -> list[str]:
+    """What a format has no place for, in words.
+
+    Args:
+        source: the events that are to be written.
+        columns: incident columns that come back.
+        extras: extras that come back.
+        provenance: whether provenance comes back.
+    """
+    words = []
+    if lost := sorted(set(source.incident) - set(columns)):
+        words.append(f"incident columns {', '.join(lost)}")
+    if source.weights is not None:
+        words.append("weights")
+    # a source of no events still knows its extras
+    if lost := sorted(set(source.take(slice(0)).extras) - set(extras)):
+        words.append(f"extras {', '.join(lost)}")
+    if not provenance and provenance_of(source.metadata):
+        words.append("provenance")
+    return words
+
+
+def _describe(detector: Calorimeter) -> str:
+    shapes = [f"{rows} x {columns}" for rows, columns in (grid.shape for grid in detector.grids)]
+    return f"{len(shapes)} of {shapes[0]}" if len(set(shapes)) == 1 else ", ".join(shapes)
