@@ -9,6 +9,7 @@
     ├── DetectorError            a detector description that makes no sense
     ├── InvalidEvents            events that fail validation (also a ValueError)
     ├── FormatError              a file that is not what its reader expects
+    ├── DownloadError            a published file that could not be fetched, or is not what was published
     ├── OutputExists             an output that would be overwritten
     ├── WriteError               an output that could not be written whole: disk full, no permission
     ├── BundleError              a model file that is newer, truncated or tampered with
@@ -26,6 +27,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DetectorError",
+    "DownloadError",
     "FormatError",
     "IncompleteRun",
     "InvalidEvents",
@@ -74,6 +76,10 @@ class InvalidEvents(MoliereError, ValueError):
 
 class FormatError(MoliereError, ValueError):
     """A file is not what its reader expects."""
+
+
+class DownloadError(MoliereError, OSError):
+    """A published file could not be fetched, or what came is not what was published."""
 
 
 class OutputExists(MoliereError, FileExistsError):

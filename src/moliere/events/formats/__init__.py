@@ -9,13 +9,16 @@ from pathlib import Path
 from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
+from moliere.events.formats import airshower as airshower
 from moliere.events.formats import atlas_slices as atlas_slices
 from moliere.events.formats import calochallenge as calochallenge
 from moliere.events.formats import calogan as calogan
 from moliere.events.formats import calogan_root as calogan_root
+from moliere.events.formats import fairship as fairship
 from moliere.events.formats import fastcalogan as fastcalogan
 from moliere.events.formats import root_hits as root_hits
 from moliere.events.formats import showerdata as showerdata
+from moliere.events.formats import table as table
 from moliere.events.formats import threedgan as threedgan
 from moliere.events.formats.base import FileSource, Format, Writer, formats
 

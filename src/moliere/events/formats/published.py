@@ -48,6 +48,7 @@ def left_out(
     columns: Collection[str] = ("energy",),
     extras: Collection[str] = (),
     *,
+    weights: bool = False,
     provenance: bool = True,
 ) -> list[str]:
     """What a format has no place for, in words.
@@ -56,12 +57,13 @@ def left_out(
         source: the events that are to be written.
         columns: incident columns that come back.
         extras: extras that come back.
+        weights: whether weights come back.
         provenance: whether provenance comes back.
     """
     words = []
     if lost := sorted(set(source.incident) - set(columns)):
         words.append(f"incident columns {', '.join(lost)}")
-    if source.weights is not None:
+    if source.weights is not None and not weights:
         words.append("weights")
     # a source of no events still knows its extras
     if lost := sorted(set(source.take(slice(0)).extras) - set(extras)):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from moliere.errors import FormatError
+from moliere.errors import DownloadError
 from moliere.simulators.geant4.tables.build import EM, STATES
 from moliere.simulators.geant4.tables.find import DOWNLOADED, VARIABLES
 
@@ -24,7 +24,7 @@ def download_tables(*, em_only: bool = False) -> None:
         em_only: only what electromagnetic lists read.
 
     Raises:
-        FormatError: the download failed; with what the downloader said last.
+        DownloadError: the download failed; with what the downloader said last.
     """
     environment = {key: value for key, value in os.environ.items() if key not in {*VARIABLES, "GEANT4_DATA_DIR"}}
     environment["CI"] = "true"  # the wheel's word for: do not ask
@@ -37,7 +37,7 @@ def download_tables(*, em_only: bool = False) -> None:
     missing = [name for name in (EM, STATES) if not (DOWNLOADED.expanduser() / name).is_dir()]
     if process.returncode or missing:
         words = process.stderr.strip().splitlines()
-        raise FormatError(
+        raise DownloadError(
             f"Geant4's data sets could not be fetched ({words[-1] if words else 'no reason given'}); check the "
             "connection to cern.ch, or go on without: moliere makes electromagnetic tables itself"
         )

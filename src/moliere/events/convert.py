@@ -1,0 +1,91 @@
+"""From one file format to another that describes the same thing, in pieces, with a word on what gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moliere.errors import FormatError
+from moliere.events.events import EventSource
+from moliere.events.formats import Format, create_events, formats
+
+#: signals of a piece, so that memory stays small whatever the file's size
+_PIECE = 2**24
+
+
+def _ignore(n: int) -> None:
+    del n
+
+
+def choose_format(path: Path, kind: str, name: str | None = None) -> str:
+    """The format to write a file in: as asked for, else by the ending of its name.
+
+    Where several formats share an ending, moliere's own is taken.
+
+    Args:
+        path: the file to be written.
+        kind: of the detector whose events are to be written.
+        name: registry name.
+
+    Raises:
+        FormatError: no format, or several, of this ending can hold such events.
+
+    Example:
+        >>> choose_format(Path("muons.root"), "phase-space"), choose_format(Path("showers.h5"), "calorimeter")
+        ('fairship', 'calochallenge')
+    """
+    if name is not None:
+        _check_kind(name, formats[name], kind)
+        return name
+    holding = [key for key, format_ in formats.items() if format_.create and kind in format_.kinds]
+    fitting = [key for key in holding if path.suffix.lower() in formats[key].extensions]
+    if "calochallenge" in fitting:
+        return "calochallenge"
+    if len(fitting) != 1:
+        words = f"could be {' or '.join(fitting)}" if fitting else f"is no ending of {', '.join(holding)}"
+        raise FormatError(f"{path}: {path.suffix or 'no ending'} {words}; say which format with --to")
+    return fitting[0]
+
+
+def convert(
+    source: EventSource,
+    output: Path,
+    to: str,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int], None] = _ignore,
+) -> list[str]:
+    """Write events in another format.
+
+    Args:
+        source: the events.
+        output: the file to be written.
+        to: registry name of its format.
+        overwrite: replace the output.
+        progress: called with the number of events that were just written.
+
+    Returns:
+        What got lost on the way, in words; empty where nothing did.
+
+    Raises:
+        FormatError: the format holds another kind of events, or another detector's.
+        InvalidEvents: the source holds events that are broken.
+    """
+    _check_kind(to, formats[to], source.detector.kind)
+    with create_events(output, source.detector, to, overwrite=overwrite) as writer:
+        rows = max(1, _PIECE // source.detector.n_channels)
+        for part in source.chunks(rows) if len(source) else [source.take(slice(0))]:
+            writer.append(part)
+            progress(len(part))
+    return formats[to].losses(source)
+
+
+def _check_kind(name: str, format_: Format, kind: str) -> None:
+    if format_.create is None:
+        raise FormatError(f"format {name!r} can be read, not written")
+    if kind not in format_.kinds:
+        fitting = [key for key, other in formats.items() if other.create and kind in other.kinds]
+        raise FormatError(
+            f"format {name!r} holds {' or '.join(format_.kinds)} events, but these are of a {kind}; formats that hold "
+            f"them: {', '.join(fitting)}"
+        )

@@ -1,0 +1,43 @@
+"""NumPy's npz so that everything that can be wrong with a file becomes one sentence."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.errors import FormatError, MoliereError
+from moliere.files import replacing
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Open for reading; arrays are unpacked when asked for.
+
+    Raises:
+        FormatError: no such file; not npz, cut short, or with Python objects inside.
+    """
+    if not path.is_file():
+        raise FormatError(f"no file {path}")
+    try:
+        # opened here, as numpy leaves its own open when the file is no zip archive
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise FormatError(f"{path} is a single NumPy array, expected an npz of several")
+            yield file
+    except MoliereError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FormatError(f"{path} cannot be read as npz ({error}); it is truncated or no npz file") from error
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], *, overwrite: bool) -> None:
+    """Write all arrays, packed; the file appears whole."""
+    with replacing(path, overwrite=overwrite) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **dict(arrays))

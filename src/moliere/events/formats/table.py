@@ -1,0 +1,226 @@
+"""Plain tables of particles for phase spaces: Parquet or NumPy's npz, a column a quantity.
+
+Columns are those of the phase space, in moliere's units (mm, MeV); ``weight`` is the statistical weight, and further
+columns of numbers are taken as incident ones. The detector and the provenance are carried along. Structured arrays in
+npy, which have no place for either, are read too.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import Detector, PhaseSpace, catalog, from_spec
+from moliere.errors import FormatError, MissingExtra, did_you_mean
+from moliere.events.events import Events, EventSource, provenance_of
+from moliere.events.formats.base import Format, formats
+from moliere.events.formats.npz import open_npz, write_npz
+from moliere.events.formats.published import left_out
+from moliere.files import check_free, replacing
+
+WEIGHT = "weight"
+#: key of an npz, and of a Parquet schema, under which detector and provenance lie as JSON
+_ABOUT = "moliere"
+_PARQUET_MAGIC = b"PAR1"
+
+Columns = dict[str, NDArray[Any]]
+
+
+def sniff(path: Path) -> bool:
+    """Whether a file is Parquet, an npz of equally long columns, or a structured array."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(_PARQUET_MAGIC):
+        return True
+    if head == b"\x93NUMPY":
+        return np.load(path, mmap_mode="r").dtype.names is not None
+    return zipfile.is_zipfile(path) and _holds_columns(path)
+
+
+def _holds_columns(path: Path) -> bool:
+    try:
+        with open_npz(path) as file:
+            shapes = {file[name].shape for name in file if name != _ABOUT}
+    except FormatError:
+        return False
+    return len(shapes) == 1 and len(shapes.pop()) == 1
+
+
+def read_table(path: Path, detector: Detector | None = None) -> Events:
+    """Read a whole table.
+
+    Args:
+        path: the file.
+        detector: a phase space; by default the one that the file names, else the catalogue's with these columns.
+
+    Raises:
+        FormatError: no table, truncated, a column missing (the nearest is named) or not of numbers.
+        MissingExtra: Parquet without pyarrow.
+    """
+    columns, about = _READERS[_kind(path)](path)
+    space = _recognise(path, columns, about, detector)
+    for name, values in columns.items():
+        if values.dtype.kind not in "fiub" or values.ndim != 1:
+            raise FormatError(f"{path}: column {name!r} holds {values.dtype}, expected a number a row")
+    names = [column.name for column in space.columns]
+    if missing := [name for name in names if name not in columns]:
+        hint = did_you_mean(missing[0], set(columns) - set(names))
+        raise FormatError(f"{path} has no column {missing[0]!r}, which {space.name} is made of; {hint}")
+    signals = np.stack([columns[name] for name in names], axis=1).astype(np.float32)
+    incident = {name: values for name, values in columns.items() if name not in {*names, WEIGHT}}
+    weights = columns[WEIGHT].astype(np.float64) if WEIGHT in columns else None
+    return Events(space, incident, signals, weights, about.get("provenance", {}))
+
+
+def _recognise(path: Path, columns: Columns, about: Mapping[str, Any], detector: Detector | None) -> PhaseSpace:
+    found = detector or (from_spec(about["detector_spec"]) if "detector_spec" in about else None)
+    if isinstance(found, PhaseSpace):
+        return found
+    if found is not None:
+        raise FormatError(f"{path} is a table of particles, but detector {found.name} is a {found.kind}")
+    spaces = [space for name in catalog.names() if isinstance(space := catalog.get(name), PhaseSpace)]
+    fitting = [space for space in spaces if {column.name for column in space.columns} <= set(columns)]
+    if len(fitting) != 1:
+        words = "fits " + " and ".join(space.name for space in fitting) if fitting else "fits no phase space I know"
+        raise FormatError(f"{path} has columns {', '.join(columns)}, which {words}; name one with --detector")
+    return fitting[0]
+
+
+def _kind(path: Path) -> str:
+    """Which of the three a file is, by what it begins with."""
+    if not path.is_file():
+        raise FormatError(f"no file {path}")
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(_PARQUET_MAGIC):
+        return ".parquet"
+    return ".npy" if head == b"\x93NUMPY" else ".npz"
+
+
+def _read_parquet(path: Path) -> tuple[Columns, Mapping[str, Any]]:
+    parquet = _import_parquet()
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise FormatError(
+            f"{path} cannot be read as Parquet ({error}); it is truncated: copy or make it again"
+        ) from error
+    metadata = table.schema.metadata or {}
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    return columns, json.loads(metadata.get(_ABOUT.encode(), b"{}"))
+
+
+def _read_npz(path: Path) -> tuple[Columns, Mapping[str, Any]]:
+    with open_npz(path) as file:
+        columns = {name: file[name] for name in file}
+    about = columns.pop(_ABOUT, np.array("{}"))
+    if len({values.shape[:1] for values in columns.values()}) > 1:
+        lengths = ", ".join(f"{name} {values.shape}" for name, values in columns.items())
+        raise FormatError(f"{path}: columns of different lengths ({lengths})")
+    return columns, json.loads(str(about))
+
+
+def _read_npy(path: Path) -> tuple[Columns, Mapping[str, Any]]:
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"{path} cannot be read as npy ({error}); it is truncated: make it again") from error
+    if table.dtype.names is None:
+        raise FormatError(f"{path} holds a plain array of shape {table.shape}; a table is one with named columns")
+    return {name: table[name] for name in table.dtype.names}, {}
+
+
+_READERS = {".parquet": _read_parquet, ".npz": _read_npz, ".npy": _read_npy}
+
+
+def _import_parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtra('Parquet is read with pyarrow: pip install "moliere[parquet]"') from error
+    return pyarrow.parquet
+
+
+class TableWriter:
+    """Collects particles; tables are written in one go."""
+
+    def __init__(self) -> None:
+        self.parts: list[Events] = []
+
+    def append(self, events: Events) -> None:
+        """Keep some more particles."""
+        self.parts.append(events)
+
+
+@contextmanager
+def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[TableWriter]:
+    """A writer whose file appears, whole, when the block ends well; its ending says which kind of table.
+
+    Raises:
+        FormatError: another ending, or a detector that is no phase space.
+        OutputExists: the file exists.
+        WriteError: disk full or no permission; what was there is untouched.
+    """
+    if path.suffix not in _WRITERS or not isinstance(detector, PhaseSpace):
+        raise FormatError(
+            f"{path}, {detector.name}: tables hold phase spaces, in files that end in {' or '.join(_WRITERS)}"
+        )
+    check_free(path, overwrite=overwrite)
+    writer = TableWriter()
+    yield writer
+    _WRITERS[path.suffix](path, Events.concatenate(writer.parts), overwrite)
+
+
+def _columns(events: Events) -> Columns:
+    assert isinstance(events.detector, PhaseSpace)
+    columns = {column.name: events.signals[:, k] for k, column in enumerate(events.detector.columns)}
+    columns |= events.incident
+    return columns if events.weights is None else {**columns, WEIGHT: events.weights}
+
+
+def _about(events: Events) -> str:
+    about = {"detector_spec": events.detector.to_spec(), "provenance": provenance_of(events.metadata)}
+    return json.dumps(about, default=str)
+
+
+def _write_parquet(path: Path, events: Events, overwrite: bool) -> None:
+    parquet = _import_parquet()
+    import pyarrow
+
+    table = pyarrow.table(_columns(events)).replace_schema_metadata({_ABOUT: _about(events)})
+    with replacing(path, overwrite=overwrite) as partial:
+        parquet.write_table(table, partial)
+
+
+def _write_npz(path: Path, events: Events, overwrite: bool) -> None:
+    write_npz(path, {**_columns(events), _ABOUT: np.array(_about(events))}, overwrite=overwrite)
+
+
+_WRITERS = {".parquet": _write_parquet, ".npz": _write_npz}
+
+
+def losses(source: EventSource) -> list[str]:
+    """What would not come back."""
+    return left_out(source, tuple(source.incident), weights=True)
+
+
+formats.register("table")(
+    Format(
+        summary="table of particles (Parquet, npz; mm, MeV)",
+        extensions=(".parquet", ".npz", ".npy"),
+        sniff=sniff,
+        open=read_table,
+        create=create,
+        kinds=("phase-space",),
+        losses=losses,
+    )
+)
