@@ -5,11 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 import pytest
-
-from moliere.events.formats import read_events
 
 Run = Callable[..., Any]
 
@@ -40,28 +36,3 @@ def test_a_bundle_and_its_recipe(run: Run, trained: Path) -> None:
 
 def test_a_detector(run: Run) -> None:
     assert "504 channels in 3 layers" in run("info", "calogan").out
-
-
-@pytest.fixture
-def broken(files: Path, tmp_path: Path) -> Path:
-    """Ten events, of which the second holds NaN, the fifth is negative, and the eighth has no energy."""
-    events = read_events(files / "one.h5")[:10]
-    signals, energy = events.signals.copy(), events.energy.copy()
-    signals[1, 7], signals[4, 0], energy[7] = np.nan, -3.0, 0.0
-    path = tmp_path / "broken.h5"
-    with h5py.File(path, "w") as file:
-        file["incident_energies"], file["showers"] = energy[:, None], signals
-    return path
-
-
-def test_broken_events_are_counted_and_dropped_on_request(run: Run, files: Path, broken: Path, tmp_path: Path) -> None:
-    refused = run("info", broken)
-    assert refused.code == 1
-    assert "--drop-broken" in refused.err
-    mended = tmp_path / "mended.h5"
-    outcome = run("info", broken, "--drop-broken", mended)
-    assert outcome.code == 0
-    assert "7 events kept, 3 dropped" in outcome.out
-    expected = read_events(files / "one.h5").signals[[0, 2, 3, 5, 6, 8, 9]]
-    assert np.array_equal(read_events(mended).signals, expected)
-    assert run("info", broken, "--drop-broken", mended).code == 1

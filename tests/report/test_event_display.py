@@ -67,7 +67,7 @@ def test_last_view_is_always_to_scale() -> None:
 
 
 def test_colour_scale_spans_what_is_lit(pair: EventPair) -> None:
-    low, high = energy_range(pair)
+    low, high = energy_range(pair.reference.energies, pair.generated.energies)
     energies = np.concatenate([pair.reference.energies, pair.generated.energies])
     assert high == energies.max()
     assert low == pytest.approx(max(energies.min(), 1e-4 * high))
@@ -76,7 +76,7 @@ def test_colour_scale_spans_what_is_lit(pair: EventPair) -> None:
 def test_dark_events_and_single_cells_have_a_colour_scale_and_a_picture(scene: Scene) -> None:
     dark, single = lit_cells([], []), lit_cells([3], [1.0])
     for pair in (EventPair("dark", dark, dark), EventPair("single", single, dark)):
-        low, high = energy_range(pair)
+        low, high = energy_range(pair.reference.energies, pair.generated.energies)
         assert 0 < low < high
         draw_pair(scene, pair).canvas.draw()
 

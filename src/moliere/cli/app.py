@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from moliere.cli import convert, evaluate, fetch, geant4, generate, info, listing, simulate, train
+from moliere.cli import (
+    check,
+    convert,
+    evaluate,
+    fetch,
+    geant4,
+    generate,
+    info,
+    listing,
+    prepare,
+    simulate,
+    train,
+)
 from moliere.errors import MoliereError
 
 app = typer.Typer(
@@ -23,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (simulate, info, convert, fetch, train, generate, evaluate, listing, geant4):
+for verb in (simulate, info, check, convert, fetch, prepare, train, generate, evaluate, listing, geant4):
     verb.register(app)
 
 #: typer turns a KeyboardInterrupt into the shell's exit code of it

@@ -81,9 +81,9 @@ def _title(reference: ExampleEvent, generated: ExampleEvent) -> str:
     return " | ".join(dict.fromkeys(energies))
 
 
-def energy_range(pair: EventPair) -> tuple[float, float]:
-    """Ends of the colour scale that both events share; four decades at most: below, all is equally faint."""
-    energies = np.concatenate([pair.reference.energies, pair.generated.energies])
+def energy_range(*events: Floats) -> tuple[float, float]:
+    """Ends of the colour scale that events share; four decades at most: below, all is equally faint."""
+    energies = np.concatenate(events)
     if len(energies) == 0:
         return 1.0, 10.0
     high = float(energies.max())
@@ -151,7 +151,7 @@ def _label_to_json(layer: SceneLayer) -> dict[str, Any]:
 def _pair_to_json(pair: EventPair) -> dict[str, Any]:
     return {
         "title": pair.title,
-        "range": _rounded(np.array(energy_range(pair))),
+        "range": _rounded(np.array(energy_range(pair.reference.energies, pair.generated.energies))),
         "reference": _lit_to_json(pair.reference),
         "generated": _lit_to_json(pair.generated),
     }

@@ -30,8 +30,19 @@ def draw_pair(scene: Scene, pair: EventPair) -> Figure:
     figure = Figure(figsize=(10.0, 4.2), facecolor=_STAGE, layout="constrained")
     sides = (("reference", pair.reference), ("generated", pair.generated))
     for axes, (name, lit) in zip(figure.subplots(1, 2), sides, strict=True):
-        _draw_cells(axes, scene, lit, energy_range(pair))
+        _draw_cells(axes, scene, lit, energy_range(pair.reference.energies, pair.generated.energies))
         axes.set_title(f"{name}, {pair.title}", color=_INK, fontsize=11)
+    return figure
+
+
+def draw_event(scene: Scene, lit: LitCells, title: str) -> Figure:
+    """A single event."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.2), facecolor=_STAGE, layout="constrained")
+    axes = figure.subplots()
+    _draw_cells(axes, scene, lit, energy_range(lit.energies))
+    axes.set_title(title, color=_INK, fontsize=11)
     return figure
 
 

@@ -64,10 +64,10 @@ def render_report(report: Report) -> tuple[list[Section], str]:
         "headline_level": words.overall(report),
         "display": _display(report, scene),
     }
-    return sections, _environment().get_template("report.html").render(**context, version=_version())
+    return sections, make_environment().get_template("report.html").render(**context, version=package_version())
 
 
-def _environment() -> Environment:
+def make_environment() -> Environment:
     """Templates that escape whatever names files and detectors bring along."""
     import jinja2
 
@@ -83,7 +83,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _version() -> str:
+def package_version() -> str:
     """The installed version; a source tree that nobody installed has none."""
     try:
         return metadata.version("moliere")

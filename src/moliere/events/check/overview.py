@@ -1,0 +1,134 @@
+"""One pass over a file: a few numbers an event, on which all checks work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import Calorimeter, Detector
+from moliere.detectors.base import Floats, Ints
+from moliere.events.check.groups import group_energies
+from moliere.events.events import Events, EventSource
+from moliere.events.formats.base import FileSource
+
+Bools = NDArray[np.bool_]
+#: signals that are looked at together
+_PIECE = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """What one pass has seen; arrays have a row an event.
+
+    Args:
+        detector: what was read out.
+        incident: named columns.
+        not_finite: whether a signal is NaN or infinite.
+        negative: whether a signal is negative.
+        total: sum of the signals.
+        brightest: largest signal.
+        where: channel of the largest signal.
+        hits: number of signals above 0.
+        faintest: smallest signal above 0, infinite where there is none.
+        digest: eight bytes that equal signals and energies share.
+        layer_energies: (n, n_layers) of a calorimeter, (n, 0) elsewhere.
+    """
+
+    detector: Detector
+    incident: Mapping[str, NDArray[Any]]
+    not_finite: Bools
+    negative: Bools
+    total: Floats
+    brightest: Floats
+    where: Ints
+    hits: Ints
+    faintest: Floats
+    digest: Ints
+    layer_energies: Floats
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.total)
+
+    @cached_property
+    def energy(self) -> Floats:
+        """Incident energy in MeV, NaN where it is missing or makes no sense."""
+        energy = np.asarray(self.incident.get("energy", np.full(len(self), np.nan)), np.float64)
+        return np.where(np.isfinite(energy) & (energy > 0), energy, np.nan)
+
+    @cached_property
+    def sound(self) -> Bools:
+        """Whether an event's signals and energy are numbers that can be worked with."""
+        return ~self.not_finite & ~self.negative & np.isfinite(self.energy)
+
+    @cached_property
+    def response(self) -> Floats:
+        """Total signal over incident energy; NaN where the event is not sound."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.where(self.sound, self.total / self.energy, np.nan)
+
+    @cached_property
+    def group(self) -> Ints:
+        """Number of the group of like incident energy, -1 for events that are not sound."""
+        return group_energies(self.energy, self.sound)
+
+
+def look(source: EventSource) -> Overview:
+    """Read a source once, in pieces of bounded size."""
+    pieces = [_look_at(source.detector, incident, signals) for incident, signals in _unchecked(source)]
+    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    return Overview(detector=source.detector, incident=source.incident, **joined)
+
+
+def _unchecked(source: EventSource) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
+    """Incident columns and signals as they stand in the file; events in memory were checked when they were made."""
+    size = max(1, _PIECE // source.detector.n_channels)
+    for start in range(0, max(len(source), 1), size):
+        rows = slice(start, start + size)
+        incident = {name: column[rows] for name, column in source.incident.items()}
+        if isinstance(source, FileSource):
+            yield incident, source.read_signals(rows)
+        else:
+            events: Events = source.take(rows)
+            yield incident, events.signals
+
+
+def _look_at(
+    detector: Detector, incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
+    finite = np.isfinite(signals)
+    with np.errstate(invalid="ignore", over="ignore"):
+        total, positive = signals.sum(axis=1, dtype=np.float64), signals > 0
+    rows = np.arange(len(signals))
+    where = np.argmax(np.where(finite, signals, -np.inf), axis=1)
+    return {
+        "not_finite": ~finite.all(axis=1),
+        "negative": (signals < 0).any(axis=1),
+        "total": total,
+        "brightest": signals[rows, where].astype(np.float64),
+        "where": where,
+        "hits": positive.sum(axis=1),
+        "faintest": np.min(signals, axis=1, where=positive, initial=np.inf).astype(np.float64),
+        "digest": _digests(incident, signals),
+        "layer_energies": _layer_energies(detector, signals),
+    }
+
+
+def _digests(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]) -> Ints:
+    energy = np.asarray(incident.get("energy", np.zeros(len(signals))), np.float64)
+    both = zip(np.ascontiguousarray(signals), energy, strict=True)
+    digests = (hashlib.blake2b(row.tobytes() + e.tobytes(), digest_size=8).digest() for row, e in both)
+    return np.frombuffer(b"".join(digests), np.int64)
+
+
+def _layer_energies(detector: Detector, signals: NDArray[np.float32]) -> Floats:
+    if not isinstance(detector, Calorimeter):
+        return np.zeros((len(signals), 0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return detector.layer_energies(signals).astype(np.float64)
