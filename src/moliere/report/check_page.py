@@ -18,7 +18,7 @@ from moliere.report.event_picture import draw_event
 from moliere.report.html import make_environment, package_version
 from moliere.report.scene import build_scene
 from moliere.report.sections import Picture
-from moliere.report.style import GUIDE, REFERENCE, log_ticks, new_figure, style, to_png_uri, to_svg
+from moliere.report.style import REFERENCE, log_ticks, new_figure, style, to_png_uri, to_svg
 from moliere.units import format_energy
 
 if TYPE_CHECKING:
@@ -55,21 +55,37 @@ def _picture(figure: Figure) -> Picture:
 
 
 def draw_responses(found: CheckReport) -> Figure:
-    """Response against incident energy, a point an event; faulty ones in colour."""
+    """Response against incident energy, a point an event; faulty ones in colour, those beyond the axis at its edge."""
     faulty = np.zeros(found.n_events, bool)
     faulty[list(found.reasons)] = True
     known = np.isfinite(found.response) & np.isfinite(found.energy)
+    # a cell 2.7e10 times the energy would press all others to the floor
+    top = 2.5 * max(float(np.median(found.response[known])), 1e-9)
+    beyond = known & (found.response > top)
     with style():
         figure = new_figure(8.4, 3.2)
         axes = figure.subplots()
-        for mask, colour, size, label in ((~faulty, REFERENCE, 2, "sound"), (faulty, _FAULT, 14, "faulty")):
-            at = known & mask
-            # points are painted, not drawn: a hundred thousand of them as lines would make a page of 20 MB
-            axes.scatter(found.energy[at], found.response[at], size, colour, label=label, linewidths=0, rasterized=True)
+        drawn = (
+            (known & ~beyond & ~faulty, REFERENCE, 3, "o", "sound"),
+            (known & ~beyond & faulty, _FAULT, 16, "o", "faulty"),
+            (beyond, _FAULT, 30, "^", f"beyond, up to {found.response[known].max():.3g}"),
+        )
+        for at, colour, size, marker, label in drawn:
+            if at.any():
+                height = np.minimum(found.response[at], 0.97 * top)
+                # painted, not drawn: a hundred thousand points as lines would make a page of 20 MB
+                axes.scatter(
+                    found.energy[at],
+                    height,
+                    s=size,
+                    color=colour,
+                    marker=marker,
+                    label=label,
+                    linewidths=0,
+                    rasterized=True,
+                )
         axes.set_xscale("log")
-        # a cell 2.7e10 times the energy would press all others to the floor
-        axes.set_yscale("symlog", linthresh=max(2.0, 2 * float(np.median(found.response[known]))))
-        axes.axhline(1, color=GUIDE, linewidth=0.7)
+        axes.set_ylim(0, top)
         log_ticks(axes, "x")
         axes.set_xlabel("incident energy [MeV]")
         axes.set_ylabel("total signal / incident energy")
