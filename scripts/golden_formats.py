@@ -90,12 +90,38 @@ def showerdata(path: Path) -> None:
         file["shape"] = [3, 2, 5]
 
 
+def airshower(path: Path) -> None:
+    """One shower of 10 EeV over four stations of three bins, the last of them silent."""
+    signal = np.array([[[1.0, 2.0, 3.0], [0.0, 0.5, 0.0], [4.0, 0.0, 0.0], [np.nan] * 3]])
+    np.savez_compressed(
+        path,
+        detector=np.array([[0.0, 0.0, 1400.0], [1500.0, 0.0, 1400.0], [0.0, 1500.0, 1400.0], [1500.0, 1500.0, 1400.0]]),
+        logE=np.array([19.0]),
+        mass=np.array([56]),
+        Xmax=np.array([700.0]),
+        showercore=np.array([[10.0, -20.0, 1400.0]]),
+        showeraxis=np.array([[0.6, 0.0, 0.8]]),
+        showermax=np.array([[3000.0, 0.0, 5000.0]]),
+        time=np.array([[1e-6, -2e-6, 0.0, np.nan]]),
+        signal=signal,
+    )
+
+
+def table(path: Path) -> None:
+    """Two muons of SHiP's flux, in mm and MeV."""
+    columns = {"charge": [1, -1], "x": [10.0, -20.0], "y": [0.0, 5.0], "z": [-7e4, -6.6e4]}
+    columns |= {"px": [500.0, -250.0], "py": [0.0, 100.0], "pz": [2e4, 1e5], "weight": [1.0, 2.5]}
+    np.savez_compressed(path, **{name: np.array(values) for name, values in columns.items()})
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "golden-calogan.h5": calogan,
     "golden-fastcalogan": fastcalogan,
     "golden-atlas_eta_020.h5": atlas_slices,
     "golden-3dgan.h5": threedgan,
     "golden-showerdata.h5": showerdata,
+    "golden-airshower.npz": airshower,
+    "golden-table.npz": table,
 }
 
 if __name__ == "__main__":

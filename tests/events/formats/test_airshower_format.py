@@ -42,6 +42,15 @@ def save(path: Path, **changes: Any) -> Path:
     return path
 
 
+def test_the_golden_file() -> None:
+    events = read_events(Path(__file__).parents[1] / "data" / "golden-airshower.npz")
+    assert events.signals.tolist() == [[1, 2, 3, 0, 0.5, 0, 4, 0, 0, 0, 0, 0]]
+    assert events.energy.tolist() == pytest.approx([1e13])
+    assert events.incident["theta"].tolist() == pytest.approx([np.arccos(0.8)])
+    np.testing.assert_allclose(events.extras["arrival_times"], [[1000, -2000, 0, np.nan]])
+    assert events.extras["shower_maximum"].tolist() == [[3e6, 0, 5e6]]
+
+
 def test_units_and_silent_stations(tmp_path: Path) -> None:
     events = read_events(save(tmp_path / "s.npz"))
     raw = arrays()

@@ -22,6 +22,14 @@ def events() -> Events:
     return Events(SPACE, {"pdg_id": np.array([13, -13, 13])}, signals, np.array([1.0, 0.5, 7.0]), {"seed": 3})
 
 
+def test_the_golden_file() -> None:
+    events = read_events(Path(__file__).parents[1] / "data" / "golden-table.npz")
+    assert events.detector == catalog.get("ship-muons")
+    assert events.signals.tolist() == [[1, 10, 0, -7e4, 500, 0, 2e4], [-1, -20, 5, -6.6e4, -250, 100, 1e5]]
+    assert events.weights is not None
+    assert events.weights.tolist() == [1, 2.5]
+
+
 @pytest.mark.parametrize("ending", ["parquet", "npz"])
 def test_what_is_written_is_read(events: Events, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"t.{ending}"
