@@ -58,12 +58,17 @@ def evaluate(
     classifier_seeds: Annotated[
         int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
     ] = 3,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
+    ] = None,
     seed: Seed = 0,
     threads: Threads = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
     from moliere.evaluation import evaluate as compare
+    from moliere.evaluation.conditions import parse_condition
     from moliere.files import check_free
     from moliere.models import load_bundle
     from moliere.report import write_report
@@ -73,8 +78,10 @@ def evaluate(
     if reference_ms is not None and bundle is None:
         raise ConfigError("--reference-ms stands beside the time of a bundle; add --bundle NAME")
     check_free(output / "report.html", overwrite=overwrite)
+    conditions = [parse_condition(text) for text in fail_if or []]
     model = None if bundle is None else load_bundle(find_bundle(bundle))
-    one, other = _part_of(open_source(reference, detector), part, model), open_source(generated, detector)
+    whole, other = open_source(reference, detector), open_source(generated, detector)
+    one = _part_of(whole, part, model)
     with progress_console.status("reading") as status:
         report = compare(
             one,
@@ -85,6 +92,8 @@ def evaluate(
             threshold=threshold,
             seed=seed,
             threads=threads,
+            # of the same file, so that nothing of the reference is among it
+            training=_part_of(whole, "train", model) if part == "test" else None,
             progress=lambda step: status.update(step),
         )
         if model is not None:
@@ -94,6 +103,9 @@ def evaluate(
         page = write_report(report, output, overwrite=overwrite)
     _show(report)
     console.print(f"page: {page}")
+    if met := [condition.text for condition in conditions if condition.holds(report)]:
+        console.print(f"failed: {', '.join(met)}", style="bold red")
+        raise typer.Exit(1)
 
 
 def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:

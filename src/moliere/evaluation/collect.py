@@ -28,6 +28,7 @@ class Collected:
         energy: incident energies of the events used, in MeV.
         observables: name → (n_used,).
         features: the community's high-level vector, (n_used, d).
+        feature_names: of its columns.
         showers: the first of the events used, with signals, as many as memory allows.
         mean_signals: (1 + n_bins, n_channels): over all events, then in each energy bin.
     """
@@ -36,6 +37,7 @@ class Collected:
     energy: Floats
     observables: dict[str, Floats]
     features: NDArray[np.float32]
+    feature_names: tuple[str, ...]
     showers: Showers
     mean_signals: Floats
 
@@ -75,17 +77,18 @@ def collect(
         part = order[start : start + rows]
         events = source.take(_as_slice(chosen[part]))
         showers = Showers.cut(detector, events.energy, events.signals, threshold)
-        pieces.append((events.energy, observe(showers), calochallenge_features(showers)[0]))
+        pieces.append((events.energy, observe(showers), *calochallenge_features(showers)))
         _accumulate(showers, bins, sums, counts)
         keep = part < kept_rows
         kept.append((part[keep], events.energy[keep], showers.signals[keep]))
-    energies, observed, features = zip(*pieces, strict=True)
+    energies, observed, features, columns = zip(*pieces, strict=True)
     back = np.argsort(order)
     return Collected(
         n_events=len(source),
         energy=np.concatenate(energies)[back],
         observables={name: np.concatenate([piece[name] for piece in observed])[back] for name in observed[0]},
         features=np.concatenate(features)[back],
+        feature_names=tuple(columns[0]),
         showers=_join(detector, kept),
         mean_signals=sums / np.maximum(counts, 1)[:, None],
     )

@@ -12,6 +12,7 @@ import numpy as np
 from moliere.detectors import Calorimeter, Detector
 from moliere.errors import InvalidEvents
 from moliere.evaluation.collect import Collected, collect
+from moliere.evaluation.details import details
 from moliere.evaluation.distances import ks_test
 from moliere.evaluation.figures import (
     LEAST_FOR_CLASSIFIER,
@@ -22,6 +23,7 @@ from moliere.evaluation.figures import (
     observable_figures,
     response_figures,
 )
+from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.response import energy_bins, response_points
 from moliere.evaluation.result import ExampleEvent, Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
 from moliere.evaluation.verdicts import overall
@@ -42,6 +44,7 @@ def evaluate(
     threshold: float | None = None,
     seed: int = 0,
     threads: int = 2,
+    training: EventSource | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Compare two samples of one detector.
@@ -58,6 +61,7 @@ def evaluate(
         threshold: in MeV, below which signals count as zero in both; ``None`` takes the detector's.
         seed: of every choice.
         threads: CPU threads.
+        training: what the model has seen, of which the reference holds nothing; looked at for memorisation.
         progress: told the name of each step.
 
     Raises:
@@ -73,6 +77,8 @@ def evaluate(
         points = response_points(one.energy, one.observables["response"], other.energy, other.observables["response"])
         pairs = histogram_pairs(one, other, detector)
         figures = tuple(_figures(one, other, pairs, points, classifier_seeds, seed, step))
+        seen = collect(training, detector, bins, max_events, seed, threshold) if training else None
+        more = details(one, other, seen, bins, classifier_seeds, seed, step)
     return Report(
         verdict=overall(figures),
         detector=detector.to_spec(),
@@ -85,6 +91,8 @@ def evaluate(
         examples=(*_examples("reference", one, bins), *_examples("generated", other, bins)),
         settings=_settings(detector, threshold, seed, max_events, classifier_seeds),
         warnings=tuple(warnings),
+        goodness=combine_p_values([pair.ks_p for pair in pairs if pair.name != "voxel_energy"]),
+        **more,
     )
 
 

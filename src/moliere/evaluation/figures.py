@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter
 from moliere.evaluation.classifier import classifier_test, classifiers
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.distances import expected_separation, histogram, ks_test, separation_power, wasserstein
+from moliere.evaluation.distances import (
+    expected_separation,
+    histogram,
+    ks_test,
+    mann_whitney,
+    root_chi2,
+    separation_power,
+    wasserstein,
+)
 from moliere.evaluation.fpd import fpd, kpd
 from moliere.evaluation.observables import low_level_features
 from moliere.evaluation.observables.base import split_name
@@ -108,7 +116,29 @@ def _pair(name: str, detector: Calorimeter, one: NDArray[np.float64], other: NDA
         separation_floor=expected_separation(inside[0], inside[1]),
         ks_p=ks_test(one, other)[1] if enough else 1.0,
         wasserstein=wasserstein(one, other) if enough else 0.0,
+        chi2_p=root_chi2(*counts)[2],
+        mann_whitney_p=mann_whitney(one, other) if enough else 1.0,
+        mean_ratio=_ratio(*_mean_and_error(one), *_mean_and_error(other)) if enough else (1.0, 0.0),
+        std_ratio=_ratio(*_std_and_error(one), *_std_and_error(other)) if enough else (1.0, 0.0),
     )
+
+
+def _mean_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5
+
+
+def _std_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
+    """From the fourth moment: many observables have tails."""
+    std = float(values.std(ddof=1))
+    kurtosis = float((((values - values.mean()) / (std or 1.0)) ** 4).mean())
+    return std, std * max(kurtosis - 1, 0.0) ** 0.5 / (2 * len(values) ** 0.5)
+
+
+def _ratio(one: float, one_error: float, other: float, other_error: float) -> tuple[float, float]:
+    """Generated over reference with its error; 1 where the reference is 0."""
+    if one == 0:
+        return 1.0, 0.0
+    return other / one, float(np.hypot(other_error / one, other * one_error / one**2))
 
 
 def observable_figures(

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+#: raised when a key of the JSON changes its meaning or goes; new keys do not raise it
+SCHEMA = 1
+
 Group = Literal["classifier", "distribution", "energy", "longitudinal", "transverse", "sparsity", "voxels"]
 
 
@@ -79,6 +82,10 @@ class HistogramPair:
         separation_floor: of reference against reference at the same sizes.
         ks_p: p-value of the Kolmogorov-Smirnov test.
         wasserstein: Wasserstein-1 distance in ``unit``.
+        chi2_p: p-value of ROOT's chi-square of the two histograms, what lies outside included.
+        mann_whitney_p: p-value of the Mann-Whitney test.
+        mean_ratio: mean of the generated over the reference's, and its error.
+        std_ratio: the same of the standard deviations.
     """
 
     name: str
@@ -93,6 +100,10 @@ class HistogramPair:
     separation_floor: float
     ks_p: float
     wasserstein: float
+    chi2_p: float = 1.0
+    mann_whitney_p: float = 1.0
+    mean_ratio: tuple[float, float] = (1.0, 0.0)
+    std_ratio: tuple[float, float] = (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,120 @@ class ResponsePoint:
     generated_mean_error: float
     generated_width: float
     generated_width_error: float
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How many events lie beyond an outermost quantile of the reference.
+
+    Args:
+        observable: stable identifier.
+        share: of the reference beyond the edge, by definition of it.
+        upper: which end.
+        edge: the quantile of the reference.
+        generated_edge: the same quantile of the generated events.
+        reference_fraction: beyond the edge.
+        generated_fraction: beyond the edge.
+        p_value: of both rates being the same (Fisher's exact test).
+    """
+
+    observable: str
+    share: float
+    upper: bool
+    edge: float
+    generated_edge: float
+    reference_fraction: float
+    generated_fraction: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ConditionalRow:
+    """Agreement of all observables at one incident energy.
+
+    Args:
+        energy: ends of the interval in MeV.
+        n_reference: events.
+        n_generated: events.
+        p_value: of all observables together.
+        worst: the observable that agrees least.
+        worst_p_value: its Kolmogorov-Smirnov p-value times the number of observables.
+    """
+
+    energy: tuple[float, float]
+    n_reference: int
+    n_generated: int
+    p_value: float
+    worst: str
+    worst_p_value: float
+
+
+@dataclass(frozen=True)
+class Giveaway:
+    """An observable that a classifier needs.
+
+    Args:
+        observable: column of the classifier's input.
+        auc_drop: by how much the AUC falls when the column is shuffled.
+        error: its spread over shuffles.
+    """
+
+    observable: str
+    auc_drop: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """Whether a classifier's weights mend an observable.
+
+    Args:
+        observable: the one that disagrees most.
+        before: difference of the means in standard deviations of the reference.
+        after: the same with the classifier's weights.
+        effective: effective over actual number of events, 1 where all weights are alike.
+    """
+
+    observable: str
+    before: float
+    after: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class EquivalentSize:
+    """How many reference events are as far from the reference as the generated sample.
+
+    Args:
+        value: number of events.
+        low: lower end of the 68 % interval.
+        high: upper end.
+        limit: the largest number that can be told with samples of these sizes.
+        reached: whether the interval holds that number, so that nothing larger is ruled out.
+    """
+
+    value: float
+    low: float
+    high: float
+    limit: int
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Whether generated events repeat what the model has seen.
+
+    Args:
+        n_events: generated events that were looked at.
+        nearer_to_training: share whose nearest neighbour is a training event rather than a test event; 0.5 is right.
+        error: of the share.
+        copies: share of events that are copies of a training event, to rounding.
+    """
+
+    n_events: int
+    nearer_to_training: float
+    error: float
+    copies: float
 
 
 @dataclass(frozen=True)
@@ -189,6 +314,14 @@ class Report:
         settings: seeds, threshold, versions: what is needed to get the same numbers again.
         warnings: what the reader must know.
         timing: what an event costs, where it was measured.
+        goodness: p-value of all observables together.
+        conditional: agreement by incident energy.
+        tails: rates of rare events.
+        giveaways: the observables that a classifier tells the samples apart by.
+        reweighting: whether its weights mend the worst of them.
+        equivalent: what the generated sample is worth.
+        memorisation: whether it repeats its training, where the training's events are known.
+        schema: version of this structure; ``docs/report.md`` describes it.
     """
 
     verdict: str
@@ -203,6 +336,14 @@ class Report:
     settings: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     timing: Timing | None = None
+    goodness: float = 1.0
+    conditional: tuple[ConditionalRow, ...] = ()
+    tails: tuple[Tail, ...] = ()
+    giveaways: tuple[Giveaway, ...] = ()
+    reweighting: Reweighting | None = None
+    equivalent: EquivalentSize | None = None
+    memorisation: Memorisation | None = None
+    schema: int = SCHEMA
 
     def figure(self, name: str) -> Figure:
         """The figure of that name.

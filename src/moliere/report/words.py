@@ -66,6 +66,22 @@ def energy_range(sample: Sample) -> str:
     return low if low == high else f"{low} – {high}"
 
 
+def interval(energy: tuple[float, float]) -> str:
+    """An interval of incident energy; one number where its ends are one energy to rounding.
+
+    Example:
+        >>> interval((256.0, 256.0002)), interval((1e3, 2e3))
+        ('256 MeV', '1 GeV – 2 GeV')
+    """
+    low, high = (format_energy(end) for end in energy)
+    return low if low == high else f"{low} – {high}"
+
+
+def level_of_p(p_value: float) -> Level:
+    """How a p-value is coloured: one in a hundred happens, one in a hundred thousand does not."""
+    return "good" if p_value > 1e-2 else "fair" if p_value > 1e-5 else "poor"
+
+
 def level(figure: Figure) -> Level:
     """How a figure is coloured; the bounds are those at which the verdict's words change.
 

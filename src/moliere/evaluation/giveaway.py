@@ -1,0 +1,98 @@
+"""What gives a sample away: the observables that a classifier needs, and whether its weights mend the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import roc_auc_score
+
+from moliere.evaluation.classifier import Features, split_parts
+from moliere.evaluation.result import Giveaway, Reweighting
+
+#: repetitions of shuffling a column
+_SHUFFLES = 3
+#: so many events show which columns matter; hundreds of columns are shuffled one by one
+_SHUFFLED_EVENTS = 4_000
+_LISTED = 10
+#: a weight beyond this is one event speaking for a hundred
+_LARGEST_WEIGHT = 100.0
+
+
+def give_aways(
+    reference: Features, generated: Features, names: Sequence[str], seed: int = 0
+) -> tuple[tuple[Giveaway, ...], NDArray[np.float64]]:
+    """Train boosting once, and shuffle one column after the other in its test part.
+
+    Args:
+        reference: (n, d).
+        generated: (m, d).
+        names: of the columns.
+        seed: of split, fit and shuffles.
+
+    Returns:
+        The columns that the AUC falls most without, most telling first; and weights (m,) that make the generated events
+        look like the reference to this classifier, NaN for those that it was trained on.
+    """
+    parts, rows = split_parts(reference, generated, seed), _test_rows(len(reference), len(generated), seed)
+    model = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.1, early_stopping=False, random_state=seed)
+    model.fit(*parts.train)
+    features, labels = parts.test
+    rng = np.random.default_rng(seed)
+    few = rng.permutation(len(labels))[:_SHUFFLED_EVENTS]
+    drops = [_drop(model, features[few], labels[few], k, rng) for k in range(features.shape[1])]
+    order = np.argsort([-drop for drop, _ in drops])[:_LISTED]
+    found = tuple(Giveaway(names[k], *drops[k]) for k in order if drops[k][0] > 2 * drops[k][1])
+    weights = np.full(len(generated), np.nan)
+    mine = labels == 1
+    # boosting is too sure of itself: on events that it has not seen its odds would mend too much
+    calibrated = IsotonicRegression(out_of_bounds="clip", y_min=1e-3, y_max=1 - 1e-3)
+    calibrated.fit(model.predict_proba(parts.stop[0])[:, 1], parts.stop[1])
+    p = calibrated.predict(model.predict_proba(features[mine])[:, 1])
+    balance = (labels == 1).sum() / max((labels == 0).sum(), 1)
+    weights[rows[mine] - len(reference)] = np.clip((1 - p) / p * balance, 0, _LARGEST_WEIGHT)
+    return found, weights
+
+
+def _test_rows(n: int, m: int, seed: int) -> NDArray[np.int64]:
+    """Positions in reference + generated of the events of the test part, as :func:`split_parts` shuffles them."""
+    order = np.random.default_rng(seed).permutation(n + m)
+    return order[len(order) * 2 // 3 :]
+
+
+def _drop(
+    model: HistGradientBoostingClassifier,
+    features: Features,
+    labels: NDArray[np.int64],
+    column: int,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """By how much the AUC falls when a column says nothing, with its spread over shuffles."""
+    base, values = roc_auc_score(labels, model.predict_proba(features)[:, 1]), []
+    for _ in range(_SHUFFLES):
+        shuffled = features.copy()
+        shuffled[:, column] = rng.permutation(shuffled[:, column])
+        values.append(base - roc_auc_score(labels, model.predict_proba(shuffled)[:, 1]))
+    return float(np.mean(values)), float(np.std(values, ddof=1))
+
+
+def reweighting(
+    name: str, reference: NDArray[np.float64], generated: NDArray[np.float64], weights: NDArray[np.float64]
+) -> Reweighting:
+    """Whether the classifier's weights bring the mean of an observable back, as they do if it knows the difference.
+
+    Args:
+        name: of the observable.
+        reference: (n,).
+        generated: (m,).
+        weights: (m,), NaN where there is none.
+    """
+    known = np.isfinite(weights)
+    spread = float(reference.std()) or 1.0
+    before = float(generated[known].mean() - reference.mean()) / spread
+    after = float(np.average(generated[known], weights=weights[known]) - reference.mean()) / spread
+    effective = float(weights[known].sum() ** 2 / (weights[known] ** 2).sum())
+    return Reweighting(name, before, after, effective / int(known.sum()))
