@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ from moliere.events import Events
 from moliere.events.check import CheckReport, check_source, write_clean
 from moliere.events.check.groups import energy_grid, group_energies
 from moliere.events.formats import open_events, read_events, write_events
+from moliere.simulators import Gflash
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 N = 2000
@@ -77,7 +79,7 @@ def test_every_planted_fault_is_found_and_no_good_event(report: CheckReport, pla
 
 def test_the_worst_cell_is_named_with_its_layer_and_ratio(report: CheckReport, planted: dict[int, str]) -> None:
     (finding,) = (f for f in report.findings if f.check == "voxel-above-incident")
-    assert "in PreSamplerB, EMB1" in finding.text
+    assert "(PreSamplerB: 1 at 256 MeV; EMB1: 1 at 256 MeV)" in finding.text
     assert f"worst: event {next(iter(planted))}, cell 100, 2.7e+10 times 256 MeV" in finding.text
 
 
@@ -103,6 +105,9 @@ def test_the_table_holds_the_means_of_each_layer_and_energy(photons: Events) -> 
     rows = [row for row in report.table if row.energy == (1024, 1024)]
     np.testing.assert_allclose([row.share for row in rows], shares, rtol=1e-5)
     assert {row.n_events for row in rows} == {int(at.sum())}
+    brightest = [photons.signals[at][:, part].max() / 1024 for part in photons.detector.slices]
+    np.testing.assert_allclose([row.brightest for row in rows], brightest, rtol=1e-5)
+    assert all(row.brightest > 0 for row in rows)  # the presampler never holds an event's brightest cell
 
 
 def test_a_whole_file_in_gev_is_one_fault_and_cannot_be_mended_by_dropping(photons: Events, tmp_path: Path) -> None:
@@ -113,6 +118,95 @@ def test_a_whole_file_in_gev_is_one_fault_and_cannot_be_mended_by_dropping(photo
     assert [finding.check for finding in report.faults] == ["units"]
     with pytest.raises(InvalidEvents, match="GeV stand beside MeV"):
         write_clean(open_events(path), report, tmp_path / "clean.h5")
+
+
+@pytest.mark.parametrize(("fraction", "faults"), [(0.03, [1]), (1.0, [0, 1])])
+def test_sampling_may_lift_a_cell_above_the_incident_energy(
+    polar: Calorimeter, fraction: float, faults: list[int]
+) -> None:
+    """Hadrons in silicon: 1.04 times the energy of a genuine pion of calochallenge-2, 1/0.033 of it is the most."""
+    rng = np.random.default_rng(0)
+    layers = tuple(replace(layer, sampling_fraction=fraction) for layer in polar.layers)
+    shape = rng.dirichlet(np.ones(polar.n_channels), 400)
+    signals = (1000 * rng.lognormal(-0.5, 0.5, (400, 1)) * shape).astype(np.float32)
+    signals[:2] = 10.0
+    signals[0, 5], signals[1, 5] = 1040.0, 40_000.0
+    report = check_source(Events(replace(polar, layers=layers), {"energy": np.full(400, 1000.0)}, signals))
+    bright = [f for f in report.findings if f.check == "voxel-above-incident"]
+    assert [event for f in bright if f.severity == "fault" for event in f.events] == faults
+    assert sorted(event for f in bright for event in f.events) == [0, 1]
+
+
+def write_raw(path: Path, signals: np.ndarray, energy: np.ndarray, **others: np.ndarray) -> Path:
+    """A file as others write it: whatever the values, they are not checked."""
+    with h5py.File(path, "w") as out:
+        for name, values in {"showers": signals, "incident_energies": energy[:, None], **others}.items():
+            out[name] = values
+    return path
+
+
+def test_a_part_that_is_in_gev_throughout_is_told_by_its_cells(photons: Events, tmp_path: Path) -> None:
+    signals, energy = photons.signals.copy(), photons.energy.copy()
+    signals[:300] /= 1000
+    energy[:300] /= 1000
+    report = check_source(open_events(write_raw(tmp_path / "part.h5", signals, energy)))
+    assert report.reasons == dict.fromkeys(range(300), "units")
+
+
+def test_energies_over_four_decades_are_no_unit_mistake() -> None:
+    incident = {"energy": np.geomspace(100, 1e6, 600), "pdg_id": np.full(600, 11)}
+    simulator = Gflash(catalog.get("calochallenge-1-photons"))
+    assert not check_source(simulator.simulate(incident, np.random.default_rng(0))).faults
+
+
+def test_particles_that_pass_through_are_no_unit_mistake(polar: Calorimeter) -> None:
+    rng = np.random.default_rng(0)
+    energy = np.full(400, 1e5)
+    signals = (energy[:, None] / polar.n_channels * rng.uniform(0.2, 1.8, (400, polar.n_channels))).astype(np.float32)
+    signals[:8, 2:] = 0
+    signals[:8, :2] = 50.0  # a thousandth of the energy, in two cells
+    assert "units" not in check_source(Events(polar, {"energy": energy}, signals)).reasons.values()
+
+
+def test_shuffled_energies_are_a_fault_of_the_file(photons: Events, tmp_path: Path) -> None:
+    shuffled = np.random.default_rng(0).permutation(photons.energy)
+    report = check_source(open_events(write_raw(tmp_path / "shuffled.h5", photons.signals, shuffled)))
+    (finding,) = (f for f in report.faults if f.check == "label")
+    assert "nothing to do with each other" in finding.text
+    with pytest.raises(InvalidEvents, match="nothing to do with each other"):
+        write_clean(open_events(tmp_path / "shuffled.h5"), report, tmp_path / "clean.h5")
+
+
+def test_a_run_of_events_that_was_joined_wrongly_is_pointed_at(photons: Events, tmp_path: Path) -> None:
+    energy = photons.energy.copy()
+    energy[1000:1500] = np.roll(energy[1000:1500], 1)
+    report = check_source(open_events(write_raw(tmp_path / "joined.h5", photons.signals, energy)))
+    (finding,) = (f for f in report.findings if f.check == "label" and f.severity == "warning")
+    assert finding.events.tolist() == list(range(1000, 1500))
+
+
+def test_files_sorted_by_energy_are_in_order(photons: Events) -> None:
+    findings = check_source(photons[np.argsort(photons.energy, kind="stable")]).findings
+    assert {finding.check for finding in findings} == {"threshold"}
+
+
+def test_weights_that_are_no_numbers_are_faults(photons: Events, tmp_path: Path) -> None:
+    weights = np.ones(N)
+    weights[3], weights[5] = np.nan, -1  # some generators weight events negatively
+    report = check_source(open_events(write_raw(tmp_path / "w.h5", photons.signals, photons.energy, weights=weights)))
+    assert report.reasons == {3: "not-finite"}
+
+
+def test_a_file_without_a_signal_is_a_fault(photons: Events, tmp_path: Path) -> None:
+    source = open_events(write_raw(tmp_path / "dark.h5", np.zeros_like(photons.signals), photons.energy))
+    assert [finding.text for finding in check_source(source).faults] == ["no event has a signal"]
+
+
+def test_nothing_is_written_where_nothing_is_sound(photons: Events, tmp_path: Path) -> None:
+    source = open_events(write_raw(tmp_path / "nan.h5", np.full_like(photons.signals, np.nan), photons.energy))
+    with pytest.raises(InvalidEvents, match="all 2,000 events are faulty"):
+        write_clean(source, check_source(source), tmp_path / "clean.h5")
+    assert not (tmp_path / "clean.h5").exists()
 
 
 def test_empty_layers_thresholds_and_degrees_are_told(polar_events: Events, tmp_path: Path) -> None:

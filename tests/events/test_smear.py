@@ -31,6 +31,11 @@ def test_the_seed_decides() -> None:
     assert np.array_equal(next(smear(events[:1500], 1)).energy, one.energy[:1000])
 
 
+def test_a_file_of_no_events_becomes_one(polar_events: Events) -> None:
+    (piece,) = smear(polar_events[:0], 1)
+    assert len(piece) == 0
+
+
 @pytest.mark.parametrize("width", [0.0, -1.0, np.inf])
 def test_a_width_that_makes_no_sense_is_refused(width: float, polar_events: Events) -> None:
     with pytest.raises(InvalidQuantity, match="width"):

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from moliere.cli import (
     check,
+    compare,
     convert,
     evaluate,
     fetch,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (simulate, info, check, convert, fetch, prepare, train, generate, evaluate, listing, geant4):
+for verb in (simulate, info, check, convert, fetch, prepare, train, generate, evaluate, compare, listing, geant4):
     verb.register(app)
 
 #: typer turns a KeyboardInterrupt into the shell's exit code of it

@@ -16,7 +16,7 @@ from moliere.errors import InvalidEvents
 #: A median response this far from 1 that is near 1000 or 1/1000 means GeV against MeV, not physics.
 UNIT_MIXUP = (300.0, 3000.0)
 #: muons leave next to nothing in a calorimeter, whatever the unit
-_MUON = 13
+MUON = 13
 
 
 def check_events(
@@ -37,7 +37,7 @@ def check_events(
         _check_values(f"incident {name}", column[:, None], negative=name != "energy")
     if "energy" in incident and isinstance(detector, Calorimeter):
         _check_zero_energy(incident["energy"])
-        if not (np.abs(incident.get("pdg_id", np.zeros(1))) == _MUON).any():
+        if not (np.abs(incident.get("pdg_id", np.zeros(1))) == MUON).any():
             _check_unit(incident["energy"], signals)
 
 

@@ -34,7 +34,8 @@ def smear(source: EventSource, seed: int, width: float = 0.5) -> Iterator[Events
     """
     if not 0 < width < np.inf:
         raise InvalidQuantity(f"width {width:g}; expected the largest change of ln E, above 0")
-    for block, start in enumerate(range(0, len(source), _BLOCK)):
+    # a file of no events becomes one, too
+    for block, start in enumerate(range(0, max(len(source), 1), _BLOCK)):
         events = source.take(slice(start, start + _BLOCK))
         rng = np.random.default_rng(derive_seed(seed, block))
         factor = np.exp(rng.uniform(-width, width, len(events)))

@@ -89,7 +89,8 @@ def draw_responses(found: CheckReport) -> Figure:
         log_ticks(axes, "x")
         axes.set_xlabel("incident energy [MeV]")
         axes.set_ylabel("total signal / incident energy")
-        axes.legend(loc="upper right")
+        # above the axes: the events beyond are drawn along their upper edge
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
         figure.tight_layout()
     return figure
 

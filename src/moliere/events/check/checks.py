@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter, PhaseSpace
 from moliere.detectors.base import Floats, Ints
-from moliere.events.check.findings import Finding, Severity
+from moliere.events.check.findings import Finding, about_events
 from moliere.events.check.groups import energy_grid
-from moliere.events.check.overview import Overview
-from moliere.events.quality import UNIT_MIXUP
+from moliere.events.check.labels import find_unrelated
+from moliere.events.check.overview import Bools, Overview
+from moliere.events.check.units import find_other_scale, find_units
 from moliere.units import format_energy
 
 Check = Callable[[Overview], Iterator[Finding]]
 
 #: a response is far out beyond so many widths of its energy's distribution (central 68 %, each side by itself) ...
 _WIDTHS = 5.5
+_CORE = (0.16, 0.5, 0.84)
 #: ... if that is also this far from the median: the core of a homogeneous calorimeter is narrow, its leakage is not
 _FAR = 0.25
 #: groups of fewer events have no distribution to speak of
@@ -31,21 +32,22 @@ _USUAL_HITS, _RARE = 10, 0.05
 _SAME_ENERGY = 1e-5
 #: physical ranges: rad for angles; a pseudorapidity of 6 is half a degree from the beam
 _ANGLES = {"theta": (0.0, np.pi), "phi": (-2 * np.pi, 2 * np.pi), "eta": (-6.0, 6.0)}
+#: layers of a finding that are listed
+_LAYERS = 5
 _DROP = "drop them with --fix"
 
 
 def find_unreadable(view: Overview) -> Iterator[Finding]:
-    """Signals and energies that are no numbers, or numbers that cannot be."""
-    yield from _some("not-finite", "fault", view.not_finite, "hold NaN or infinite signals", _DROP)
+    """Signals, incident columns and weights that are no numbers, or numbers that cannot be."""
+    yield from about_events("not-finite", "fault", view.not_finite, "hold NaN or infinite signals", _DROP)
     if not isinstance(view.detector, PhaseSpace):
-        yield from _some("negative", "fault", view.negative, "hold negative signals", _DROP)
-    for name, column in view.incident.items():
-        yield from _some(
-            "not-finite", "fault", ~np.isfinite(column), f"have an incident {name} that is no number", _DROP
-        )
+        yield from about_events("negative", "fault", view.negative, "hold negative signals", _DROP)
+    columns = {f"an incident {name}": column for name, column in view.incident.items()}
+    for name, column in (columns if view.weights is None else {**columns, "a weight": view.weights}).items():
+        yield from about_events("not-finite", "fault", ~np.isfinite(column), f"have {name} that is no number", _DROP)
     if "energy" in view.incident:
         wrong = np.isfinite(view.incident["energy"]) & (view.incident["energy"] <= 0)
-        yield from _some("energy-not-positive", "fault", wrong, "have an incident energy of 0 or less", _DROP)
+        yield from about_events("energy-not-positive", "fault", wrong, "have an incident energy of 0 or less", _DROP)
 
 
 def find_angles(view: Overview) -> Iterator[Finding]:
@@ -56,28 +58,15 @@ def find_angles(view: Overview) -> Iterator[Finding]:
             with np.errstate(invalid="ignore"):
                 outside = (column < low) | (column > high)
             advice = "angles are in rad: divide degrees by 57.2958" if name != "eta" else _DROP
-            yield from _some("angle", "fault", outside, f"have {name} outside {low:.3g} … {high:.3g}", advice)
-
-
-def find_units(view: Overview) -> Iterator[Finding]:
-    """GeV beside MeV: in the whole file, or in some of its events."""
-    if not isinstance(view.detector, Calorimeter) or _has_muons(view) or not view.sound.any():
-        return
-    usual = float(np.nanmedian(view.response))
-    low, high = UNIT_MIXUP
-    if low < usual < high or 1 / high < usual < 1 / low:
-        text = f"the median response is {usual:.4g}: GeV stand beside MeV"
-        yield Finding("units", "fault", text, "bring energies and signals to MeV; nothing else can be judged before")
-        return
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = view.response / usual
-        mixed = ((ratio > low) & (ratio < high)) | ((ratio > 1 / high) & (ratio < 1 / low) & (view.hits > 0))
-    text = "have a response about a thousand times the others', or a thousandth: another unit"
-    yield from _some("units", "fault", mixed, text, _DROP)
+            yield from about_events("angle", "fault", outside, f"have {name} outside {low:.3g} … {high:.3g}", advice)
 
 
 def find_bright_voxels(view: Overview) -> Iterator[Finding]:
-    """Single cells above the incident energy, by layer and energy."""
+    """Single cells above the incident energy, by layer and energy.
+
+    Signals are visible energies over the layer's sampling fraction, so that a nuclear fragment in an active plate may
+    exceed the incident energy. Such an event is no fault where its response is usual.
+    """
     if not isinstance(view.detector, Calorimeter):
         return
     with np.errstate(invalid="ignore"):
@@ -85,19 +74,23 @@ def find_bright_voxels(view: Overview) -> Iterator[Finding]:
     bright = np.isfinite(ratio) & (ratio > 1)
     if not bright.any():
         return
-    layer = view.detector.layer_of_channel[view.where]
-    worst = int(np.argmax(np.where(bright, ratio, 0)))
-    labels = [view.detector.read_out[k].label for k in np.unique(layer[bright])]
-    text = (
-        f"hold a cell above the incident energy, in {', '.join(labels)}; worst: event {worst}, "
-        f"cell {view.where[worst]}, {ratio[worst]:.3g} times {format_energy(float(view.energy[worst]))}"
-    )
-    yield from _some("voxel-above-incident", "fault", bright, text, _DROP)
+    judged, far = _compare_responses(view)
+    fractions = np.array([layer.sampling_fraction for layer in view.detector.read_out])
+    possible = judged & ~far & (ratio * fractions[view.detector.layer_of_channel[view.where]] <= 1)
+    text = _bright_cells(view.detector, view, ratio, bright & ~possible)
+    yield from about_events("voxel-above-incident", "fault", bright & ~possible, text, _DROP)
+    text = _bright_cells(view.detector, view, ratio, bright & possible)
+    advice = "a sampling calorimeter may do this where a nuclear fragment stops in an active plate: look at them"
+    yield from about_events("voxel-above-incident", "warning", bright & possible, text, advice)
 
 
 def find_empty(view: Overview) -> Iterator[Finding]:
     """Showers without a signal, where others of their energy have many."""
     if isinstance(view.detector, PhaseSpace):
+        return
+    readable = ~view.not_finite
+    if readable.any() and not view.hits[readable].any():
+        yield Finding("empty", "fault", "no event has a signal", "look for a reading mistake, or make the file again")
         return
     empty = view.sound & (view.hits == 0)
     strange = np.zeros(len(view), bool)
@@ -105,9 +98,11 @@ def find_empty(view: Overview) -> Iterator[Finding]:
         usual = np.median(view.hits[inside])
         if usual >= _USUAL_HITS and empty[inside].mean() <= _RARE:
             strange[inside] = empty[inside]
-    yield from _some("empty", "fault", strange, "have no signal at all, where others of their energy have many", _DROP)
+    yield from about_events(
+        "empty", "fault", strange, "have no signal at all, where others of their energy have many", _DROP
+    )
     advice = "a threshold does this at low energy; a model has to learn it"
-    yield from _some("empty", "note", empty & ~strange, "have no signal, as is usual for their energy", advice)
+    yield from about_events("empty", "note", empty & ~strange, "have no signal, as is usual for their energy", advice)
 
 
 def find_duplicates(view: Overview) -> Iterator[Finding]:
@@ -115,9 +110,11 @@ def find_duplicates(view: Overview) -> Iterator[Finding]:
     _, first, back = np.unique(view.digest, return_index=True, return_inverse=True)
     repeated = (first[back] != np.arange(len(view))) & ((view.hits > 0) | isinstance(view.detector, PhaseSpace))
     if isinstance(view.detector, PhaseSpace):
-        yield from _some("duplicate", "note", repeated, "are exact copies of earlier ones", "productions re-use muons")
+        yield from about_events(
+            "duplicate", "note", repeated, "are exact copies of earlier ones", "productions re-use muons"
+        )
     else:
-        yield from _some("duplicate", "fault", repeated, "are exact copies of earlier ones", _DROP)
+        yield from about_events("duplicate", "fault", repeated, "are exact copies of earlier ones", _DROP)
 
 
 def find_energies_off_grid(view: Overview) -> Iterator[Finding]:
@@ -129,25 +126,20 @@ def find_energies_off_grid(view: Overview) -> Iterator[Finding]:
     nearest = grid[np.abs(np.log(np.nan_to_num(view.energy, nan=1.0))[:, None] - np.log(grid)).argmin(axis=1)]
     off = np.isfinite(view.energy) & (np.abs(view.energy / nearest - 1) > _SAME_ENERGY)
     text = f"have an incident energy beside the {len(grid)} that the others have"
-    yield from _some("energy-off-grid", "fault", off, text, f"{_DROP}, or keep them if they were meant")
+    yield from about_events("energy-off-grid", "fault", off, text, f"{_DROP}, or keep them if they were meant")
 
 
 def find_responses(view: Overview) -> Iterator[Finding]:
     """Responses far outside their energy's distribution, and whether another energy of the grid would fit."""
     if not isinstance(view.detector, Calorimeter):
         return
-    far, spreads = np.zeros(len(view), bool), []
-    for inside in _groups(view):
-        low, median, high = np.quantile(view.response[inside], [0.16, 0.5, 0.84])
-        width = np.where(view.response[inside] > median, high - median, median - low)
-        distance = np.abs(view.response[inside] - median)
-        far[inside] = (distance > _WIDTHS * width) & (distance > _FAR * median) & (view.hits[inside] > 0)
-        spreads.append((float(np.median(view.energy[inside])), median, max(high - median, median - low)))
-    fits = _fits_another(view, far, spreads)
+    _, far = _compare_responses(view)
+    far &= view.hits > 0
+    fits = _fits_another(view, far)
     text = "have signals of another incident energy of the file: the label is wrong"
-    yield from _some("label", "fault", far & fits, text, _DROP)
+    yield from about_events("label", "fault", far & fits, text, _DROP)
     text = f"have a response more than {_WIDTHS:g} widths and {_FAR:.0%} from the median of their energy"
-    yield from _some("response", "fault", far & ~fits, text, _DROP)
+    yield from about_events("response", "fault", far & ~fits, text, _DROP)
 
 
 def find_dead_layers(view: Overview) -> Iterator[Finding]:
@@ -181,21 +173,49 @@ CHECKS: tuple[Check, ...] = (
     find_unreadable,
     find_angles,
     find_units,
+    find_other_scale,
     find_bright_voxels,
     find_empty,
     find_duplicates,
     find_energies_off_grid,
+    find_unrelated,
     find_responses,
     find_dead_layers,
     find_threshold,
 )
 
 
-def _some(check: str, severity: Severity, mask: NDArray[np.bool_], text: str, advice: str) -> Iterator[Finding]:
-    """A finding about the events of a mask, if there are any."""
-    events = np.flatnonzero(mask)
-    if len(events):
-        yield Finding(check, severity, f"{len(events):,} of {len(mask):,} events {text}", advice, events)
+def _bright_cells(detector: Calorimeter, view: Overview, ratio: Floats, bright: Bools) -> str:
+    """Where the bright cells are, and which is the worst."""
+    worst = int(np.argmax(np.where(bright, ratio, 0)))
+    return (
+        f"hold a cell above the incident energy ({_by_layer(detector, view, bright)}); worst: event {worst}, "
+        f"cell {view.where[worst]}, {ratio[worst]:.3g} times {format_energy(float(view.energy[worst]))}"
+    )
+
+
+def _by_layer(detector: Calorimeter, view: Overview, bright: Bools) -> str:
+    """In which layers and at which energies the brightest cells are, the most affected layer first."""
+    layer = detector.layer_of_channel[view.where]
+    hit, counts = np.unique(layer[bright], return_counts=True)
+    words = []
+    for k, count in sorted(zip(hit, counts, strict=True), key=lambda pair: -pair[1])[:_LAYERS]:
+        energy = view.energy[bright & (layer == k)]
+        low, high = format_energy(float(energy.min())), format_energy(float(energy.max()))
+        words.append(f"{detector.read_out[k].label}: {count:,} at {low if low == high else f'{low} – {high}'}")
+    return "; ".join(words) + (f"; {len(hit) - _LAYERS} more layers" if len(hit) > _LAYERS else "")
+
+
+def _compare_responses(view: Overview) -> tuple[Bools, Bools]:
+    """Which events have a group to be compared with, and which of these have a response far outside it."""
+    judged, far = np.zeros(len(view), bool), np.zeros(len(view), bool)
+    for inside in _groups(view):
+        low, median, high = np.quantile(view.response[inside], _CORE)
+        width = np.where(view.response[inside] > median, high - median, median - low)
+        distance = np.abs(view.response[inside] - median)
+        judged[inside] = True
+        far[inside] = (distance > _WIDTHS * width) & (distance > _FAR * median)
+    return judged, far
 
 
 def _groups(view: Overview) -> Iterator[Ints]:
@@ -206,19 +226,16 @@ def _groups(view: Overview) -> Iterator[Ints]:
             yield inside
 
 
-def _fits_another(
-    view: Overview, far: NDArray[np.bool_], spreads: list[tuple[float, Floats, Floats]]
-) -> NDArray[np.bool_]:
+def _fits_another(view: Overview, far: Bools) -> Bools:
     """Whether the total signal of a far event is usual at another energy of the grid."""
     fits = np.zeros(len(view), bool)
-    if len(energy_grid(view.energy[view.sound])):
-        for energy, median, width in spreads:
-            with np.errstate(invalid="ignore"):
-                other = np.abs(view.energy / energy - 1) > _SAME_ENERGY
-                fits |= far & other & (np.abs(view.total / energy - median) < _FITS * width)
+    if not len(energy_grid(view.energy[view.sound])):
+        return fits
+    for inside in _groups(view):
+        energy = float(np.median(view.energy[inside]))
+        low, median, high = np.quantile(view.response[inside], _CORE)
+        with np.errstate(invalid="ignore"):
+            other = np.abs(view.energy / energy - 1) > _SAME_ENERGY
+            near = np.abs(view.total / energy - median) < _FITS * max(high - median, median - low)
+        fits |= far & other & near
     return fits
-
-
-def _has_muons(view: Overview) -> bool:
-    """Muons leave next to nothing in a calorimeter, whatever the unit."""
-    return bool((np.abs(view.incident.get("pdg_id", np.zeros(1))) == 13).any())

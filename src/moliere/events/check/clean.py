@@ -35,13 +35,15 @@ def write_clean(source: EventSource, report: CheckReport, output: Path, *, overw
         Number of events that were kept.
 
     Raises:
-        InvalidEvents: a fault of the file as a whole, which leaving out events does not mend.
+        InvalidEvents: a fault of the file as a whole, which leaving out events does not mend; no event is sound.
     """
     whole = [finding for finding in report.faults if not len(finding.events)]
     if whole:
         raise InvalidEvents(f"{report.name}: {whole[0].text}; {whole[0].advice}")
     reasons = report.reasons
     kept = np.setdiff1d(np.arange(len(source)), list(reasons))
+    if len(source) and not len(kept):
+        raise InvalidEvents(f"{report.name}: all {len(source):,} events are faulty; nothing is left to write")
     name = choose_format(output, source.detector.kind)
     note = {"checked": report.name, "dropped_events": len(reasons)}
     with create_events(output, source.detector, name, overwrite=overwrite) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -53,6 +54,13 @@ class Finding:
             "advice": self.advice,
             "events": events,
         }
+
+
+def about_events(check: str, severity: Severity, mask: NDArray[np.bool_], text: str, advice: str) -> Iterator[Finding]:
+    """A finding about the events of a mask, if there are any."""
+    events = np.flatnonzero(mask)
+    if len(events):
+        yield Finding(check, severity, f"{len(events):,} of {len(mask):,} events {text}", advice, events)
 
 
 @dataclass(frozen=True, eq=False)

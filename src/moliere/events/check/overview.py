@@ -16,6 +16,7 @@ from moliere.detectors.base import Floats, Ints
 from moliere.events.check.groups import group_energies
 from moliere.events.events import Events, EventSource
 from moliere.events.formats.base import FileSource
+from moliere.events.quality import MUON
 
 Bools = NDArray[np.bool_]
 #: signals that are looked at together
@@ -29,6 +30,7 @@ class Overview:
     Args:
         detector: what was read out.
         incident: named columns.
+        weights: where there are any.
         not_finite: whether a signal is NaN or infinite.
         negative: whether a signal is negative.
         total: sum of the signals.
@@ -38,10 +40,12 @@ class Overview:
         faintest: smallest signal above 0, infinite where there is none.
         digest: eight bytes that equal signals and energies share.
         layer_energies: (n, n_layers) of a calorimeter, (n, 0) elsewhere.
+        layer_brightest: largest signal of each layer, (n, n_layers) or (n, 0).
     """
 
     detector: Detector
     incident: Mapping[str, NDArray[Any]]
+    weights: Floats | None
     not_finite: Bools
     negative: Bools
     total: Floats
@@ -50,7 +54,8 @@ class Overview:
     hits: Ints
     faintest: Floats
     digest: Ints
-    layer_energies: Floats
+    layer_energies: NDArray[np.float32]
+    layer_brightest: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Number of events."""
@@ -78,12 +83,26 @@ class Overview:
         """Number of the group of like incident energy, -1 for events that are not sound."""
         return group_energies(self.energy, self.sound)
 
+    @cached_property
+    def usual_hits(self) -> Floats:
+        """Median number of hits of an event's group; 0 for events that are not sound."""
+        usual = np.zeros(len(self))
+        for number in range(self.group.max(initial=-1) + 1):
+            inside = self.group == number
+            usual[inside] = np.median(self.hits[inside]) if inside.any() else 0
+        return usual
+
+    @cached_property
+    def has_muons(self) -> bool:
+        """Whether there are muons, which leave next to nothing in a calorimeter, whatever their energy."""
+        return bool((np.abs(self.incident.get("pdg_id", np.zeros(1))) == MUON).any())
+
 
 def look(source: EventSource) -> Overview:
     """Read a source once, in pieces of bounded size."""
     pieces = [_look_at(source.detector, incident, signals) for incident, signals in _unchecked(source)]
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    return Overview(detector=source.detector, incident=source.incident, **joined)
+    return Overview(detector=source.detector, incident=source.incident, weights=source.weights, **joined)
 
 
 def _unchecked(source: EventSource) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
@@ -116,7 +135,7 @@ def _look_at(
         "hits": positive.sum(axis=1),
         "faintest": np.min(signals, axis=1, where=positive, initial=np.inf).astype(np.float64),
         "digest": _digests(incident, signals),
-        "layer_energies": _layer_energies(detector, signals),
+        **_look_at_layers(detector, signals),
     }
 
 
@@ -127,8 +146,10 @@ def _digests(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32])
     return np.frombuffer(b"".join(digests), np.int64)
 
 
-def _layer_energies(detector: Detector, signals: NDArray[np.float32]) -> Floats:
+def _look_at_layers(detector: Detector, signals: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     if not isinstance(detector, Calorimeter):
-        return np.zeros((len(signals), 0))
+        none = np.zeros((len(signals), 0), np.float32)
+        return {"layer_energies": none, "layer_brightest": none}
     with np.errstate(invalid="ignore", over="ignore"):
-        return detector.layer_energies(signals).astype(np.float64)
+        brightest = [signals[:, part].max(axis=1) for part in detector.slices]
+        return {"layer_energies": detector.layer_energies(signals), "layer_brightest": np.stack(brightest, axis=1)}

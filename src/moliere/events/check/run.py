@@ -65,9 +65,7 @@ def _rows(view: Overview) -> Iterator[LayerRow]:
             continue
         energy = view.energy[inside]
         ends = float(energy.min()), float(energy.max())
-        bright_layer = view.detector.layer_of_channel[view.where[inside]]
         for k, layer in enumerate(view.detector.read_out):
-            values = view.layer_energies[inside, k]
-            brightest = (view.brightest[inside] / energy)[bright_layer == k].max(initial=0.0)
+            values, brightest = view.layer_energies[inside, k], view.layer_brightest[inside, k]
             share, empty = float((values / energy).mean()), float((values <= 0).mean())
-            yield LayerRow(ends, layer.label, len(inside), share, empty, float(brightest))
+            yield LayerRow(ends, layer.label, len(inside), share, empty, float((brightest / energy).max()))

@@ -1,0 +1,87 @@
+"""``moliere compare``: several samples against one reference, ranked."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moliere.cli.options import DetectorName, Overwrite, Seed, Threads, console, epilog, progress_console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.status import Status
+
+    from moliere.evaluation.ranking import Row
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("compare", epilog=epilog("moliere compare geant4.h5 gflash.h5 flow.h5 -o comparison"))(compare)
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(help="What is right by definition: a file or a shipped sample.")],
+    samples: Annotated[list[str], typer.Argument(help="What is judged: files, whoever made them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for compare.html and the reports.")] = Path(
+        "comparison"
+    ),
+    detector: DetectorName = None,
+    max_events: Annotated[
+        int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
+    ] = 100_000,
+    classifier_seeds: Annotated[
+        int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
+    ] = 2,
+    seed: Seed = 0,
+    threads: Threads = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Rank several samples against one reference: one table, and a report for each."""
+    from moliere.errors import ConfigError
+    from moliere.evaluation import evaluate
+    from moliere.evaluation.ranking import rank
+    from moliere.files import check_free
+    from moliere.report.ranking_page import write_ranking
+    from moliere.samples import open_source
+
+    check_free(output / "compare.html", overwrite=overwrite)
+    if len(set(samples)) < len(samples):
+        raise ConfigError(f"the same sample is named twice: {', '.join(samples)}")
+    one = open_source(reference, detector)
+    reports = {}
+    with progress_console.status("reading") as status:
+        for name in samples:
+            reports[name] = evaluate(
+                one,
+                open_source(name, detector),
+                names=(reference, name),
+                max_events=max_events,
+                classifier_seeds=classifier_seeds,
+                seed=seed,
+                threads=threads,
+                progress=partial(_tell, status, name),
+            )
+        rows = rank(reports)
+        status.update("drawing")
+        page = write_ranking(rows, output, overwrite=overwrite)
+    _show(rows)
+    console.print(f"page: {page}")
+
+
+def _tell(status: Status, name: str, step: str) -> None:
+    status.update(f"{name}: {step}")
+
+
+def _show(rows: Sequence[Row]) -> None:
+    from rich.table import Table
+
+    # a column a sample: there are fewer of them than figures, and their names are long
+    table = Table("best first", *(Path(row.name).stem for row in rows))
+    for column in dict.fromkeys(column for row in rows for column in row.figures):
+        figures = [row.figures.get(column) for row in rows]
+        table.add_row(column, *(f"{figure.value:.4g} ± {figure.error:.2g}" if figure else "" for figure in figures))
+    console.print(table)
