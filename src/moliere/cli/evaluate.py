@@ -55,6 +55,12 @@ def evaluate(
     max_events: Annotated[
         int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
     ] = 100_000,
+    suite: Annotated[
+        str,
+        typer.Option(
+            "--suite", help="default, or calochallenge: the community's classifier (for a GPU) and its table."
+        ),
+    ] = "default",
     classifier_seeds: Annotated[
         int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
     ] = 3,
@@ -88,6 +94,7 @@ def evaluate(
             other,
             names=(reference if part == "all" else f"{reference} ({part})", generated),
             max_events=max_events,
+            suite=suite,
             classifier_seeds=classifier_seeds,
             threshold=threshold,
             seed=seed,
@@ -102,6 +109,8 @@ def evaluate(
         status.update("drawing")
         page = write_report(report, output, overwrite=overwrite)
     _show(report)
+    if suite == "calochallenge":
+        _show_community(report)
     console.print(f"page: {page}")
     if met := [condition.text for condition in conditions if condition.holds(report)]:
         console.print(f"failed: {', '.join(met)}", style="bold red")
@@ -152,3 +161,10 @@ def _show(report: Report) -> None:
     console.print(table)
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow")
+
+
+def _show_community(report: Report) -> None:
+    from moliere.evaluation.community import community_table
+
+    for name, value in community_table(report):
+        console.print(f"{name:<34}{value}")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from moliere.detectors import Calorimeter, Detector
-from moliere.errors import InvalidEvents
+from moliere.errors import InvalidEvents, UnknownName, did_you_mean
 from moliere.evaluation.collect import Collected, collect
 from moliere.evaluation.details import details
 from moliere.evaluation.distances import ks_test
@@ -26,6 +26,7 @@ from moliere.evaluation.figures import (
 from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.response import energy_bins, response_points
 from moliere.evaluation.result import ExampleEvent, Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
+from moliere.evaluation.suites import SUITES, Suite
 from moliere.evaluation.verdicts import overall
 from moliere.events import EventSource
 from moliere.events.events import energy_of
@@ -40,6 +41,7 @@ def evaluate(
     *,
     names: tuple[str, str] = ("reference", "generated"),
     max_events: int = 100_000,
+    suite: str = "default",
     classifier_seeds: int = 3,
     threshold: float | None = None,
     seed: int = 0,
@@ -57,6 +59,7 @@ def evaluate(
         generated: what is judged.
         names: of both, for the page.
         max_events: of each sample.
+        suite: ``default``, or ``calochallenge`` for the community's own classifier, which wants a GPU.
         classifier_seeds: repetitions of each classifier test; 0 leaves them out.
         threshold: in MeV, below which signals count as zero in both; ``None`` takes the detector's.
         seed: of every choice.
@@ -66,7 +69,10 @@ def evaluate(
 
     Raises:
         InvalidEvents: different detectors, not calorimeters, or no events.
+        UnknownName: no such suite.
     """
+    if suite not in SUITES:
+        raise UnknownName(f"unknown suite {suite!r}; {did_you_mean(suite, SUITES)}")
     detector = _common_detector(reference, generated)
     step = progress or (lambda _: None)
     bins = energy_bins(energy_of(reference.incident))
@@ -76,7 +82,7 @@ def evaluate(
         warnings = [*_geometry_warnings(detector, generated.detector), *_warnings(one, other)]
         points = response_points(one.energy, one.observables["response"], other.energy, other.observables["response"])
         pairs = histogram_pairs(one, other, detector)
-        figures = tuple(_figures(one, other, pairs, points, classifier_seeds, seed, step))
+        figures = tuple(_figures(one, other, pairs, points, SUITES[suite], classifier_seeds, seed, step))
         seen = collect(training, detector, bins, max_events, seed, threshold) if training else None
         more = details(one, other, seen, bins, classifier_seeds, seed, step)
     return Report(
@@ -89,7 +95,7 @@ def evaluate(
         response=points,
         mean_showers=_mean_showers(one, other, bins),
         examples=(*_examples("reference", one, bins), *_examples("generated", other, bins)),
-        settings=_settings(detector, threshold, seed, max_events, classifier_seeds),
+        settings={"suite": suite, **_settings(detector, threshold, seed, max_events, classifier_seeds)},
         warnings=tuple(warnings),
         goodness=combine_p_values([pair.ks_p for pair in pairs if pair.name != "voxel_energy"]),
         **more,
@@ -101,6 +107,7 @@ def _figures(
     other: Collected,
     pairs: tuple[HistogramPair, ...],
     points: tuple[ResponsePoint, ...],
+    suite: Suite,
     classifier_seeds: int,
     seed: int,
     step: Callable[[str], None],
@@ -108,7 +115,7 @@ def _figures(
     """All figures that the number of events allows."""
     n = min(len(one.energy), len(other.energy))
     if classifier_seeds and n >= LEAST_FOR_CLASSIFIER:
-        yield from classifier_figures(one, other, classifier_seeds, seed, step)
+        yield from classifier_figures(one, other, suite, classifier_seeds, seed, step)
     if n >= LEAST_FOR_FPD:
         yield from distance_figures(one, other, seed, step)
     step("distances")

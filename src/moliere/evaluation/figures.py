@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter
-from moliere.evaluation.classifier import classifier_test, classifiers
+from moliere.evaluation.classifier import classifier_test
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import (
     expected_separation,
@@ -23,10 +23,17 @@ from moliere.evaluation.fpd import fpd, kpd
 from moliere.evaluation.observables import low_level_features
 from moliere.evaluation.observables.base import split_name
 from moliere.evaluation.result import Figure, Group, HistogramPair, ResponsePoint
-from moliere.evaluation.suites import binning_of
+from moliere.evaluation.suites import Suite, binning_of
 from moliere.evaluation.verdicts import judge, judge_auc
 
 Step = Callable[[str], None]
+
+#: what classifiers look at
+_INPUTS: dict[str, Callable[[Collected], NDArray[np.float32]]] = {
+    "observables": lambda sample: sample.features,
+    "voxels": lambda sample: low_level_features(sample.showers),
+    "normed-voxels": lambda sample: low_level_features(sample.showers, normed=True),
+}
 
 #: fewer events of either sample give no figure of that kind
 LEAST_FOR_CLASSIFIER = 300
@@ -34,20 +41,17 @@ LEAST_FOR_FPD = 500
 
 
 def classifier_figures(
-    reference: Collected, generated: Collected, seeds: int, seed: int, step: Step
+    reference: Collected, generated: Collected, suite: Suite, seeds: int, seed: int, step: Step
 ) -> Iterator[Figure]:
-    """AUC and JSD of every classifier on observables and on voxels; floors from two halves of the reference."""
-    inputs = {
-        "observables": (reference.features, generated.features),
-        "voxels": (low_level_features(reference.showers), low_level_features(generated.showers)),
-    }
-    for what, (one, other) in inputs.items():
+    """AUC and JSD of every classifier on every input of a suite; floors from two halves of the reference."""
+    for what in suite.inputs:
+        one, other = (_INPUTS[what](sample) for sample in (reference, generated))
         half = len(one) // 2
-        for kind in classifiers:
+        for kind in suite.classifiers:
             step(f"classifier: {kind} on {what}")
             score = classifier_test(kind, one, other, seeds, seed)
             floor = classifier_test(kind, one[:half], one[half : 2 * half], max(1, seeds - 1), seed)
-            note = "held-out third; floor: two halves of the reference against each other"
+            note = "held-out events; floor: two halves of the reference against each other"
             yield Figure(
                 f"auc-{what}-{kind}", f"AUC, {kind} on {what}", "classifier", score.auc, score.auc_error,
                 floor.auc, floor.auc_error, "", judge_auc(score.auc, score.auc_error, floor.auc, floor.auc_error), note,

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
-from moliere.evaluation.classifier import Features, split_parts
+from moliere.evaluation.classifier import Features, split_parts, split_rows
 from moliere.evaluation.result import Giveaway, Reweighting
 
 #: repetitions of shuffling a column
@@ -37,7 +37,8 @@ def give_aways(
         The columns that the AUC falls most without, most telling first; and weights (m,) that make the generated events
         look like the reference to this classifier, NaN for those that it was trained on.
     """
-    parts, rows = split_parts(reference, generated, seed), _test_rows(len(reference), len(generated), seed)
+    parts = split_parts(reference, generated, seed)
+    rows = split_rows(len(reference) + len(generated), seed)[2]
     model = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.1, early_stopping=False, random_state=seed)
     model.fit(*parts.train)
     features, labels = parts.test
@@ -55,12 +56,6 @@ def give_aways(
     balance = (labels == 1).sum() / max((labels == 0).sum(), 1)
     weights[rows[mine] - len(reference)] = np.clip((1 - p) / p * balance, 0, _LARGEST_WEIGHT)
     return found, weights
-
-
-def _test_rows(n: int, m: int, seed: int) -> NDArray[np.int64]:
-    """Positions in reference + generated of the events of the test part, as :func:`split_parts` shuffles them."""
-    order = np.random.default_rng(seed).permutation(n + m)
-    return order[len(order) * 2 // 3 :]
 
 
 def _drop(

@@ -16,6 +16,26 @@ _ENERGIES = {"layer_energy", "total_energy", "voxel_energy"}
 
 
 @dataclass(frozen=True)
+class Suite:
+    """Which classifiers look at what.
+
+    Args:
+        classifiers: registry names.
+        inputs: ``observables``, ``voxels`` or ``normed-voxels``.
+    """
+
+    classifiers: tuple[str, ...] = ("boosting", "mlp")
+    inputs: tuple[str, ...] = ("observables", "voxels")
+
+
+#: name → suite; the community's is exact and slow
+SUITES = {
+    "default": Suite(),
+    "calochallenge": Suite(("calochallenge",), ("voxels", "normed-voxels", "observables")),
+}
+
+
+@dataclass(frozen=True)
 class Binning:
     """Bin edges of one observable.
 
