@@ -88,6 +88,12 @@ def evaluate(
     model = None if bundle is None else load_bundle(find_bundle(bundle))
     whole, other = open_source(reference, detector), open_source(generated, detector)
     one = _part_of(whole, part, model)
+    if model is not None and part != "all" and Path(reference).name != Path(model.recipe["data"]["events"]).name:
+        console.print(
+            f"warning: {bundle} was trained on {model.recipe['data']['events']}; the {part} part of {reference} may "
+            "hold events that it has seen",
+            style="yellow",
+        )
     with progress_console.status("reading") as status:
         report = compare(
             one,

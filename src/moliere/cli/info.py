@@ -63,13 +63,13 @@ def _show_events(source: EventSource) -> None:
     from moliere.events.events import describe_source, provenance_of
 
     head = source.take(np.arange(min(len(source), 10_000)))
-    response = head.response if "energy" in head.incident else np.zeros(0)
-    rows: dict[str, Any] = {
-        "events": describe_source(source),
-        "columns": ", ".join(source.incident),
-        "response": f"{response.mean():.4f} ± {response.std():.4f} (first {len(response)} events)",
-        "filled": f"{(head.signals > 0).mean():.1%} of the channels",
-    }
+    rows: dict[str, Any] = {"events": describe_source(source), "columns": ", ".join(source.incident)}
+    if len(head) and "energy" in head.incident:
+        rows["response"] = f"{head.response.mean():.4f} ± {head.response.std():.4f} (first {len(head)} events)"
+    if len(head):
+        rows["filled"] = f"{(head.signals > 0).mean():.1%} of the channels"
+    if head.extras:
+        rows["extras"] = ", ".join(f"{name} {values.shape[1:] or ''}".strip() for name, values in head.extras.items())
     _print_rows(rows | provenance_of(source.metadata))
 
 

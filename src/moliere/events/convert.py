@@ -43,7 +43,9 @@ def choose_format(path: Path, kind: str, name: str | None = None) -> str:
         return "calochallenge"
     if len(fitting) != 1:
         words = f"could be {' or '.join(fitting)}" if fitting else f"is no ending of {', '.join(holding)}"
-        raise FormatError(f"{path}: {path.suffix or 'no ending'} {words}; say which format with --to")
+        raise FormatError(
+            f"{path}: {path.suffix or 'no ending'} {words}; take another ending, or name the format (convert --to)"
+        )
     return fitting[0]
 
 
