@@ -89,6 +89,15 @@ def test_a_run_that_cannot_begin_leaves_nothing(job: Production, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_is_interrupted_at_once_leaves_nothing(job: Production, tmp_path: Path) -> None:
+    def interrupt(n: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(IncompleteRun, match="nothing is kept"):
+        produce(job, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_resuming_nothing_is_refused(job: Production) -> None:
     with pytest.raises(CheckpointError, match="no interrupted run"):
         produce(job, resume=True)

@@ -119,8 +119,8 @@ def produce(
         IncompleteRun: interrupted, or a worker died; what is whole is kept.
     """
     _open_folder(job, overwrite=overwrite, resume=resume)
-    progress(len(job) - _count(job, job.waiting))
     try:
+        progress(len(job) - _count(job, job.waiting))
         problems = _simulate(job, workers, progress)
     except KeyboardInterrupt:
         raise IncompleteRun(_interrupted(job)) from None
@@ -241,6 +241,9 @@ def _drop_empty(job: Production) -> None:
 
 def _interrupted(job: Production) -> str:
     done = len(job) - _count(job, job.waiting)
+    if not done:
+        _drop_empty(job)
+        return "interrupted before the first events were whole; nothing is kept"
     return f"interrupted; {done:,} of {len(job):,} events are kept in {job.folder}: go on with --resume"
 
 
