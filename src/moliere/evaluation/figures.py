@@ -19,7 +19,8 @@ from moliere.evaluation.distances import (
     separation_power,
     wasserstein,
 )
-from moliere.evaluation.fpd import fpd, kpd
+from moliere.evaluation.fpd import fpd
+from moliere.evaluation.kpd import kpd
 from moliere.evaluation.observables import low_level_features
 from moliere.evaluation.observables.base import split_name
 from moliere.evaluation.result import Figure, Group, HistogramPair, ResponsePoint
