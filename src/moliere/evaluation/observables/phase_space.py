@@ -1,0 +1,62 @@
+"""Observables of a particle flux: its columns, and momentum, transverse momentum and angle made of them.
+
+References:
+    Fast simulation of muons produced at the SHiP experiment using Generative Adversarial Networks, C. Ahdida, 2019,
+    https://arxiv.org/abs/1909.04451
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import PhaseSpace
+from moliere.evaluation.observables.base import Floats
+
+#: name → label and unit; ``theta`` would be taken: in the polar form it is the azimuth of the position
+_MOMENTUM = {
+    "p": ("momentum", "MeV"),
+    "pt": ("transverse momentum", "MeV"),
+    "polar_angle": ("angle of the momentum to the z axis", "rad"),
+}
+#: columns that each of these can be made of
+_FORMS = (("px", "py", "pz"), ("pt", "pz"))
+
+
+def labels(detector: PhaseSpace) -> dict[str, tuple[str, str]]:
+    """Name → label and unit of what :func:`kinematics` returns, in its order.
+
+    Example:
+        >>> from moliere.detectors import catalog
+        >>> list(labels(catalog.get("ship-muons")))
+        ['charge', 'x', 'y', 'z', 'px', 'py', 'pz', 'p', 'pt', 'polar_angle']
+    """
+    columns = {column.name: (column.name, column.unit) for column in detector.columns}
+    has_momentum = any(columns.keys() >= set(form) for form in _FORMS)
+    return columns | {name: words for name, words in _MOMENTUM.items() if has_momentum and name not in columns}
+
+
+def kinematics(detector: PhaseSpace, signals: NDArray[np.float32]) -> dict[str, Floats]:
+    """Every column, and the momentum p, pt and the polar angle atan2(pt, pz) where there are px, py, pz or pt, pz.
+
+    A quantity that is a column already is not computed again.
+
+    Args:
+        detector: the columns, momenta in MeV.
+        signals: (n, n_channels).
+
+    Returns:
+        Name → (n,), in the columns' units, MeV and rad.
+    """
+    columns = {column.name: signals[:, k].astype(np.float64) for k, column in enumerate(detector.columns)}
+    everything = _momentum(columns) | columns
+    return {name: everything[name] for name in labels(detector)}
+
+
+def _momentum(columns: dict[str, Floats]) -> dict[str, Floats]:
+    """Nothing where the columns do not say it."""
+    cartesian, polar = (all(name in columns for name in form) for form in _FORMS)
+    if not cartesian and not polar:
+        return {}
+    pt = np.hypot(columns["px"], columns["py"]) if cartesian else columns["pt"]
+    return {"p": np.hypot(pt, columns["pz"]), "pt": pt, "polar_angle": np.arctan2(pt, columns["pz"])}
