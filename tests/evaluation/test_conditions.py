@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from moliere.errors import ConfigError, UnknownName
 from moliere.evaluation.conditions import parse_condition
+from moliere.evaluation.result import Figure, Report, Sample
 
 
-def report(**figures: float) -> Any:
-    return SimpleNamespace(figures=[SimpleNamespace(name=k.replace("_", "-"), value=v) for k, v in figures.items()])
+def report(**values: float) -> Report:
+    """A report with these figures and nothing else."""
+    sample = Sample("file.h5", 1, 1, (1.0, 1.0))
+    figures = [Figure(k.replace("_", "-"), k, "classifier", v, 0.0, 0.0, 0.0) for k, v in values.items()]
+    return Report("", {}, sample, sample, tuple(figures), (), (), (), (), {})
 
 
 def test_the_worst_classifier_decides() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -65,6 +65,12 @@ def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArr
     return index
 
 
+def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]:
+    """Both ends of ``low:high``; a single value is both."""
+    low, _, high = text.partition(":")
+    return parse(low), parse(high or low)
+
+
 def incident_columns(
     n: int | None,
     energy: str | None,
@@ -87,11 +93,10 @@ def incident_columns(
 
     if n is None or energy is None:
         raise ConfigError("say which incident particles: -n 1000 --energy 1GeV:100GeV, or --like FILE")
-    low, _, high = energy.partition(":")
-    ends = parse_energy(low), parse_energy(high or low)
+    ends, is_range = parse_range(energy, parse_energy), energy.partition(":")[2]
     rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
     kind = particle_id(particle) if particle else None
-    return sample_incident(n, ends, spectrum if high else "fixed", kind, rng, spreads)
+    return sample_incident(n, ends, spectrum if is_range else "fixed", kind, rng, spreads)
 
 
 class Tracker:

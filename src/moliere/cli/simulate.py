@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moliere.cli.options import EnergyRange, Overwrite, Seed, Spectrum, console, epilog, incident_columns, track
+from moliere.cli.options import (
+    EnergyRange,
+    Overwrite,
+    Seed,
+    Spectrum,
+    console,
+    epilog,
+    incident_columns,
+    parse_range,
+    track,
+)
 
 if TYPE_CHECKING:
     from moliere.simulators import Simulator
@@ -104,10 +114,8 @@ def _ranges(**texts: str | None) -> dict[str, tuple[float, float]]:
     """Ends of the spreads that are given, in mm and rad."""
     from moliere.units import parse_angle, parse_length
 
-    ranges = {}
-    for name, text in texts.items():
-        if text is not None:
-            parse = parse_length if name in ("x", "y") else parse_angle
-            low, _, high = text.partition(":")
-            ranges[name] = parse(low), parse(high or low)
-    return ranges
+    return {
+        name: parse_range(text, parse_length if name in ("x", "y") else parse_angle)
+        for name, text in texts.items()
+        if text is not None
+    }

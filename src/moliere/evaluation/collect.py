@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter
 from moliere.evaluation.observables import Showers, calochallenge_features, observe
 from moliere.events import EventSource
+from moliere.events.events import piece_rows
 from moliere.seeding import derive_seed
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,7 @@ def collect(
     """
     chosen = choose(len(source), max_events, derive_seed(seed, 0))
     kept_rows = min(len(chosen), max(1, KEPT_BYTES // (4 * detector.n_channels)))
-    rows = max(1, 2**24 // detector.n_channels)
+    rows = piece_rows(detector)
     # read in the order of the file: compressed chunks are unpacked once, and random ones for every event
     order = np.argsort(chosen)
     pieces, kept = [], []

@@ -69,11 +69,10 @@ def parse_condition(text: str) -> Condition:
 
 
 def _value(report: Report, name: str) -> float:
+    worst = report.worst(_WORST_OF[name]) if name in _WORST_OF else None
+    if worst is not None:
+        return worst.value
     values = {figure.name: figure.value for figure in report.figures}
-    if name in _WORST_OF:
-        worst = [value for key, value in values.items() if key.startswith(_WORST_OF[name])]
-        if worst:
-            return max(worst)
     if name not in values:
         raise UnknownName(f"the report has no figure {name!r}; {did_you_mean(name, [*values, *_WORST_OF])}")
     return values[name]

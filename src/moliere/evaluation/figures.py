@@ -23,6 +23,7 @@ from moliere.evaluation.fpd import fpd
 from moliere.evaluation.kpd import kpd
 from moliere.evaluation.observables import low_level_features
 from moliere.evaluation.observables.base import split_name
+from moliere.evaluation.response import moments
 from moliere.evaluation.result import Figure, Group, HistogramPair, ResponsePoint
 from moliere.evaluation.suites import Suite, binning_of
 from moliere.evaluation.verdicts import judge, judge_auc
@@ -123,20 +124,18 @@ def _pair(name: str, detector: Calorimeter, one: NDArray[np.float64], other: NDA
         wasserstein=wasserstein(one, other) if enough else 0.0,
         chi2_p=root_chi2(*counts)[2],
         mann_whitney_p=mann_whitney(one, other) if enough else 1.0,
-        mean_ratio=_ratio(*_mean_and_error(one), *_mean_and_error(other)) if enough else (1.0, 0.0),
-        std_ratio=_ratio(*_std_and_error(one), *_std_and_error(other)) if enough else (1.0, 0.0),
+        **(_ratios(one, other) if enough else {}),
     )
 
 
-def _mean_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5
-
-
-def _std_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
-    """From the fourth moment: many observables have tails."""
-    std = float(values.std(ddof=1))
-    kurtosis = float((((values - values.mean()) / (std or 1.0)) ** 4).mean())
-    return std, std * max(kurtosis - 1, 0.0) ** 0.5 / (2 * len(values) ** 0.5)
+def _ratios(one: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
+    """Ratios of means and of standard deviations with their errors, by the names of :class:`HistogramPair`."""
+    mean, mean_error, std, std_error = moments(one)
+    other_mean, other_mean_error, other_std, other_std_error = moments(other)
+    return {
+        "mean_ratio": _ratio(mean, mean_error, other_mean, other_mean_error),
+        "std_ratio": _ratio(std, std_error, other_std, other_std_error),
+    }
 
 
 def _ratio(one: float, one_error: float, other: float, other_error: float) -> tuple[float, float]:

@@ -52,9 +52,4 @@ def rank(reports: Mapping[str, Report]) -> list[Row]:
 
 
 def _columns(report: Report) -> dict[str, Figure]:
-    found = {}
-    for column, start in _COLUMNS.items():
-        figures = [figure for figure in report.figures if figure.name.startswith(start)]
-        if figures:
-            found[column] = max(figures, key=lambda figure: figure.value)
-    return found
+    return {column: figure for column, start in _COLUMNS.items() if (figure := report.worst(start)) is not None}

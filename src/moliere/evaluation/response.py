@@ -34,7 +34,7 @@ def response_points(
         other = generated[(generated_energy >= low) & (generated_energy <= high)]
         if min(len(one), len(other)) >= _LEAST:
             centre = float(reference_energy[(reference_energy >= low) & (reference_energy <= high)].mean())
-            points.append(ResponsePoint(centre, len(one), len(other), *_moments(one), *_moments(other)))
+            points.append(ResponsePoint(centre, len(one), len(other), *moments(one), *moments(other)))
     return tuple(points)
 
 
@@ -48,7 +48,7 @@ def energy_bins(energy: Floats) -> list[tuple[float, float]]:
     return list(zip(edges[:-1].tolist(), highest.tolist(), strict=True))
 
 
-def _moments(values: Floats) -> tuple[float, float, float, float]:
+def moments(values: Floats) -> tuple[float, float, float, float]:
     """Mean, its error, standard deviation, its error (from the fourth moment: responses have tails)."""
     n, std = len(values), float(values.std(ddof=1))
     scaled = (values - values.mean()) / (std or 1.0)

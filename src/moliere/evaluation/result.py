@@ -358,6 +358,11 @@ class Report:
             raise UnknownName(f"the report has no figure {name!r}; {did_you_mean(name, found)}")
         return found[name]
 
+    def worst(self, prefix: str) -> Figure | None:
+        """The largest of the figures whose names begin so: of several classifiers the one that tells most."""
+        found = [figure for figure in self.figures if figure.name.startswith(prefix)]
+        return max(found, key=lambda figure: figure.value) if found else None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)

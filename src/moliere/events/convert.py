@@ -7,14 +7,7 @@ from pathlib import Path
 
 from moliere.errors import FormatError
 from moliere.events.events import EventSource
-from moliere.events.formats import Format, create_events, formats
-
-#: signals of a piece, so that memory stays small whatever the file's size
-_PIECE = 2**24
-
-
-def _ignore(n: int) -> None:
-    del n
+from moliere.events.formats import Format, formats, write_events
 
 
 def choose_format(path: Path, kind: str, name: str | None = None) -> str:
@@ -55,7 +48,7 @@ def convert(
     to: str,
     *,
     overwrite: bool = False,
-    progress: Callable[[int], None] = _ignore,
+    progress: Callable[[int], None] | None = None,
 ) -> list[str]:
     """Write events in another format.
 
@@ -74,11 +67,7 @@ def convert(
         InvalidEvents: the source holds events that are broken.
     """
     _check_kind(to, formats[to], source.detector.kind)
-    with create_events(output, source.detector, to, overwrite=overwrite) as writer:
-        rows = max(1, _PIECE // source.detector.n_channels)
-        for part in source.chunks(rows) if len(source) else [source.take(slice(0))]:
-            writer.append(part)
-            progress(len(part))
+    write_events(output, source, to, overwrite=overwrite, progress=progress)
     return formats[to].losses(source)
 
 

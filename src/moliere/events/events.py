@@ -188,6 +188,15 @@ class EventSource(Protocol):
         """Consecutive pieces of at most ``size`` events."""
 
 
+#: signals that are in memory together, whatever the size of a file
+_PIECE_SIGNALS = 2**24
+
+
+def piece_rows(detector: Detector) -> int:
+    """How many events of a detector are looked at together, so that memory does not grow with a file."""
+    return max(1, _PIECE_SIGNALS // detector.n_channels)
+
+
 def provenance_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata without the detector, which files and bundles hold in a place of its own."""
     return {key: value for key, value in metadata.items() if key not in {"detector", "detector_spec"}}

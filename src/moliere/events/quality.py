@@ -17,6 +17,7 @@ from moliere.errors import InvalidEvents
 UNIT_MIXUP = (300.0, 3000.0)
 #: muons leave next to nothing in a calorimeter, whatever the unit
 MUON = 13
+_LISTED = 5
 
 
 def check_events(
@@ -64,6 +65,16 @@ def _check_shapes(
             raise InvalidEvents(f"extra {name!r} has shape {values.shape}, expected {len(signals)} rows")
 
 
+def list_events(events: NDArray[np.integer[Any]]) -> str:
+    """The first events by number.
+
+    Example:
+        >>> list_events(np.arange(7))
+        '0, 1, 2, 3, 4, …'
+    """
+    return ", ".join(map(str, events[:_LISTED])) + (", …" if len(events) > _LISTED else "")
+
+
 def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     """Look with two reductions first: minimum and maximum propagate NaN and infinity, and files are large."""
     if values.size == 0:
@@ -76,9 +87,8 @@ def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     if not bad.any():
         bad, words = values < 0, "negative"
     events = np.flatnonzero(bad.any(axis=1))
-    listed = ", ".join(map(str, events[:5])) + (", …" if len(events) > 5 else "")
     raise InvalidEvents(
-        f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {listed}); "
+        f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {list_events(events)}); "
         "drop them with: moliere check FILE --fix CLEAN.h5"
     )
 

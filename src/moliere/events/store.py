@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.errors import ConfigError
-from moliere.events.events import Events, EventSource, Index, checked_events
+from moliere.events.events import Events, EventSource, Index, checked_events, piece_rows
 from moliere.events.rows import DenseRows, Rows, SparseRows, read_rows
 from moliere.files import replacing
 
@@ -153,7 +153,7 @@ def _write(source: EventSource, path: Path, rows: Rows, mark: bytes) -> None:
 
 def _write_rows(source: EventSource, file: BinaryIO, rows: Rows) -> Iterator[Ints]:
     """Write all rows; yields the sizes of those of each chunk."""
-    for part in source.chunks(max(1, 2**24 // source.detector.n_channels)):
+    for part in source.chunks(piece_rows(source.detector)):
         data, sizes = rows.encode(_fitting(part.signals, rows))
         file.write(data)
         yield sizes

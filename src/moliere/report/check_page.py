@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.events import EventSource
 from moliere.events.check import CheckReport, Finding
-from moliere.events.formats import FileSource
+from moliere.events.check.overview import unchecked_signals
 from moliere.files import replacing
 from moliere.report.event_display import lit_cells
 from moliere.report.event_picture import draw_event
@@ -43,7 +42,7 @@ def write_check_page(source: EventSource, found: CheckReport, path: Path, *, ove
         WriteError: disk full or no permission.
     """
     pictures = [_picture(draw_responses(found))] if np.isfinite(found.response).any() else []
-    context = {"found": found, "pictures": pictures, "worst": _worst_event(source, found), "energies": _energies(found)}
+    context = {"found": found, "pictures": pictures, "worst": _worst_event(source, found)}
     template = make_environment().get_template("check.html")
     with replacing(path, overwrite=overwrite) as partial:
         partial.write_text(template.render(**context, version=package_version()), encoding="utf-8")
@@ -101,7 +100,7 @@ def _worst_event(source: EventSource, found: CheckReport) -> dict[str, str] | No
     if finding is None or not isinstance(source.detector, Calorimeter):
         return None
     event = _worst_of(finding, found)
-    signals = np.nan_to_num(_signals(source, event), posinf=0.0, neginf=0.0)
+    signals = np.nan_to_num(unchecked_signals(source, slice(event, event + 1))[0], posinf=0.0, neginf=0.0)
     channels = np.flatnonzero(signals > 0)
     scene = build_scene(source.detector)
     if not len(channels):
@@ -116,16 +115,3 @@ def _worst_of(finding: Finding, found: CheckReport) -> int:
     response = np.nan_to_num(found.response[finding.events], nan=0.0)
     usual = np.nanmedian(found.response) if np.isfinite(found.response).any() else 1.0
     return int(finding.events[np.argmax(np.abs(response - usual))])
-
-
-def _signals(source: EventSource, event: int) -> NDArray[np.float32]:
-    """Signals of one event as they stand in the file, (n_channels,)."""
-    if isinstance(source, FileSource):
-        return np.asarray(source.read_signals(slice(event, event + 1))[0])
-    return np.asarray(source.take(slice(event, event + 1)).signals[0])
-
-
-def _energies(found: CheckReport) -> list[str]:
-    """Each row's energy, in words."""
-    ends = [[format_energy(end) for end in row.energy] for row in found.table]
-    return [low if low == high else f"{low} – {high}" for low, high in ends]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,20 +15,10 @@ from moliere.events import Events
 from moliere.events.formats import create_events, formats, open_events, read_events, write_events
 from moliere.events.formats.atlas_binning import bins_of, find_binning
 
+Changed = Callable[..., Path]
 GOLDEN = Path(__file__).parents[1] / "data" / "golden-atlas_eta_020.h5"
 #: file order of the cells of layer 1: ring by ring, sectors from alpha 0
 ALPHA, RADIUS = "binstart_alpha_layer_1", "binstart_radius_layer_1"
-
-
-def changed(path: Path, **datasets: np.ndarray | None) -> Path:
-    """A copy of the golden file with some datasets replaced or taken out."""
-    path.write_bytes(GOLDEN.read_bytes())
-    with h5py.File(path, "a") as file:
-        for name, values in datasets.items():
-            del file[name]
-            if values is not None:
-                file[name] = values
-    return path
 
 
 def test_the_golden_file() -> None:
@@ -133,13 +124,13 @@ RINGS = np.repeat([0.0, 4.65], 4)
         ({"energy_layer_1": None, "energy_layer_12": None}, "has no layer with cells"),
     ],
 )
-def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray | None], message: str, tmp_path: Path) -> None:
+def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray | None], message: str, changed: Changed) -> None:
     with pytest.raises(FormatError, match=message):
-        read_events(changed(tmp_path / "x.h5", **datasets), format="atlas-slices")
+        read_events(changed(GOLDEN, **datasets), format="atlas-slices")
 
 
-def test_signals_that_are_no_fractions_are_recognised(tmp_path: Path) -> None:
-    path = changed(tmp_path / "x.h5", energy_layer_1=np.full((2, 8), 120.0))
+def test_signals_that_are_no_fractions_are_recognised(changed: Changed) -> None:
+    path = changed(GOLDEN, energy_layer_1=np.full((2, 8), 120.0))
     with pytest.raises(InvalidEvents, match="median response"):
         read_events(path)
 

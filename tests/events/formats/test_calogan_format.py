@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ from moliere.errors import FormatError, InvalidEvents, OutputExists
 from moliere.events import Events
 from moliere.events.formats import create_events, formats, open_events, read_events, write_events
 
+Changed = Callable[..., Path]
 GOLDEN = Path(__file__).parents[1] / "data" / "golden-calogan.h5"
 
 
@@ -23,17 +25,6 @@ def events() -> Events:
     signals = rng.exponential(100, (20, 504)) * (rng.random((20, 504)) < 0.3)
     extras = {"overflow": rng.random((20, 3)).astype(np.float32)}
     return Events(catalog.get("calogan"), {"energy": rng.uniform(1e4, 1e5, 20)}, signals, None, {"seed": 3}, extras)
-
-
-def changed(path: Path, **datasets: np.ndarray | None) -> Path:
-    """A copy of the golden file with some datasets replaced or taken out."""
-    path.write_bytes(GOLDEN.read_bytes())
-    with h5py.File(path, "a") as file:
-        for name, values in datasets.items():
-            del file[name]
-            if values is not None:
-                file[name] = values
-    return path
 
 
 def test_the_golden_file() -> None:
@@ -68,8 +59,8 @@ def test_losses_are_told(events: Events) -> None:
     assert formats["calogan"].losses(rich) == ["incident columns phi, theta", "weights", "extras time"]
 
 
-def test_overflow_may_be_missing(events: Events, tmp_path: Path) -> None:
-    assert read_events(changed(tmp_path / "x.h5", overflow=None)).extras == {}
+def test_overflow_may_be_missing(events: Events, tmp_path: Path, changed: Changed) -> None:
+    assert read_events(changed(GOLDEN, overflow=None)).extras == {}
     write_events(tmp_path / "e.h5", Events(events.detector, events.incident, events.signals), "calogan")
     with h5py.File(tmp_path / "e.h5") as file:
         assert set(file) == {"layer_0", "layer_1", "layer_2", "energy"}
@@ -92,13 +83,13 @@ def test_no_events_are_a_file(events: Events, tmp_path: Path) -> None:
         ({"energy": None}, "no dataset 'energy'"),
     ],
 )
-def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray | None], message: str, tmp_path: Path) -> None:
+def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray | None], message: str, changed: Changed) -> None:
     with pytest.raises(FormatError, match=message):
-        read_events(changed(tmp_path / "x.h5", **datasets), format="calogan")
+        read_events(changed(GOLDEN, **datasets), format="calogan")
 
 
-def test_energies_in_mev_are_recognised(tmp_path: Path) -> None:
-    path = changed(tmp_path / "x.h5", energy=np.array([[5e4], [4e4]]))
+def test_energies_in_mev_are_recognised(changed: Changed) -> None:
+    path = changed(GOLDEN, energy=np.array([[5e4], [4e4]]))
     with pytest.raises(InvalidEvents, match="signals look like GeV beside incident energies in MeV"):
         read_events(path)
 

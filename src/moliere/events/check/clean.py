@@ -12,11 +12,9 @@ import numpy as np
 from moliere.errors import InvalidEvents
 from moliere.events.check.findings import CheckReport
 from moliere.events.convert import choose_format
-from moliere.events.events import Events, EventSource, Index
+from moliere.events.events import Events, EventSource, Index, piece_rows
 from moliere.events.formats import create_events
 from moliere.events.formats.growing import GrowingFile
-
-_PIECE = 2**24
 
 
 def write_clean(source: EventSource, report: CheckReport, output: Path, *, overwrite: bool = False) -> int:
@@ -55,7 +53,7 @@ def write_clean(source: EventSource, report: CheckReport, output: Path, *, overw
 
 
 def _pieces(source: EventSource, kept: Index) -> Iterator[Events]:
-    rows = max(1, _PIECE // source.detector.n_channels)
+    rows = piece_rows(source.detector)
     for start in range(0, max(len(kept), 1), rows):  # type: ignore[arg-type]
         yield source.take(np.asarray(kept)[start : start + rows])
 

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Ints
+from moliere.events.quality import list_events
 
 Severity = Literal["fault", "warning", "note"]
-#: so many events of a finding are listed by number
-_LISTED = 5
 
 
 def _none() -> Ints:
@@ -41,8 +40,7 @@ class Finding:
     @property
     def listed(self) -> str:
         """The first events by number."""
-        more = ", …" if len(self.events) > _LISTED else ""
-        return ", ".join(map(str, self.events[:_LISTED])) + more
+        return list_events(self.events)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, Detector
 from moliere.detectors.base import Floats, Ints
 from moliere.events.check.groups import group_energies
-from moliere.events.events import Events, EventSource
+from moliere.events.events import EventSource, piece_rows
 from moliere.events.formats.base import FileSource
 from moliere.events.quality import MUON
 
 Bools = NDArray[np.bool_]
-#: signals that are looked at together
-_PIECE = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +105,15 @@ def look(source: EventSource) -> Overview:
 
 def _unchecked(source: EventSource) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
     """Incident columns and signals as they stand in the file; events in memory were checked when they were made."""
-    size = max(1, _PIECE // source.detector.n_channels)
+    size = piece_rows(source.detector)
     for start in range(0, max(len(source), 1), size):
         rows = slice(start, start + size)
-        incident = {name: column[rows] for name, column in source.incident.items()}
-        if isinstance(source, FileSource):
-            yield incident, source.read_signals(rows)
-        else:
-            events: Events = source.take(rows)
-            yield incident, events.signals
+        yield {name: column[rows] for name, column in source.incident.items()}, unchecked_signals(source, rows)
+
+
+def unchecked_signals(source: EventSource, rows: slice) -> NDArray[np.float32]:
+    """Signals as they stand in a file, sound or broken, (n_rows, n_channels)."""
+    return source.read_signals(rows) if isinstance(source, FileSource) else source.take(rows).signals
 
 
 def _look_at(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from moliere.detectors import Detector
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import Events, EventSource, piece_rows
 from moliere.events.formats import airshower as airshower
 from moliere.events.formats import atlas_slices as atlas_slices
 from moliere.events.formats import calochallenge as calochallenge
@@ -58,13 +58,20 @@ def create_events(
 
 
 def write_events(
-    path: str | Path, events: EventSource, format: str = "calochallenge", *, overwrite: bool = False
+    path: str | Path,
+    events: EventSource,
+    format: str = "calochallenge",
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write events, in pieces of bounded size."""
-    rows = max(1, int(2**24 // events.detector.n_channels))
+    """Write events, in pieces of bounded size; ``progress`` is told the number of events in each."""
+    rows = piece_rows(events.detector)
     with create_events(path, events.detector, format, overwrite=overwrite) as writer:
         for part in events.chunks(rows) if len(events) else [events.take(slice(0))]:
             writer.append(part)
+            if progress is not None:
+                progress(len(part))
 
 
 def _find(path: Path, name: str | None) -> Format:

@@ -77,7 +77,9 @@ class CaloChallengeFile(FileSource):
             return np.asarray(file[SHOWERS][rows], dtype=np.float32)
 
     def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What lies in the group ``extras``."""
+        """What lies in the group ``extras``; a file without one is not opened again."""
+        if not self._extras:
+            return {}
         with reading(self.path) as file:
             return {name: np.asarray(file["extras"][name][rows]) for name in self._extras}
 

@@ -21,30 +21,25 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
-from moliere.errors import FormatError, MoliereError
+from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.calogan import OVERFLOW
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import left_out, of_layout
-from moliere.events.formats.root import by_ranges, describe, is_root, opening, trees
+from moliere.events.formats.root import by_ranges, describe, has_tree_with, opening, trees_with
 from moliere.files import replacing
 from moliere.units import GeV
 
 TREE, ENERGY = "fancy_tree", "TotalEnergy"
 CELLS = tuple(f"cell_{k}" for k in range(504))
 OVERFLOWS = tuple(f"cell_{k}" for k in range(504, 507))
+_BRANCHES = (ENERGY, *CELLS)
 
 
 def sniff(path: Path) -> bool:
     """Whether a file is ROOT with a tree of CaloGAN's branches."""
-    if not is_root(path):
-        return False
-    try:
-        with opening(path) as file:
-            return bool(_find(file))
-    except MoliereError:
-        return False
+    return has_tree_with(path, _BRANCHES)
 
 
 class CaloGanRootFile(JointFile):
@@ -121,13 +116,8 @@ def losses(source: EventSource) -> list[str]:
     return left_out(source, extras=(OVERFLOW,), provenance=False)
 
 
-def _find(file: Any) -> dict[str, Any]:
-    """The trees with an energy and all cells."""
-    return {name: tree for name, tree in trees(file).items() if {ENERGY, *CELLS} <= set(tree.keys())}
-
-
 def _only_tree(path: Path, file: Any) -> tuple[str, Any]:
-    found = _find(file)
+    found = trees_with(file, _BRANCHES)
     if not found:
         raise FormatError(
             f"{path} has no tree with branches {CELLS[0]} … {CELLS[-1]} and {ENERGY}; it holds {describe(file)}"

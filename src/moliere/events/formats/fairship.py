@@ -22,23 +22,21 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector, PhaseSpace, catalog
 from moliere.detectors.base import Floats, Ints
-from moliere.errors import FormatError, MoliereError
+from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import left_out
-from moliere.events.formats.root import by_ranges, describe, is_root, opening, trees
+from moliere.events.formats.root import by_ranges, describe, has_tree_with, opening, trees_with
 from moliere.files import replacing
 from moliere.units import GeV, m
 
 TREE, PARTICLE, WEIGHT = "pythia8-Geant4", "id", "w"
 _UNITS = {"x": m, "y": m, "z": m, "px": GeV, "py": GeV, "pz": GeV}
 _COLUMNS = ("charge", *_UNITS)
-#: what FairShip's own reader expects beside the flux → how it is stored
-_EXTRAS = {
-    **dict.fromkeys(("event_id", "parentid", "pythiaid", "ecut"), np.float32),
-    **dict.fromkeys(("release_time", "mother_id", "process_id"), np.float32),
-}
+_BRANCHES = (PARTICLE, WEIGHT, *_UNITS)
+#: what FairShip's own reader expects beside the flux, in single precision
+_EXTRAS = ("event_id", "parentid", "pythiaid", "ecut", "release_time", "mother_id", "process_id")
 _MUON = 13
 #: SHiP's target lies 71 m before the origin; positions beyond this are cm or mm
 _FARTHEST = 500.0  # m
@@ -46,13 +44,7 @@ _FARTHEST = 500.0  # m
 
 def sniff(path: Path) -> bool:
     """Whether a file is ROOT with a tree of the flux's branches."""
-    if not is_root(path):
-        return False
-    try:
-        with opening(path) as file:
-            return bool(_find(file))
-    except MoliereError:
-        return False
+    return has_tree_with(path, _BRANCHES)
 
 
 class FairShipFile(JointFile):
@@ -102,16 +94,11 @@ def _phase_space(where: str | Path, detector: Detector) -> PhaseSpace:
     return detector
 
 
-def _find(file: Any) -> dict[str, Any]:
-    return {name: tree for name, tree in trees(file).items() if {PARTICLE, WEIGHT, *_UNITS} <= set(tree.keys())}
-
-
 def _only_tree(path: Path, file: Any) -> tuple[str, Any]:
-    found = _find(file)
+    found = trees_with(file, _BRANCHES)
     if len(found) != 1:
         words = "no tree" if not found else f"several trees ({', '.join(found)})"
-        branches = ", ".join((PARTICLE, WEIGHT, *_UNITS))
-        raise FormatError(f"{path} has {words} with branches {branches}; it holds {describe(file)}")
+        raise FormatError(f"{path} has {words} with branches {', '.join(_BRANCHES)}; it holds {describe(file)}")
     return next(iter(found.items()))
 
 
@@ -164,7 +151,7 @@ class FairShipWriter:
         made_up = {"event_id": self._written + np.arange(len(events)), "pythiaid": particle}
         zeros = np.zeros(len(events))
         found = {name: events.extras.get(name, made_up.get(name, zeros)) for name in _EXTRAS}
-        return {name: found[name].astype(kind) for name, kind in _EXTRAS.items()}
+        return {name: values.astype(np.float32) for name, values in found.items()}
 
 
 @contextmanager
@@ -185,7 +172,7 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
 
 def losses(source: EventSource) -> list[str]:
     """What would not come back."""
-    return left_out(source, (), tuple(_EXTRAS), weights=True, provenance=False)
+    return left_out(source, (), _EXTRAS, weights=True, provenance=False)
 
 
 formats.register("fairship")(

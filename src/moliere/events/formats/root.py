@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,6 +60,22 @@ def trees(file: Any) -> dict[str, Any]:
     """The trees of an open file by name; of several cycles of a tree the last."""
     names = file.keys(cycle=False, filter_classname=["TTree", "TNtuple*"])
     return {name: file[name] for name in dict.fromkeys(names)}
+
+
+def trees_with(file: Any, branches: Collection[str]) -> dict[str, Any]:
+    """The trees of an open file that have all these branches, by name."""
+    return {name: tree for name, tree in trees(file).items() if set(branches) <= set(tree.keys())}
+
+
+def has_tree_with(path: Path, branches: Collection[str]) -> bool:
+    """Whether a file is ROOT, whole, with such a tree."""
+    if not is_root(path):
+        return False
+    try:
+        with opening(path) as file:
+            return bool(trees_with(file, branches))
+    except MoliereError:
+        return False
 
 
 def describe(file: Any, *, most: int = 12) -> str:

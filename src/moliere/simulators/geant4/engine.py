@@ -6,7 +6,8 @@ Importing this module imports nothing of Geant4; making an :class:`Engine` does,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Run:
     seeds: Ints
     signals: NDArray[np.float32]
     overflow: NDArray[np.float32]
-    passive: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    passive: NDArray[np.float32]
 
 
 class Engine:
@@ -130,13 +131,14 @@ class Engine:
     def collect(self, event: Any) -> None:
         """Turn the scorers' maps into signals."""
         run, at = self.current, event.GetEventID()
-        maps = {key: _read_map(event, number) for key, number in self._collections().items()}
+        maps = {key: _read_map(event, number) for key, number in self._collections.items()}
         plates = maps.pop(None)
         run.signals[at] = self.readout.signals({grid: hits for grid, hits in maps.items() if grid is not None})
         run.overflow[at], run.passive[at] = self.readout.outside(*plates)
 
+    @cached_property
     def _collections(self) -> dict[Any, int]:
-        """Numbers of the hit maps, known once Geant4 is initialised."""
+        """Numbers of the hit maps, known once Geant4 is initialised and the same for every event."""
         manager = self._g4.G4SDManager.GetSDMpointer()
         return {key: manager.GetCollectionID(name) for key, name in self._construction.names.items()}
 
