@@ -9,11 +9,11 @@ import numpy as np
 
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.equivalent import equivalent_size
+from moliere.evaluation.evidence import Giveaway, Memorisation, Reweighting
 from moliere.evaluation.figures import LEAST_FOR_CLASSIFIER
 from moliere.evaluation.giveaway import give_aways, reweighting
 from moliere.evaluation.goodness import conditional_rows
 from moliere.evaluation.neighbours import memorisation, standardise
-from moliere.evaluation.result import Giveaway, Memorisation, Reweighting
 from moliere.evaluation.tails import tails
 
 #: events of each sample in searches for neighbours, whose time grows faster than their number

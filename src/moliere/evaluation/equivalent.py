@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from moliere.evaluation.distances import Floats
-from moliere.evaluation.result import EquivalentSize
+from moliere.evaluation.evidence import EquivalentSize
 
 #: sizes of reference samples that are tried, draws of each, and bootstrap samples of the generated events
 _SIZES, _DRAWS, _BOOTSTRAPS = 10, 4, 20

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 from moliere.evaluation.classifier import Features, split_parts, split_rows
-from moliere.evaluation.result import Giveaway, Reweighting
+from moliere.evaluation.evidence import Giveaway, Reweighting
 
 #: repetitions of shuffling a column
 _SHUFFLES = 3

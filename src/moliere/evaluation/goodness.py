@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from moliere.evaluation.distances import Floats, ks_test
-from moliere.evaluation.result import ConditionalRow
+from moliere.evaluation.evidence import ConditionalRow
 
 #: p-values below this are as good as 0 and would overflow the tangent
 _SMALLEST = 1e-15

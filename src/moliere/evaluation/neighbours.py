@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from moliere.evaluation.result import Memorisation
+from moliere.evaluation.evidence import Memorisation
 
 Points = NDArray[np.floating]
 #: a generated event this much nearer to a training event than training events are to each other is a copy

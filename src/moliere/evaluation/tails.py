@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from moliere.evaluation.distances import Floats
-from moliere.evaluation.result import Tail
+from moliere.evaluation.evidence import Tail
 
 #: share of the reference in each tail
 SHARES = (0.001, 0.005)

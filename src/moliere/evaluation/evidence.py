@@ -1,0 +1,119 @@
+"""What stands behind the figures of a comparison, as plain data: where samples differ, by what, what one is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How many events lie beyond an outermost quantile of the reference.
+
+    Args:
+        observable: stable identifier.
+        share: of the reference beyond the edge, by definition of it.
+        upper: which end.
+        edge: the quantile of the reference.
+        generated_edge: the same quantile of the generated events.
+        reference_fraction: beyond the edge.
+        generated_fraction: beyond the edge.
+        p_value: of both rates being the same (Fisher's exact test).
+    """
+
+    observable: str
+    share: float
+    upper: bool
+    edge: float
+    generated_edge: float
+    reference_fraction: float
+    generated_fraction: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ConditionalRow:
+    """Agreement of all observables at one incident energy.
+
+    Args:
+        energy: ends of the interval in MeV.
+        n_reference: events.
+        n_generated: events.
+        p_value: of all observables together.
+        worst: the observable that agrees least.
+        worst_p_value: its Kolmogorov-Smirnov p-value times the number of observables.
+    """
+
+    energy: tuple[float, float]
+    n_reference: int
+    n_generated: int
+    p_value: float
+    worst: str
+    worst_p_value: float
+
+
+@dataclass(frozen=True)
+class Giveaway:
+    """An observable that a classifier needs.
+
+    Args:
+        observable: column of the classifier's input.
+        auc_drop: by how much the AUC falls when the column is shuffled.
+        error: its spread over shuffles.
+    """
+
+    observable: str
+    auc_drop: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """Whether a classifier's weights mend an observable.
+
+    Args:
+        observable: the one that disagrees most.
+        before: difference of the means in standard deviations of the reference.
+        after: the same with the classifier's weights.
+        effective: effective over actual number of events, 1 where all weights are alike.
+    """
+
+    observable: str
+    before: float
+    after: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class EquivalentSize:
+    """How many reference events are as far from the reference as the generated sample.
+
+    Args:
+        value: number of events.
+        low: lower end of the 68 % interval.
+        high: upper end.
+        limit: the largest number that can be told with samples of these sizes.
+        reached: whether the interval holds that number, so that nothing larger is ruled out.
+    """
+
+    value: float
+    low: float
+    high: float
+    limit: int
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Whether generated events repeat what the model has seen.
+
+    Args:
+        n_events: generated events that were looked at.
+        nearer_to_training: share whose nearest neighbour is a training event rather than a test event; 0.5 is right.
+        error: of the share.
+        copies: share of events that are copies of a training event, to rounding.
+    """
+
+    n_events: int
+    nearer_to_training: float
+    error: float
+    copies: float
