@@ -9,13 +9,13 @@ from moliere.evaluation.classifier import split_parts
 from moliere.evaluation.community import community_table
 from moliere.evaluation.evaluate import evaluate
 from moliere.evaluation.mlp import CALOCHALLENGE, Protocol, train_mlp
-from moliere.evaluation.suites import SUITES
+from moliere.evaluation.suites import suites
 from moliere.events import Events
 
 
 def test_the_protocol_is_the_published_one() -> None:
     assert Protocol(2048, 2e-4, 0.0, 1000, 50, None, "accuracy") == CALOCHALLENGE
-    assert SUITES["calochallenge"].inputs == ("voxels", "normed-voxels", "observables")
+    assert suites["calochallenge"].inputs == ("voxels", "normed-voxels", "observables")
     parts = split_parts(np.zeros((500, 2), np.float32), np.ones((500, 2), np.float32), 0, (0.6, 0.2))
     assert [len(part[1]) for part in (parts.train, parts.stop, parts.test)] == [600, 200, 200]
 

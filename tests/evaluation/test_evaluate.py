@@ -11,7 +11,8 @@ import pytest
 from moliere.detectors import Calorimeter, Layer, PolarGrid, catalog
 from moliere.errors import InvalidEvents, UnknownName
 from moliere.evaluation import Report, evaluate
-from moliere.evaluation.collect import collect
+from moliere.evaluation.collect import Choice, collect
+from moliere.evaluation.suites import suites
 from moliere.events import Events
 from moliere.events.events import Index
 from moliere.events.formats import open_events, write_events
@@ -25,6 +26,7 @@ class Shuffled:
     def __init__(self, events: Events, seed: int) -> None:
         self.events = events.take(np.random.default_rng(seed).permutation(len(events)))
         self.detector, self.incident, self.metadata = events.detector, self.events.incident, events.metadata
+        self.weights = None
 
     def __len__(self) -> int:
         return len(self.events)
@@ -59,7 +61,7 @@ def test_halves_of_one_sample_are_told_apart_by_nothing(halves: Report) -> None:
 
 
 def test_every_figure_has_an_error_a_floor_and_words(halves: Report) -> None:
-    assert len(halves.figures) == len({figure.name for figure in halves.figures}) == 16
+    assert len(halves.figures) == len({figure.name for figure in halves.figures}) == 21
     for figure in halves.figures:
         assert np.isfinite([figure.value, figure.error, figure.floor, figure.floor_error]).all(), figure
         assert figure.error > 0, figure
@@ -178,19 +180,20 @@ def test_cartesian_and_continuous_samples_are_evaluated() -> None:
 
 def test_order_in_the_file_decides_nothing_but_the_draw(mini: Events) -> None:
     part = mini[:300]
-    one, other = (collect(source, part.detector, [], 300, 0, None) for source in (part, Shuffled(part, 1)))  # type: ignore[arg-type]
-    assert np.array_equal(np.sort(one.energy), np.sort(other.energy))
+    suite, choice = suites["calorimeter"], Choice(300, 0)
+    one, other = (collect(x, part.detector, suite, [], choice, None) for x in (part, Shuffled(part, 1)))
+    assert np.array_equal(np.sort(one.scale), np.sort(other.scale))
     assert one.mean_signals == pytest.approx(other.mean_signals, rel=1e-6)
 
 
 def test_kept_showers_are_the_first_of_the_events_in_a_random_order(mini: Events) -> None:
     ordered = mini.take(np.argsort(mini.energy, kind="stable"))
-    used = collect(ordered, ordered.detector, [], 2000, 0, None)  # type: ignore[arg-type]
-    assert np.array_equal(used.showers.energy, used.energy[: len(used.showers.energy)])
-    totals = used.showers.signals.sum(axis=1, dtype=np.float64)
+    used = collect(ordered, ordered.detector, suites["calorimeter"], [], Choice(2000, 0), None)
+    assert np.array_equal(used.kept.scale, used.scale[: len(used.kept.scale)])
+    totals = used.kept.signals.sum(axis=1, dtype=np.float64)
     assert totals == pytest.approx(used.observables["total_energy"][: len(totals)], rel=1e-6)
     # halves of what was drawn serve as a floor: in the order of the file they would differ in energy
-    assert np.log(used.energy[:1000]).mean() == pytest.approx(np.log(used.energy[1000:]).mean(), abs=0.3)
+    assert np.log(used.scale[:1000]).mean() == pytest.approx(np.log(used.scale[1000:]).mean(), abs=0.3)
 
 
 @pytest.mark.skipif(not (DATA / "photons-option1.h5").exists(), reason="no Geant4 samples beside the checkout")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, catalog
-from moliere.evaluation.suites import binning_of
+from moliere.evaluation.suites.calorimeter import binning_of
 
 
 def layout(name: str) -> Calorimeter:

@@ -14,6 +14,7 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
+    left_out_energies,
     progress_console,
     split_of,
 )
@@ -58,12 +59,21 @@ def evaluate(
     suite: Annotated[
         str,
         typer.Option(
-            "--suite", help="default, or calochallenge: the community's classifier (for a GPU) and its table."
+            "--suite",
+            help="default suits the detector; calochallenge has the community's classifier (for a GPU) and table.",
         ),
     ] = "default",
     classifier_seeds: Annotated[
         int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
     ] = 3,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", help="A third sample, such as GFLASH's, whose figures stand beside."),
+    ] = None,
+    match_incident: Annotated[
+        bool,
+        typer.Option("--match-incident", help="Choose generated events with the reference's incident energies."),
+    ] = False,
     fail_if: Annotated[
         list[str] | None,
         typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
@@ -98,13 +108,16 @@ def evaluate(
         report = compare(
             one,
             other,
-            names=(reference if part == "all" else f"{reference} ({part})", generated),
+            names=(reference if part == "all" else f"{reference} ({part})", generated, baseline or ""),
             max_events=max_events,
             suite=suite,
             classifier_seeds=classifier_seeds,
             threshold=threshold,
+            match_incident=match_incident,
+            left_out=None if model is None else left_out_energies(model.recipe),
             seed=seed,
             threads=threads,
+            baseline=None if baseline is None else open_source(baseline, detector),
             # of the same file, so that nothing of the reference is among it
             training=_part_of(whole, "train", model) if part == "test" else None,
             progress=lambda step: status.update(step),
@@ -148,6 +161,13 @@ def _timed(report: Report, bundle: Bundle, like: EventSource, threads: int, refe
     incident = {name: column[rows] for name, column in like.incident.items()}
     device = f"CPU, {torch.get_num_threads()} threads"
     timing = measure(lambda _: generate(bundle, incident), 1000, device, reference_ms=reference_ms)
+    made = bundle.provenance
+    timing = replace(
+        timing,
+        training_minutes=made["training_seconds"] / 60 if "training_seconds" in made else None,
+        training_memory_mb=made.get("peak_memory_mb"),
+        n_parameters=bundle.n_parameters,
+    )
     return replace(report, timing=timing)
 
 

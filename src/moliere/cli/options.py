@@ -61,8 +61,15 @@ def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArr
     from moliere.training.recipe import DataConfig
 
     data = DataConfig.from_table(recipe["data"], "data")
-    index: NDArray[np.int64] = getattr(split_events(source, data.split, data.split_seed), part)
+    index: NDArray[np.int64] = getattr(split_events(source, data.split, data.split_seed, data.leave_out), part)
     return index
+
+
+def left_out_energies(recipe: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Incident energies in MeV that a recipe's training did not see; ``None`` where it saw all."""
+    from moliere.training.recipe import DataConfig
+
+    return DataConfig.from_table(recipe["data"], "data").leave_out if recipe else None
 
 
 def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter
-from moliere.evaluation.observables import Showers, calochallenge_features, observe
-from moliere.events import EventSource
-from moliere.events.events import piece_rows
+from moliere.detectors import Detector
+from moliere.evaluation.suites import Kept, Suite
+from moliere.evaluation.suites.base import Measured
+from moliere.events import Events, EventSource
+from moliere.events.events import checked_events, piece_rows
+from moliere.events.resample import matching_weights, unweighted_rows
 from moliere.seeding import derive_seed
 
 Floats = NDArray[np.float64]
 
-#: signals kept for voxel figures and low-level classifiers, of each sample
+#: signals kept for figures of single channels and low-level classifiers, of each sample
 KEPT_BYTES = 256 * 2**20
 
 
@@ -26,48 +28,73 @@ class Collected:
 
     Args:
         n_events: in the source.
-        energy: incident energies of the events used, in MeV.
+        scale: incident energies, or momenta, of the events used, in MeV.
         observables: name → (n_used,).
-        features: the community's high-level vector, (n_used, d).
+        features: the classifiers' high-level vector, (n_used, d).
         feature_names: of its columns.
-        showers: the first of the events used, with signals, as many as memory allows.
-        mean_signals: (1 + n_bins, n_channels): over all events, then in each energy bin.
+        kept: the first of the events used, with signals, as many as memory allows.
+        mean_signals: (1 + n_bins, n_channels): over all events, then in each bin of the scale.
     """
 
     n_events: int
-    energy: Floats
+    scale: Floats
     observables: dict[str, Floats]
     features: NDArray[np.float32]
     feature_names: tuple[str, ...]
-    showers: Showers
+    kept: Kept
     mean_signals: Floats
 
+    def __len__(self) -> int:
+        """Events used."""
+        return len(self.scale)
 
-def choose(n_events: int, max_events: int, seed: int) -> NDArray[np.int64]:
-    """Positions of the events used, in random order: any number of the first ones is a fair sample."""
-    rng = np.random.default_rng(seed)
-    return rng.permutation(n_events)[:max_events]
+
+@dataclass(frozen=True)
+class Choice:
+    """Which events of a sample are used.
+
+    Args:
+        max_events: bounds memory and time.
+        seed: of the choice, random without replacement; weights decide how likely an event is used at all.
+        like: incident energies in MeV that the events used shall have; ``None`` takes them as they come.
+    """
+
+    max_events: int
+    seed: int
+    like: Floats | None = None
+
+    def rows(self, source: EventSource) -> NDArray[np.int64]:
+        """Positions in random order: any number of the first ones is a fair sample."""
+        rng = np.random.default_rng(derive_seed(self.seed, 0))
+        order = rng.permutation(len(source))
+        for weights in (source.weights, self._matching(source)):
+            if weights is not None:
+                order = order[np.isin(order, unweighted_rows(weights, rng))]
+        return order[: self.max_events]
+
+    def _matching(self, source: EventSource) -> Floats | None:
+        return None if self.like is None else matching_weights(source.incident["energy"], self.like)
 
 
 def collect(
     source: EventSource,
-    detector: Calorimeter,
+    detector: Detector,
+    suite: Suite,
     bins: Sequence[tuple[float, float]],
-    max_events: int,
-    seed: int,
+    choice: Choice,
     threshold: float | None,
 ) -> Collected:
-    """Read at most ``max_events`` of a sample and compute all observables.
+    """Read what is used of a sample and compute all observables.
 
     Args:
         source: the events.
-        detector: theirs.
-        bins: closed energy intervals in MeV for mean showers.
-        max_events: bounds memory.
-        seed: of the choice.
-        threshold: in MeV; ``None`` takes the detector's.
+        detector: by which both samples are looked at.
+        suite: which observables.
+        bins: closed intervals of the scale in MeV for mean signals.
+        choice: which events.
+        threshold: in the detector's unit; ``None`` takes the detector's.
     """
-    chosen = choose(len(source), max_events, derive_seed(seed, 0))
+    chosen = choice.rows(source)
     kept_rows = min(len(chosen), max(1, KEPT_BYTES // (4 * detector.n_channels)))
     rows = piece_rows(detector)
     # read in the order of the file: compressed chunks are unpacked once, and random ones for every event
@@ -76,31 +103,60 @@ def collect(
     sums, counts = np.zeros((1 + len(bins), detector.n_channels)), np.zeros(1 + len(bins))
     for start in range(0, len(chosen), rows):
         part = order[start : start + rows]
-        events = source.take(_as_slice(chosen[part]))
-        showers = Showers.cut(detector, events.energy, events.signals, threshold)
-        pieces.append((events.energy, observe(showers), *calochallenge_features(showers)))
-        _accumulate(showers, bins, sums, counts)
+        measured = suite.measure(_seen_by(detector, source.take(_as_slice(chosen[part]))), threshold)
+        pieces.append(measured)
+        _accumulate(measured, bins, sums, counts)
         keep = part < kept_rows
-        kept.append((part[keep], events.energy[keep], showers.signals[keep]))
-    energies, observed, features, columns = zip(*pieces, strict=True)
+        kept.append((part[keep], measured.scale[keep], measured.signals[keep]))
     back = np.argsort(order)
     return Collected(
         n_events=len(source),
-        energy=np.concatenate(energies)[back],
-        observables={name: np.concatenate([piece[name] for piece in observed])[back] for name in observed[0]},
-        features=np.concatenate(features)[back],
-        feature_names=tuple(columns[0]),
-        showers=_join(detector, kept),
+        scale=np.concatenate([piece.scale for piece in pieces])[back],
+        observables={name: np.concatenate([p.observables[name] for p in pieces])[back] for name in _shared(pieces)},
+        features=np.concatenate([piece.features for piece in pieces])[back],
+        feature_names=pieces[0].feature_names,
+        kept=_join(detector, kept),
         mean_signals=sums / np.maximum(counts, 1)[:, None],
     )
 
 
-def _accumulate(showers: Showers, bins: Sequence[tuple[float, float]], sums: Floats, counts: Floats) -> None:
-    sums[0] += showers.signals.sum(axis=0, dtype=np.float64)
-    counts[0] += len(showers.signals)
+def align(samples: Sequence[Collected]) -> tuple[list[Collected], list[str]]:
+    """Samples with the observables and features that all of them have, and the names of what had to go.
+
+    A sample without arrival times has no observables of them, and one without labels no incident energy.
+    """
+    names = [name for name in samples[0].observables if all(name in sample.observables for sample in samples)]
+    columns = [name for name in samples[0].feature_names if all(name in sample.feature_names for sample in samples)]
+    known = {name for sample in samples for name in (*sample.observables, *sample.feature_names)}
+    return [_restrict(sample, names, columns) for sample in samples], sorted(known - {*names, *columns})
+
+
+def _restrict(sample: Collected, names: Sequence[str], columns: Sequence[str]) -> Collected:
+    if len(columns) == len(sample.feature_names) and len(names) == len(sample.observables):
+        return sample
+    return replace(
+        sample,
+        observables={name: sample.observables[name] for name in names},
+        features=sample.features[:, [sample.feature_names.index(name) for name in columns]],
+        feature_names=tuple(columns),
+    )
+
+
+def _seen_by(detector: Detector, events: Events) -> Events:
+    """The same events read out by the reference's detector, whose cells differ in the last bit, or in name only."""
+    return checked_events(detector, events.incident, events.signals, events.weights, events.metadata, events.extras)
+
+
+def _shared(pieces: Sequence[Measured]) -> list[str]:
+    return [name for name in pieces[0].observables if all(name in piece.observables for piece in pieces)]
+
+
+def _accumulate(measured: Measured, bins: Sequence[tuple[float, float]], sums: Floats, counts: Floats) -> None:
+    sums[0] += measured.signals.sum(axis=0, dtype=np.float64)
+    counts[0] += len(measured.signals)
     for k, (low, high) in enumerate(bins, start=1):
-        inside = (showers.energy >= low) & (showers.energy <= high)
-        sums[k] += showers.signals[inside].sum(axis=0, dtype=np.float64)
+        inside = (measured.scale >= low) & (measured.scale <= high)
+        sums[k] += measured.signals[inside].sum(axis=0, dtype=np.float64)
         counts[k] += np.count_nonzero(inside)
 
 
@@ -110,7 +166,7 @@ def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:
     return slice(int(rows[0]), int(rows[-1]) + 1) if gapless else rows
 
 
-def _join(detector: Calorimeter, kept: list[tuple[NDArray[np.int64], Floats, NDArray[np.float32]]]) -> Showers:
-    ranks, energies, signals = (np.concatenate(column) for column in zip(*kept, strict=True))
+def _join(detector: Detector, kept: list[tuple[NDArray[np.int64], Floats, NDArray[np.float32]]]) -> Kept:
+    ranks, scales, signals = (np.concatenate(column) for column in zip(*kept, strict=True))
     back = np.argsort(ranks)
-    return Showers(detector, energies[back], signals[back])
+    return Kept(detector, scales[back], signals[back])

@@ -17,8 +17,8 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 _CONDITION = re.compile(r"\s*([\w.-]+)\s*(>=|<=|>|<)\s*([-+.\deE]+)\s*")
-#: the community's words for the worst classifier on observables and on voxels
-_WORST_OF = {"auc_high": "auc-observables-", "auc_low": "auc-voxels-"}
+#: the community's words for the worst classifier on observables and on single signals
+_WORST_OF = {"auc_high": ("auc-observables-",), "auc_low": ("auc-voxels-", "auc-traces-")}
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def parse_condition(text: str) -> Condition:
 
 
 def _value(report: Report, name: str) -> float:
-    worst = report.worst(_WORST_OF[name]) if name in _WORST_OF else None
-    if worst is not None:
-        return worst.value
+    worst = [found.value for start in _WORST_OF.get(name, ()) if (found := report.worst(start)) is not None]
+    if worst:
+        return max(worst)
     values = {figure.name: figure.value for figure in report.figures}
     if name not in values:
         raise UnknownName(f"the report has no figure {name!r}; {did_you_mean(name, [*values, *_WORST_OF])}")

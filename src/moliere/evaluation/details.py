@@ -35,7 +35,7 @@ def details(
         reference: what is right.
         generated: what is judged.
         training: what the model has seen, where that is known.
-        bins: closed intervals of incident energy in MeV.
+        bins: closed intervals of the scale in MeV.
         classifier_seeds: 0 leaves out what needs a classifier.
         seed: of every choice.
         step: told the name of each step.
@@ -43,14 +43,14 @@ def details(
     one, other = reference.observables, generated.observables
     step("energies and tails")
     found: dict[str, Any] = {
-        "conditional": tuple(conditional_rows(one, other, (reference.energy, generated.energy), bins)),
+        "conditional": tuple(conditional_rows(one, other, (reference.scale, generated.scale), bins)),
         "tails": tuple(tails(one, other)),
     }
     step("equivalent sample size")
     names = [name for name in one if np.ptp(one[name]) > 0]
     if names:
         found["equivalent"] = equivalent_size([one[name] for name in names], [other[name] for name in names], seed)
-    if classifier_seeds and min(len(reference.energy), len(generated.energy)) >= LEAST_FOR_CLASSIFIER:
+    if classifier_seeds and min(len(reference), len(generated)) >= LEAST_FOR_CLASSIFIER:
         step("what gives the sample away")
         found["giveaways"], found["reweighting"] = _telling(reference, generated, seed)
     if training is not None:

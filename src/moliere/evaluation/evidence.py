@@ -117,3 +117,39 @@ class Memorisation:
     nearer_to_training: float
     error: float
     copies: float
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Pearson coefficients of the observables with each other.
+
+    Args:
+        names: stable identifiers, in the order of the matrices.
+        labels: for people.
+        reference: (d, d).
+        generated: (d, d).
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    reference: tuple[tuple[float, ...], ...]
+    generated: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """Whether a model knows energies that its training left out.
+
+    Args:
+        energy: ends of the interval that was left out, in MeV.
+        n_events: reference events in it.
+        distance: mean Kolmogorov-Smirnov distance of the observables in it.
+        seen: the same at the energies beside it that were in the training.
+        floor: of reference against reference at these sizes.
+    """
+
+    energy: tuple[float, float]
+    n_events: int
+    distance: float
+    seen: float
+    floor: float

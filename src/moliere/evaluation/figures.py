@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter
 from moliere.evaluation.classifier import classifier_test
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.distances import (
-    expected_separation,
-    histogram,
-    ks_test,
-    mann_whitney,
-    root_chi2,
-    separation_power,
-    wasserstein,
-)
+from moliere.evaluation.correlations import correlation_matrix, matrix_distance, varying
+from moliere.evaluation.distances import ks_test, wasserstein
+from moliere.evaluation.evidence import Correlations
 from moliere.evaluation.fpd import fpd
 from moliere.evaluation.kpd import kpd
-from moliere.evaluation.observables import low_level_features
-from moliere.evaluation.observables.base import split_name
-from moliere.evaluation.response import moments
-from moliere.evaluation.result import Figure, Group, HistogramPair, ResponsePoint
-from moliere.evaluation.suites import Suite, binning_of
-from moliere.evaluation.verdicts import judge, judge_auc
+from moliere.evaluation.neighbours import coverage, standardise
+from moliere.evaluation.result import Figure, HistogramPair, ResponsePoint
+from moliere.evaluation.suites import Suite
+from moliere.evaluation.verdicts import judge, judge_auc, judge_share
 
 Step = Callable[[str], None]
-
-#: what classifiers look at
-_INPUTS: dict[str, Callable[[Collected], NDArray[np.float32]]] = {
-    "observables": lambda sample: sample.features,
-    "voxels": lambda sample: low_level_features(sample.showers),
-    "normed-voxels": lambda sample: low_level_features(sample.showers, normed=True),
-}
 
 #: fewer events of either sample give no figure of that kind
 LEAST_FOR_CLASSIFIER = 300
 LEAST_FOR_FPD = 500
+#: events of each sample in searches for neighbours, whose time grows faster than their number
+_NEIGHBOURS = 3_000
 
 
 def classifier_figures(
@@ -47,12 +34,13 @@ def classifier_figures(
 ) -> Iterator[Figure]:
     """AUC and JSD of every classifier on every input of a suite; floors from two halves of the reference."""
     for what in suite.inputs:
-        one, other = (_INPUTS[what](sample) for sample in (reference, generated))
+        one, other = (_input(suite, what, sample) for sample in (reference, generated))
         half = len(one) // 2
         for kind in suite.classifiers:
             step(f"classifier: {kind} on {what}")
             score = classifier_test(kind, one, other, seeds, seed)
-            floor = classifier_test(kind, one[:half], one[half : 2 * half], max(1, seeds - 1), seed)
+            # once is enough: what a floor varies by from seed to seed is the sampling error that it has anyway
+            floor = classifier_test(kind, one[:half], one[half : 2 * half], 1, seed)
             note = "held-out events; floor: two halves of the reference against each other"
             yield Figure(
                 f"auc-{what}-{kind}", f"AUC, {kind} on {what}", "classifier", score.auc, score.auc_error,
@@ -62,6 +50,10 @@ def classifier_figures(
                 f"jsd-{what}-{kind}", f"JSD, {kind} on {what}", "classifier", score.jsd, score.jsd_error,
                 floor.jsd, floor.jsd_error, "", judge(score.jsd, score.jsd_error, floor.jsd, floor.jsd_error), note,
             )  # fmt: skip
+
+
+def _input(suite: Suite, what: str, sample: Collected) -> NDArray[np.float32]:
+    return sample.features if what == "observables" else suite.low_level[what](sample.kept)
 
 
 def distance_figures(reference: Collected, generated: Collected, seed: int, step: Step) -> Iterator[Figure]:
@@ -75,82 +67,68 @@ def distance_figures(reference: Collected, generated: Collected, seed: int, step
         floor, floor_error = distance(first, second)
         note = "on the observables; floor: two bootstrap samples of the reference"
         yield Figure(
-            name,
-            label,
-            "distribution",
-            value,
-            error,
-            floor,
-            floor_error,
-            "",
-            judge(value, error, floor, floor_error),
-            note,
+            name, label, "distribution", value, error, floor, floor_error, "",
+            judge(value, error, floor, floor_error), note,
+        )  # fmt: skip
+
+
+def overlap_figures(reference: Collected, generated: Collected, step: Step) -> Iterator[Figure]:
+    """Precision, recall, density and coverage of the features; floors from two parts of the reference."""
+    step("precision and recall")
+    n = min(len(reference) // 2, len(generated), _NEIGHBOURS)
+    truth, own, other = standardise(*(x.astype(np.float64) for x in (
+        reference.features[:n], reference.features[n : 2 * n], generated.features[:n]
+    )))  # fmt: skip
+    if truth.shape[1] == 0:  # nothing varies
+        return
+    value, floor = coverage(truth, other), coverage(truth, own)
+    for name in ("precision", "recall", "density", "coverage"):
+        score, best = getattr(value, name), getattr(floor, name)
+        # shares of n events, whose neighbourhoods overlap; the density counts k of them at once
+        error, best_error = (float(np.sqrt(max(x * abs(1 - x), 1 / n) / n)) for x in (score, best))
+        verdict = judge_share(score, error, best, best_error)
+        note = f"on the observables, {n} events each, 5 neighbours; floor: two parts of the reference"
+        yield Figure(
+            name, name, "distribution", score, error, best, best_error, "", verdict, note, larger_is_better=True
         )
 
 
-def histogram_pairs(reference: Collected, generated: Collected, detector: Calorimeter) -> tuple[HistogramPair, ...]:
-    """One histogram an observable, and the spectrum of voxel energies."""
-    pairs = [
-        _pair(name, detector, reference.observables[name], generated.observables[name])
-        for name in reference.observables
-    ]
-    voxels = [x.showers.signals[x.showers.signals > 0].astype(np.float64) for x in (reference, generated)]
-    return (*pairs, _pair("voxel_energy", detector, *voxels))
+def correlation_figure(
+    reference: Collected, generated: Collected, labels: Mapping[str, str], seed: int
+) -> tuple[Correlations, Figure] | None:
+    """Both correlation matrices of the observables and their distance; nothing where fewer than two vary."""
+    one, other = reference.observables, generated.observables
+    names = varying(one, other)
+    if len(names) < 2:
+        return None
+    matrices = [correlation_matrix(sample, names) for sample in (one, other)]
+    value = matrix_distance(*matrices)
+    draws = np.array([_distance_of_draws(one, names, len(reference), len(generated), seed, k) for k in range(5)])
+    error, floor = float(draws.std(ddof=1)), float(draws.mean())
+    figure = Figure(
+        "correlations", "correlation matrices, distance", "distribution", value, error, floor, error, "",
+        judge(value, error, floor, error), "Frobenius distance over the number of observables; floor: bootstrap",
+    )  # fmt: skip
+    shown = (tuple(tuple(float(f"{x:.4f}") for x in row) for row in matrix) for matrix in matrices)
+    return Correlations(tuple(names), tuple(labels[name] for name in names), *shown), figure
 
 
-def _pair(name: str, detector: Calorimeter, one: NDArray[np.float64], other: NDArray[np.float64]) -> HistogramPair:
-    binning = binning_of(name, detector, one)
-    counts = [histogram(values, binning.edges) for values in (one, other)]
-    inside = [c[1:-1] for c in counts]
-    label, unit = "voxel energy", "MeV"
-    group: Group = "voxels"
-    if name != "voxel_energy":
-        observable, layer = split_name(name)
-        where = detector.read_out[layer].label if layer is not None else ""
-        label, unit, group = observable.label.format(layer=where), observable.unit, observable.group
-    enough = len(one) > 1 and len(other) > 1
-    return HistogramPair(
-        name=name,
-        label=label,
-        unit=unit,
-        group=group,
-        edges=tuple(binning.edges.tolist()),
-        reference=tuple(counts[0].tolist()),
-        generated=tuple(counts[1].tolist()),
-        log_x=binning.log,
-        separation=separation_power(inside[0], inside[1]),
-        separation_floor=expected_separation(inside[0], inside[1]),
-        ks_p=ks_test(one, other)[1] if enough else 1.0,
-        wasserstein=wasserstein(one, other) if enough else 0.0,
-        chi2_p=root_chi2(*counts)[2],
-        mann_whitney_p=mann_whitney(one, other) if enough else 1.0,
-        **(_ratios(one, other) if enough else {}),
-    )
-
-
-def _ratios(one: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
-    """Ratios of means and of standard deviations with their errors, by the names of :class:`HistogramPair`."""
-    mean, mean_error, std, std_error = moments(one)
-    other_mean, other_mean_error, other_std, other_std_error = moments(other)
-    return {
-        "mean_ratio": _ratio(mean, mean_error, other_mean, other_mean_error),
-        "std_ratio": _ratio(std, std_error, other_std, other_std_error),
-    }
-
-
-def _ratio(one: float, one_error: float, other: float, other_error: float) -> tuple[float, float]:
-    """Generated over reference with its error; 1 where the reference is 0."""
-    if one == 0:
-        return 1.0, 0.0
-    return other / one, float(np.hypot(other_error / one, other * one_error / one**2))
+def _distance_of_draws(
+    sample: Mapping[str, NDArray[np.float64]], names: Sequence[str], n: int, m: int, seed: int, k: int
+) -> float:
+    """Of two bootstrap samples of the reference."""
+    rng = np.random.default_rng([seed, k])
+    rows = [rng.integers(n, size=size) for size in (n, m)]
+    draws = [{name: sample[name][chosen] for name in names} for chosen in rows]
+    alive = varying(*draws)
+    return matrix_distance(*(correlation_matrix(draw, alive) for draw in draws))
 
 
 def observable_figures(
-    reference: Collected, generated: Collected, pairs: Sequence[HistogramPair], seed: int
+    reference: Collected, generated: Collected, own: Sequence[HistogramPair], seed: int
 ) -> Iterator[Figure]:
     """Mean and worst of separation power, Wasserstein-1 and KS over the observables."""
     rng = np.random.default_rng(seed)
-    own = [pair for pair in pairs if pair.name != "voxel_energy"]
     separations = np.array([pair.separation for pair in own])
     floors = np.array([pair.separation_floor for pair in own])
     worst = int(separations.argmax())
@@ -182,17 +160,9 @@ def _spread_figure(name: str, label: str, value: float, floor: float, n: int, wh
     note = f"worst observable: {where}; " if where else ""
     note += "floor: expectation for equal distributions at these sizes"
     return Figure(
-        name,
-        label,
-        "distribution",
-        float(value),
-        error,
-        float(floor),
-        error,
-        "",
-        judge(value, error, floor, error),
-        note,
-    )
+        name, label, "distribution", float(value), error, float(floor), error, "",
+        judge(value, error, floor, error), note,
+    )  # fmt: skip
 
 
 def _scaled_wasserstein(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -222,3 +192,14 @@ def response_figures(points: Sequence[ResponsePoint]) -> Iterator[Figure]:
             f"response-{kind}", label, "energy", float(value), float(error), floor, float(error), "%",
             judge(value, error, floor, error), f"|generated / reference - 1| at {energy:.4g} MeV",
         )  # fmt: skip
+
+
+def beside(figures: Sequence[Figure], third: Sequence[Figure]) -> tuple[Figure, ...]:
+    """Figures with those of a third sample of the same names beside them."""
+    known = {figure.name: figure for figure in third}
+    return tuple(
+        replace(figure, baseline=known[figure.name].value, baseline_error=known[figure.name].error)
+        if figure.name in known
+        else figure
+        for figure in figures
+    )

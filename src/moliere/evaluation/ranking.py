@@ -11,6 +11,7 @@ from moliere.evaluation.result import Figure, Report
 _COLUMNS = {
     "AUC, observables": "auc-observables-",
     "AUC, voxels": "auc-voxels-",
+    "AUC, traces": "auc-traces-",
     "FPD": "fpd",
     "KPD": "kpd",
     "separation, mean": "separation-mean",
@@ -36,8 +37,8 @@ class Row:
 
     @property
     def rank_key(self) -> tuple[float, ...]:
-        """Smaller is better: the worse of the two AUCs decides, then FPD, then the mean separation power."""
-        aucs = [self.figures[column].value for column in list(_COLUMNS)[:2] if column in self.figures]
+        """Smaller is better: the worst AUC decides, then FPD, then the mean separation power."""
+        aucs = [self.figures[column].value for column in list(_COLUMNS)[:3] if column in self.figures]
         rest = [self.figures[column].value for column in ("FPD", "separation, mean") if column in self.figures]
         return (round(max(aucs, default=0.5), 2), *rest)
 

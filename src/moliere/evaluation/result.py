@@ -10,8 +10,10 @@ from pydantic import TypeAdapter
 
 from moliere.evaluation.evidence import (
     ConditionalRow,
+    Correlations,
     EquivalentSize,
     Giveaway,
+    Interpolation,
     Memorisation,
     Reweighting,
     Tail,
@@ -20,7 +22,19 @@ from moliere.evaluation.evidence import (
 #: raised when a key of the JSON changes its meaning or goes; new keys do not raise it
 SCHEMA = 1
 
-Group = Literal["classifier", "distribution", "energy", "longitudinal", "transverse", "sparsity", "voxels"]
+Group = Literal[
+    "classifier",
+    "distribution",
+    "energy",
+    "longitudinal",
+    "transverse",
+    "sparsity",
+    "voxels",
+    "signal",
+    "timing",
+    "momentum",
+    "position",
+]
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,9 @@ class Figure:
         unit: of the value, empty where it has none.
         verdict: in words.
         note: how it was computed, one sentence.
+        baseline: what a third sample scores, such as a classical parametrisation, where one was given.
+        baseline_error: of it.
+        larger_is_better: a share of what is right, not a distance.
     """
 
     name: str
@@ -69,6 +86,9 @@ class Figure:
     unit: str = ""
     verdict: str = ""
     note: str = ""
+    baseline: float | None = None
+    baseline_error: float | None = None
+    larger_is_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,7 @@ class HistogramPair:
         mann_whitney_p: p-value of the Mann-Whitney test.
         mean_ratio: mean of the generated over the reference's, and its error.
         std_ratio: the same of the standard deviations.
+        separation10: separation power in ten bins that both samples fill equally, as CaloGAN has it.
     """
 
     name: str
@@ -113,6 +134,7 @@ class HistogramPair:
     mann_whitney_p: float = 1.0
     mean_ratio: tuple[float, float] = (1.0, 0.0)
     std_ratio: tuple[float, float] = (1.0, 0.0)
+    separation10: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -184,12 +206,18 @@ class Timing:
         batch_size: at this batch size.
         device: in words, threads included.
         reference_ms: milliseconds a shower of the reference simulation, where known.
+        training_minutes: what the model's training took, where known.
+        training_memory_mb: largest memory of the process that trained it, in MB.
+        n_parameters: of the model.
     """
 
     generated_ms: float
     batch_size: int
     device: str
     reference_ms: float | None = None
+    training_minutes: float | None = None
+    training_memory_mb: float | None = None
+    n_parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +244,9 @@ class Report:
         reweighting: whether its weights mend the worst of them.
         equivalent: what the generated sample is worth.
         memorisation: whether it repeats its training, where the training's events are known.
+        correlations: of the observables with each other, in both samples.
+        interpolation: agreement at incident energies that the model has not seen, where some were left out.
+        baseline: the third sample that figures stand beside, where one was given.
         schema: version of this structure; ``docs/report.md`` describes it.
     """
 
@@ -238,6 +269,9 @@ class Report:
     reweighting: Reweighting | None = None
     equivalent: EquivalentSize | None = None
     memorisation: Memorisation | None = None
+    correlations: Correlations | None = None
+    interpolation: Interpolation | None = None
+    baseline: Sample | None = None
     schema: int = SCHEMA
 
     def figure(self, name: str) -> Figure:

@@ -28,6 +28,13 @@ def judge(value: float, error: float, floor: float, floor_error: float) -> str:
     return "above the floor"
 
 
+def judge_share(value: float, error: float, floor: float, floor_error: float) -> str:
+    """A share, of which more is better: within two standard deviations of what the reference has, or how far below."""
+    if value > floor - 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300):
+        return AT_THE_FLOOR
+    return f"{value / floor:.2f} × the reference's" if floor > 0 else "below the reference's"
+
+
 def judge_auc(value: float, error: float, floor: float, floor_error: float) -> str:
     """An AUC in words: at the floor, else hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
     return AT_THE_FLOOR if _is_at_floor(value, error, floor, floor_error) else _auc_words(value)

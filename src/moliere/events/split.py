@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.errors import ConfigError
-from moliere.events.events import EventSource
+from moliere.events.events import EventSource, energy_of
 
 #: events with more distinct energies than this are stratified by energy quantile
 _MAX_STRATA = 50
@@ -26,7 +26,12 @@ class Split:
     test: NDArray[np.int64]
 
 
-def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.2), seed: int = 0) -> Split:
+def split_events(
+    source: EventSource,
+    fractions: Sequence[float] = (0.7, 0.1, 0.2),
+    seed: int = 0,
+    leave_out: tuple[float, float] | None = None,
+) -> Split:
     """Split at random, with the same energy spectrum in every part.
 
     Discrete energies are the strata; a continuous spectrum is cut into at most 50 quantiles.
@@ -35,6 +40,8 @@ def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.
         source: the events; only their incident columns are read.
         fractions: of train, validation and test; they add up to 1.
         seed: the same seed and the same events give the same split.
+        leave_out: incident energies in MeV, both ends included, that only the test part may hold: a model trained on
+            the others shows there whether it interpolates.
 
     Raises:
         ConfigError: fractions that are negative or do not add up to 1.
@@ -57,7 +64,19 @@ def split_events(source: EventSource, fractions: Sequence[float] = (0.7, 0.1, 0.
         ends = np.round(np.cumsum(fractions)[:2] * len(shuffled)).astype(int)
         for part, piece in zip(parts, np.split(shuffled, ends), strict=True):
             part.append(piece)
-    return Split(*(np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts))
+    whole = Split(*(np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts))
+    return whole if leave_out is None else _left_out(whole, source, leave_out)
+
+
+def _left_out(split: Split, source: EventSource, energies: tuple[float, float]) -> Split:
+    """All events of these energies in the test part."""
+    energy = energy_of(source.incident)
+    # a discrete energy may be stored in float32
+    unseen = (energy >= energies[0] * (1 - 1e-6)) & (energy <= energies[1] * (1 + 1e-6))
+    if not unseen.any():
+        raise ConfigError(f"data.leave_out {energies}: there are no events with incident energies in MeV between these")
+    train, validation, test = (part[~unseen[part]] for part in (split.train, split.validation, split.test))
+    return Split(train, validation, np.sort(np.concatenate([test, np.flatnonzero(unseen)])))
 
 
 def _strata(source: EventSource) -> list[NDArray[np.int64]]:

@@ -86,11 +86,13 @@ def level(figure: Figure) -> Level:
     """How a figure is coloured; the bounds are those at which the verdict's words change.
 
     A classifier that is wrong for every fifth pair still leaves a sample useful (fair); so does a distance of
-    up to ten times what two halves of the reference show.
+    up to ten times what two halves of the reference show, or four fifths of the share that they have.
     """
     noise = math.hypot(*(error for error in (figure.error, figure.floor_error) if math.isfinite(error)))
-    if figure.value - figure.floor <= 2 * noise:
+    if (figure.value - figure.floor) * (-1 if figure.larger_is_better else 1) <= 2 * noise:
         return "good"
+    if figure.larger_is_better:
+        return "fair" if figure.value > 0.8 * figure.floor else "poor"
     good, fair = (AUC_GOOD, AUC_POOR) if figure.name.startswith("auc-") else (figure.floor, 10 * figure.floor)
     return "good" if figure.value < good else "fair" if figure.value < fair else "poor"
 

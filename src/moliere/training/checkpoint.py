@@ -21,7 +21,7 @@ class Progress:
     Args:
         iteration: iterations done.
         seconds: time spent in them.
-        best: lowest validation loss so far.
+        best: lowest validation loss, or score, so far.
         stale: validations since then.
     """
 
@@ -62,7 +62,7 @@ def load_checkpoint(path: Path, recipe: dict[str, Any]) -> tuple[Progress, dict[
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
     """Dotted names of settings that differ and matter; the length may be changed to train on."""
-    free = {"training.minutes", "training.iterations", "training.threads", "training.checkpoint_minutes", "description"}
+    free = {"description", *(f"training.{name}" for name in ("minutes", "iterations", "threads", "checkpoint_minutes"))}
     found = []
     for key in sorted({*old, *new}):
         a, b, name = old.get(key), new.get(key), prefix + key

@@ -2,42 +2,102 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from moliere.config import Config
+from moliere.units import parse_angle, parse_energy
+
+_PARSERS = {"energy": parse_energy, "theta": parse_angle, "phi": parse_angle}
+
+
+class StageConfig(Config):
+    """One ``[[training.stage]]``: what is different in one part of a run.
+
+    Its length is ``iterations`` or ``minutes``, the same in every stage. Weights, averages and optimisers go on from
+    one stage to the next; the schedule of the learning rate starts anew.
+    """
+
+    iterations: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    within: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description='only events with these incident columns: {energy = ["100 GeV", "200 GeV"]}; numbers are MeV, rad',
+    )
+    learning_rate: float | None = Field(default=None, gt=0, description="instead of all others")
+    objectives: tuple[str, ...] | None = Field(default=None, description="only these are optimised; all by default")
+
+    @field_validator("within", mode="before")
+    @classmethod
+    def _parse_units(cls, ranges: Any) -> Any:
+        """Numbers with units, where a column has a unit to be read."""
+        if not isinstance(ranges, dict):
+            return ranges
+        return {name: [_in_units(name, end) for end in ends] for name, ends in ranges.items()}
+
+    @model_validator(mode="after")
+    def _one_length(self) -> StageConfig:
+        _check_length(self)
+        return self
 
 
 class TrainingConfig(Config):
     """The ``[training]`` table of a recipe.
 
-    The length is ``iterations``, or ``minutes`` of training by the clock; with ``iterations`` a run resumed on the CPU
-    with as many threads is the same to the last bit, with ``minutes`` its schedule follows the clock.
+    The length is ``iterations``, or ``minutes`` of training by the clock, or that of the stages together; with
+    ``iterations`` a run resumed on the CPU with as many threads is the same to the last bit, with ``minutes`` its
+    schedule follows the clock.
     """
 
     iterations: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
+    stage: tuple[StageConfig, ...] = Field(default=(), description="a curriculum, instead of one length")
     batch_size: int = Field(default=256, ge=1)
-    optimizer: Literal["adam", "adamw"] = "adamw"
+    optimizer: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0, description="at the top of the schedule")
+    learning_rates: dict[str, float] = Field(default_factory=dict, description="of single objectives, by name")
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = Field(default=200, ge=0, description="iterations of linear warm-up")
-    clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 does not clip")
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = Field(default=1, ge=1)
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as there are idle cores")
-    validations: int = Field(default=20, ge=0, description="how often the validation loss is measured in a run")
+    validations: int = Field(default=20, ge=0, description="how often the run is validated")
+    select: str = Field(
+        default="last",
+        description="which weights are kept: last, loss (lowest validation loss), or a score of generated events: "
+        "physics, separation, bdt",
+    )
     patience: int | None = Field(default=None, ge=1, description="stop after so many validations without improvement")
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingConfig:
-        if (self.iterations is None) == (self.minutes is None):
-            raise ValueError("give either iterations or minutes")
+        if not self.stage:
+            _check_length(self)
+            return self
+        if self.iterations is not None or self.minutes is not None:
+            raise ValueError("the stages have lengths of their own; leave out training.iterations and training.minutes")
+        if len({stage.minutes is None for stage in self.stage}) > 1:
+            raise ValueError("give all stages iterations, or all of them minutes")
         return self
+
+    @property
+    def stages(self) -> tuple[StageConfig, ...]:
+        """The stages; a run without any is one."""
+        return self.stage or (StageConfig(iterations=self.iterations, minutes=self.minutes),)
+
+
+def _check_length(config: StageConfig | TrainingConfig) -> None:
+    if (config.iterations is None) == (config.minutes is None):
+        raise ValueError("give either iterations or minutes")
+
+
+def _in_units(name: str, value: Any) -> Any:
+    return _PARSERS[name](value) if isinstance(value, str) and name in _PARSERS else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from moliere.threads import set_threads
 from moliere.training.batches import open_batches, to_batch
 from moliere.training.loop import Trained, train
 from moliere.training.recipe import Recipe
+from moliere.training.selection import Judge
 
 _WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for
 #: transforms are fitted on at most this much signal, drawn at random
@@ -58,7 +60,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     source = samples.open_source(recipe.data.events, recipe.data.detector)
     if signal_bytes(source.detector, len(source)) > IN_MEMORY_BYTES:
         source = EventStore(folder / "events.store", source, recipe.data.store)
-    split = split_events(source, recipe.data.split, recipe.data.split_seed)
+    split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
     return Prepared(source, split, _build(recipe, source, split))
@@ -70,6 +72,7 @@ def fit(
     *,
     resume: bool = False,
     console: Console | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Bundle, Trained]:
     """Train what a recipe describes.
 
@@ -78,6 +81,7 @@ def fit(
         folder: of the run: checkpoint and logs; made if it is not there.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
+        judge: scores generated events against validation events, where the recipe selects by a score.
 
     Returns:
         The bundle and what the loop says of the training.
@@ -87,7 +91,7 @@ def fit(
     prepared = prepare(recipe, folder)
     source, split, columns = prepared.source, prepared.split, recipe.data.condition
     training, validation = (open_batches(source, part, columns) for part in (split.train, split.validation))
-    trained = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
+    trained = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console, judge=judge)
     return _pack(recipe, prepared, trained), trained
 
 
@@ -132,6 +136,7 @@ def _provenance(recipe: Recipe, prepared: Prepared, trained: Trained) -> Mapping
         "n_training_events": len(prepared.split.train),
         "iterations": trained.progress.iteration,
         "training_seconds": round(trained.progress.seconds, 1),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "seed": recipe.training.seed,
         "validation_losses": trained.losses,
         "versions": {name: version(name) for name in ("moliere", "torch", "numpy", "lightning-fabric")},

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -20,12 +20,11 @@ from moliere.seeding import derive_seed
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource, batch_positions
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from moliere.training.config import TrainingConfig
+from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
+from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
 from moliere.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from moliere.training.selection import Judge, Selection
 
 _SHOW_EVERY = 20  # iterations between movements of the bar
 _NOISE, _VALIDATION = 1, 2  # what a derived seed is for
@@ -55,6 +54,7 @@ def train(
     *,
     resume: bool = False,
     console: Console | None = None,
+    judge: Judge | None = None,
 ) -> Trained:
     """Train a model whose transforms are fitted.
 
@@ -62,28 +62,34 @@ def train(
         model: what to train; its weights are changed.
         recipe: its ``training`` table says how.
         training: events to learn from.
-        validation: events to watch.
+        validation: events to watch; those of the last stage, where the recipe has stages.
         folder: where checkpoint and logs lie.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
+        judge: scores generated events, where the recipe selects by a score.
 
     Raises:
         CheckpointError: nothing to resume, or another recipe's checkpoint.
+        ConfigError: a stage without events, an objective that the model does not have, nobody to judge.
     """
     config = recipe.training
-    run = _Run(model, recipe, folder)
+    stages = [stage_batches(training, stage) for stage in config.stages]
+    watched = stage_batches(validation, config.stages[-1])
+    run = _Run(model, recipe, folder, judge)
     if resume:
         run.restore()
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
-            batch = training.take(
-                batch_positions(len(training), config.batch_size, config.seed, run.progress.iteration, training.window)
+            events = stages[run.place.stage]
+            losses = run.step(
+                events.take(
+                    batch_positions(len(events), config.batch_size, config.seed, run.progress.iteration, events.window)
+                )
             )
-            losses = run.step(batch)
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
-                values = run.validate(validation)
+                values = run.validate(watched)
                 log.write(
                     run.progress.iteration,
                     run.progress.seconds,
@@ -91,38 +97,44 @@ def train(
                 )
             if run.checkpoint_is_due():
                 run.save()
-    return Trained(run.averaged_model(), run.progress, run.validation_losses)
+    return Trained(run.final_model(), run.progress, run.validation_losses)
 
 
 class _Run:
     """The state of a training: model, average, optimisers, progress."""
 
-    def __init__(self, model: Model, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, model: Model, recipe: Recipe, folder: Path, judge: Judge | None) -> None:
         self.recipe, self.config, self.path = recipe, recipe.training, folder / "checkpoint.pt"
-        self.fabric = _make_fabric(self.config)
-        self.model = model
+        self.curriculum = Curriculum(self.config.stages)
+        self.selection = Selection(self.config.select, judge, folder / "best.pt", self.config.seed)
+        self.fabric = make_fabric(self.config)
+        self.model = model.train()
         self.objectives = model.objectives()
+        check_objectives(self.objectives, self.config)
         wrapped, *self.optimizers = self.fabric.setup(
-            _Losses(model, self.objectives), *(_make_optimizer(o, self.config) for o in self.objectives)
+            _Losses(model, self.objectives), *(make_optimizer(o, self.config) for o in self.objectives)
         )
         self.losses: nn.Module = wrapped
-        self.average = average_weights(model, self.config.ema)
+        self.average = average_weights(model, self.config.ema).eval()
         self.progress = Progress()
         self.validation_losses: dict[str, float] = {}
         self.step_seconds = 0.0
         self.saved_at = time.monotonic()
 
+    @property
+    def place(self) -> Place:
+        """Stage, and how far in it."""
+        return self.curriculum.place(self.progress)
+
     def step(self, batch: Batch) -> dict[str, float]:
-        """One iteration: every objective, as often as it asks."""
+        """One iteration: every objective of the stage, as often as it asks."""
         start = time.monotonic()
-        self._set_rate()
         batch = batch.to(self.fabric.device)
+        asked = self.config.stages[self.place.stage].objectives
         values = {}
-        for k, (objective, optimizer) in enumerate(zip(self.objectives, self.optimizers, strict=True)):
-            for repeat in range(objective.steps):
-                seed = derive_seed(self.config.seed, _NOISE, self.progress.iteration, k, repeat)
-                rng = torch.Generator(self.fabric.device).manual_seed(seed)
-                values[objective.name] = self._update(k, optimizer, batch, rng)
+        for k, objective in enumerate(self.objectives):
+            if asked is None or objective.name in asked:
+                values[objective.name] = self._optimise(k, objective, batch)
         self.average.update_parameters(self.model)
         self.step_seconds = time.monotonic() - start
         progress = self.progress
@@ -132,25 +144,38 @@ class _Run:
         show_now = self.progress.iteration % _SHOW_EVERY == 0 or self.validation_is_due()
         return {name: float(value) for name, value in values.items()} if show_now else {}
 
-    def _update(self, k: int, optimizer: Any, batch: Batch, rng: torch.Generator) -> Tensor:
+    def _optimise(self, k: int, objective: Objective, batch: Batch) -> Tensor:
+        """As many updates as the objective asks for; the last one's loss."""
+        self._set_rate(k, objective)
+        loss = torch.zeros(())
+        with only_trained(self.model, objective) as parameters:
+            for repeat in range(objective.steps):
+                seed = derive_seed(self.config.seed, _NOISE, self.progress.iteration, k, repeat)
+                rng = torch.Generator(self.fabric.device).manual_seed(seed)
+                loss = self._update(k, parameters, batch, rng)
+        return loss
+
+    def _update(self, k: int, parameters: list[nn.Parameter], batch: Batch, rng: torch.Generator) -> Tensor:
+        optimizer: Any = self.optimizers[k]
         optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.losses(k, batch, rng)
         self.fabric.backward(loss)
-        if self.config.clip_norm is not None:
-            parameters = list(self.objectives[k].parameters())
+        if self.config.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
         optimizer.step()
         return loss.detach()
 
+    def _set_rate(self, k: int, objective: Objective) -> None:
+        place = self.place
+        rate = learning_rate(
+            self.config, self.config.stages[place.stage], objective.name, self.progress.iteration, place.fraction
+        )
+        for group in self.optimizers[k].param_groups:
+            group["lr"] = rate
+
     def fraction(self) -> float:
         """How much of the run is done, by iterations or by the clock."""
-        return self._share(self.progress.iteration, self.progress.seconds)
-
-    def _share(self, iterations: int, seconds: float) -> float:
-        """What part of the run so many iterations or seconds are."""
-        if self.config.iterations is not None:
-            return iterations / self.config.iterations
-        return seconds / (60 * (self.config.minutes or 1))
+        return self.curriculum.fraction(self.progress)
 
     def is_done(self) -> bool:
         """Whether the length is reached or patience is at an end."""
@@ -161,42 +186,43 @@ class _Run:
         """Events a second, of the last iteration."""
         return self.config.batch_size / max(self.step_seconds, 1e-9)
 
-    def _set_rate(self) -> None:
-        """Linear warm-up, then half a cosine down to zero."""
-        warm = min(1.0, (self.progress.iteration + 1) / max(1, self.config.warmup))
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, self.fraction()))) if self.config.schedule == "cosine" else 1.0
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * warm * fall
-
     def validation_is_due(self) -> bool:
         """Whether a whole number of validation intervals has just been completed."""
         n = self.config.validations
         if n == 0:
             return False
-        before = self.fraction() - self._share(1, self.step_seconds)
-        return math.floor(self.fraction() * n) > math.floor(before * n)
+        progress = self.progress
+        before = replace(progress, iteration=progress.iteration - 1, seconds=progress.seconds - self.step_seconds)
+        return math.floor(self.fraction() * n) > math.floor(self.curriculum.fraction(before) * n)
 
     @torch.no_grad()
     def validate(self, events: BatchSource) -> dict[str, float]:
-        """Losses of the averaged model on the validation events, with the same noise every time."""
-        module = cast("Model", self.average.module)
-        totals = dict.fromkeys((o.name for o in module.objectives()), 0.0)
+        """Losses of the averaged model on the validation events, with the same noise every time, and its score."""
         if len(events) == 0:
             return {}
-        for k, objective in enumerate(module.objectives()):
+        self.validation_losses = self._validation_losses(events)
+        scores = self.selection.measure(cast("Model", self.average.module), events)
+        self._compare(scores.get("score", sum(self.validation_losses.values())))
+        return {**self.validation_losses, **scores}
+
+    def _validation_losses(self, events: BatchSource) -> dict[str, float]:
+        objectives = cast("Model", self.average.module).objectives()
+        totals = dict.fromkeys((o.name for o in objectives), 0.0)
+        for k, objective in enumerate(objectives):
             rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, _VALIDATION, k))
             for positions in torch.arange(len(events)).split(self.config.batch_size):
                 batch = events.take(positions).to(self.fabric.device)
                 totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
-        self.validation_losses = totals
-        better = sum(totals.values()) < self.progress.best
-        self.progress = replace(
-            self.progress,
-            best=min(self.progress.best, sum(totals.values())),
-            stale=0 if better else self.progress.stale + 1,
-        )
         return totals
+
+    def _compare(self, value: float) -> None:
+        """Remember whether this is the best so far, and its weights if they are to be kept."""
+        better = value < self.progress.best
+        if better:
+            self.selection.keep(cast("Model", self.average.module))
+        self.progress = replace(
+            self.progress, best=min(self.progress.best, value), stale=0 if better else self.progress.stale + 1
+        )
 
     def checkpoint_is_due(self) -> bool:
         """Whether the last checkpoint is older than the recipe wants."""
@@ -230,10 +256,12 @@ class _Run:
         for optimizer, state in zip(self.optimizers, states["optimizers"], strict=True):
             optimizer.load_state_dict(state)
 
-    def averaged_model(self) -> Model:
-        """The averaged weights in the model that was given."""
+    def final_model(self) -> Model:
+        """The averaged weights, or the best of them, in the model that was given."""
         self.model.load_state_dict(self.average.module.state_dict())
-        return self.model.cpu().eval()
+        model = self.model.cpu().eval()
+        self.selection.restore(model)
+        return model
 
 
 class _Losses(nn.Module):
@@ -255,29 +283,6 @@ def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
         yield
     finally:
         run.save()
-
-
-def _make_fabric(config: TrainingConfig) -> Fabric:
-    from lightning_fabric import Fabric
-
-    precision = config.precision
-    if precision == "auto":
-        # measured on the CPU: bf16 matrix products at half the speed of float32 without AMX
-        precision = "bf16-mixed" if torch.cuda.is_available() and config.accelerator != "cpu" else "32-true"
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
-    fabric.launch()
-    return fabric
-
-
-def _make_optimizer(objective: Objective, config: TrainingConfig) -> torch.optim.Optimizer:
-    kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[config.optimizer](
-        objective.parameters(),
-        lr=config.learning_rate,
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-        fused=True,  # one pass over the weights; the unfused update was 10 % of an iteration on the CPU
-    )
 
 
 def _prefix(word: str, values: dict[str, float]) -> dict[str, float]:

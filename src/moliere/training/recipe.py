@@ -8,13 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from moliere.config import Config, Table, apply_overrides, read_toml
 from moliere.errors import ConfigError, did_you_mean
 from moliere.events.store import Precision
 from moliere.models.base import models
 from moliere.training.config import TrainingConfig
+from moliere.units import parse_energy
 
 
 class DataConfig(Config):
@@ -25,7 +26,20 @@ class DataConfig(Config):
     condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
     split_seed: int = Field(default=0, ge=0)
+    leave_out: tuple[float, float] | None = Field(
+        default=None,
+        description="incident energies that training does not see, to test interpolation: [8192.0, 8192.0] in MeV, or "
+        'with units ["8 GeV", "10 GeV"]',
+    )
     store: Precision = Field(default="float32", description="of signals on disk, where they do not fit in memory")
+
+
+    @field_validator("leave_out", mode="before")
+    @classmethod
+    def _parse_energies(cls, ends: Any) -> Any:
+        if not isinstance(ends, list | tuple):
+            return ends
+        return [parse_energy(end) if isinstance(end, str) else end for end in ends]
 
 
 class _RecipeTables(Config):

@@ -1,0 +1,86 @@
+"""Every observable of both samples in the same bins, with the distances of the two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.evaluation.collect import Collected
+from moliere.evaluation.distances import (
+    expected_separation,
+    histogram,
+    ks_test,
+    mann_whitney,
+    root_chi2,
+    separation_power,
+    wasserstein,
+)
+from moliere.evaluation.equal_population import BINS, equal_population_separation
+from moliere.evaluation.response import moments
+from moliere.evaluation.result import HistogramPair
+from moliere.evaluation.suites import Suite, Words
+
+Floats = NDArray[np.float64]
+
+
+def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:
+    """One histogram an observable, and the spectrum of single signals where the suite has one."""
+    detector = reference.kept.detector
+    pairs = [
+        _pair(name, suite.words(name, detector), suite, reference, values, generated.observables[name])
+        for name, values in reference.observables.items()
+    ]
+    if suite.cells is None:
+        return tuple(pairs)
+    name, words = suite.cells
+    cells = [x.kept.signals[x.kept.signals > 0].astype(np.float64) for x in (reference, generated)]
+    return (*pairs, _pair(name, words, suite, reference, *cells))
+
+
+def own_pairs(pairs: tuple[HistogramPair, ...], suite: Suite) -> list[HistogramPair]:
+    """Those with one value an event: the spectrum of single signals counts cells, not events."""
+    return [pair for pair in pairs if suite.cells is None or pair.name != suite.cells[0]]
+
+
+def _pair(name: str, words: Words, suite: Suite, reference: Collected, one: Floats, other: Floats) -> HistogramPair:
+    binning = suite.binning(name, reference.kept.detector, one)
+    counts = [histogram(values, binning.edges) for values in (one, other)]
+    inside = [c[1:-1] for c in counts]
+    return HistogramPair(
+        name=name,
+        label=words.label,
+        unit=words.unit,
+        group=words.group,
+        edges=tuple(binning.edges.tolist()),
+        reference=tuple(counts[0].tolist()),
+        generated=tuple(counts[1].tolist()),
+        log_x=binning.log,
+        separation=separation_power(inside[0], inside[1]),
+        separation_floor=expected_separation(inside[0], inside[1]),
+        chi2_p=root_chi2(*counts)[2],
+        **(_distances(one, other) if len(one) > 1 and len(other) > 1 else {"ks_p": 1.0, "wasserstein": 0.0}),
+    )
+
+
+def _distances(one: Floats, other: Floats) -> dict[str, Any]:
+    """What needs two values of each sample, by the names of :class:`HistogramPair`."""
+    mean, mean_error, std, std_error = moments(one)
+    other_mean, other_mean_error, other_std, other_std_error = moments(other)
+    few = len(one) + len(other) < BINS
+    return {
+        "ks_p": ks_test(one, other)[1],
+        "wasserstein": wasserstein(one, other),
+        "mann_whitney_p": mann_whitney(one, other),
+        "mean_ratio": _ratio(mean, mean_error, other_mean, other_mean_error),
+        "std_ratio": _ratio(std, std_error, other_std, other_std_error),
+        "separation10": 0.0 if few else equal_population_separation(one, other),
+    }
+
+
+def _ratio(one: float, one_error: float, other: float, other_error: float) -> tuple[float, float]:
+    """Generated over reference with its error; 1 where the reference is 0."""
+    if one == 0:
+        return 1.0, 0.0
+    return other / one, float(np.hypot(other_error / one, other * one_error / one**2))

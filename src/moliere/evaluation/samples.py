@@ -1,0 +1,163 @@
+"""The samples of a comparison, read alike; what makes them incomparable, and what the reader must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from moliere.detectors import Calorimeter, Detector
+from moliere.errors import InvalidEvents
+from moliere.evaluation.collect import Choice, Collected, align, collect
+from moliere.evaluation.distances import ks_test
+from moliere.evaluation.figures import LEAST_FOR_CLASSIFIER, LEAST_FOR_FPD
+from moliere.evaluation.response import energy_bins
+from moliere.evaluation.suites import Suite
+from moliere.events import EventSource
+from moliere.events.events import energy_of
+
+Bins = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is compared, unread.
+
+    Args:
+        reference: what is right by definition.
+        generated: what is judged.
+        baseline: a third sample, whose figures stand beside the generated one's.
+        training: what the model has seen.
+    """
+
+    reference: EventSource
+    generated: EventSource
+    baseline: EventSource | None = None
+    training: EventSource | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be compared.
+
+        Raises:
+            InvalidEvents: different detectors, or fewer than two events.
+        """
+        for role in ("generated", "baseline", "training"):
+            source = getattr(self, role)
+            if source is not None:
+                _check_detectors(self.reference.detector, source.detector, role)
+                _check_number(role, source)
+        _check_number("reference", self.reference)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is compared, read and aligned.
+
+    Args:
+        reference: likewise.
+        generated: likewise.
+        baseline: likewise.
+        training: likewise.
+        bins: of the scale, from the reference, closed intervals in MeV.
+        mean_bins: those that mean signals were made in; none where events have no incident energy.
+        dropped: observables and features that not all samples have.
+    """
+
+    reference: Collected
+    generated: Collected
+    baseline: Collected | None
+    training: Collected | None
+    bins: Bins
+    mean_bins: Bins
+    dropped: list[str]
+
+    @staticmethod
+    def read(
+        sources: Sources, suite: Suite, max_events: int, seed: int, threshold: float | None, *, match_incident: bool
+    ) -> Samples:
+        """Read all of them; see :func:`~moliere.evaluation.evaluate`."""
+        reference = sources.reference
+        bins = energy_bins(reference.incident["energy"]) if "energy" in reference.incident else []
+        like = energy_of(reference.incident) if match_incident else None
+        free, matched = Choice(max_events, seed), Choice(max_events, seed, like)
+        wanted = {"reference": free, "generated": matched, "baseline": matched, "training": free}
+        found = {
+            role: collect(source, reference.detector, suite, bins, choice, threshold)
+            for role, choice in wanted.items()
+            if (source := getattr(sources, role)) is not None
+        }
+        aligned, dropped = align(list(found.values()))
+        named = dict(zip(found, aligned, strict=True))
+        return Samples(
+            named["reference"],
+            named["generated"],
+            named.get("baseline"),
+            named.get("training"),
+            bins or energy_bins(named["reference"].scale),
+            bins,
+            dropped,
+        )
+
+
+def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
+    """What the reader must know before the numbers."""
+    one, other = samples.reference, samples.generated
+    yield from _geometry_warnings(sources.reference.detector, sources.generated.detector)
+    for role, source, used in (("reference", sources.reference, one), ("generated", sources.generated, other)):
+        if source.weights is not None:
+            yield f"the {role} events have weights: {len(used)} of {len(source)} were kept in proportion to them"
+    if samples.dropped:
+        yield f"not in every sample, and left out: {', '.join(samples.dropped)}"
+    if samples.mean_bins:
+        distance, p = ks_test(one.scale, other.scale)
+        if p < 1e-3:
+            yield (
+                f"the incident energies of the two samples differ (Kolmogorov-Smirnov distance {distance:.3f}, p = "
+                f"{p:.1e}): differences below may be those of the energies; generate with --like the reference, or "
+                "compare with --match-incident"
+            )
+    n = min(len(one), len(other))
+    if n < LEAST_FOR_CLASSIFIER:
+        yield f"{n} events are too few for classifier tests, which start at {LEAST_FOR_CLASSIFIER}"
+    if n < LEAST_FOR_FPD:
+        yield f"{n} events are too few for FPD and KPD, which start at {LEAST_FOR_FPD}"
+
+
+def _check_number(role: str, source: EventSource) -> None:
+    if len(source) < 2:
+        raise InvalidEvents(f"the {role} sample holds {len(source)} events; at least 2 are needed")
+
+
+def _check_detectors(one: Detector, other: Detector, role: str) -> None:
+    if type(one) is type(other) and one.n_channels == other.n_channels:
+        return
+    where = ""
+    if isinstance(one, Calorimeter) and isinstance(other, Calorimeter):
+        where = _first_difference(one, other)
+    raise InvalidEvents(
+        f"the reference is of {one.name} with {one.n_channels} channels, the {role} events of {other.name} with "
+        f"{other.n_channels}{where}; both must be of the same detector"
+    )
+
+
+def _first_difference(one: Calorimeter, other: Calorimeter) -> str:
+    """In which layer two calorimeters differ, in words."""
+    for layer, (grid, own) in enumerate(zip(one.grids, other.grids, strict=False)):
+        if grid.shape != own.shape:
+            return f" (layer {layer}: {grid.shape} cells against {own.shape})"
+    return f" ({len(one.grids)} layers against {len(other.grids)})"
+
+
+def _geometry_warnings(one: Detector, other: Detector) -> list[str]:
+    if not (isinstance(one, Calorimeter) and isinstance(other, Calorimeter)):
+        return []
+    # the same rings from a list and from equal steps differ in the last bit
+    if np.allclose(other.centres[:, :2], one.centres[:, :2]):
+        return []
+    layer = int(one.layer_of_channel[np.argmax(np.abs(other.centres[:, :2] - one.centres[:, :2]).max(axis=1) > 1e-6)])
+    words = (
+        f"the generated events are of {other.name}, whose cells differ from those of {one.name}, first in layer "
+        f"{layer}: they are compared by their number"
+    )
+    return [words]

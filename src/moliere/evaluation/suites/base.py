@@ -1,0 +1,129 @@
+"""What a suite is: which observables, in which bins, which classifiers on what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors import Calorimeter, Detector, PhaseSpace, SurfaceArray
+from moliere.errors import InvalidEvents, UnknownName, did_you_mean
+from moliere.evaluation.result import Group
+from moliere.evaluation.suites.binning import Binning
+from moliere.events import Events
+from moliere.registry import Registry
+
+Floats = NDArray[np.float64]
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Events whose signals are kept in memory, for classifiers and displays.
+
+    Args:
+        detector: theirs.
+        scale: incident energy, or momentum, in MeV, (n,).
+        signals: as the suite prepared them, (n, n_channels).
+    """
+
+    detector: Any
+    scale: Floats
+    signals: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Some events as a suite sees them.
+
+    Args:
+        scale: what events are binned by: incident energy, or momentum, in MeV, (n,).
+        signals: what the suite looks at, thresholds applied, (n, n_channels).
+        observables: name → (n,).
+        features: the classifiers' high-level vector, (n, d).
+        feature_names: of its columns.
+    """
+
+    scale: Floats
+    signals: NDArray[np.float32]
+    observables: Mapping[str, Floats]
+    features: Features
+    feature_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """How an observable is shown.
+
+    Args:
+        label: for the axis, without unit.
+        unit: of the numbers.
+        group: where it belongs on the page.
+    """
+
+    label: str
+    unit: str
+    group: Group
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A way to compare events of one kind of detector; plain functions, so that a user's own is one object.
+
+    Args:
+        detector: the kind it is for.
+        measure: events, threshold in the detector's unit or ``None`` → what is compared.
+        words: observable, detector → how it is shown.
+        binning: observable, detector, values of the reference → bins.
+        low_level: name → signals of kept events → features of a classifier, (n, d).
+        cells: how the spectrum of single non-zero signals is shown; ``None`` has none.
+        classifiers: registry names.
+        inputs: ``observables`` or keys of ``low_level``.
+        scale: what :attr:`Measured.scale` is, in words.
+    """
+
+    detector: type[Detector]
+    measure: Callable[[Events, float | None], Measured]
+    words: Callable[[str, Any], Words]
+    binning: Callable[[str, Any, Floats], Binning]
+    low_level: Mapping[str, Callable[[Kept], Features]] = field(default_factory=dict)
+    cells: tuple[str, Words] | None = None
+    classifiers: tuple[str, ...] = ("boosting", "mlp")
+    inputs: tuple[str, ...] = ("observables",)
+    scale: str = "incident energy"
+
+
+#: name → suite
+suites: Registry[Suite] = Registry("suite")
+
+_BY_KIND: dict[type[Detector], str] = {
+    Calorimeter: "calorimeter",
+    SurfaceArray: "surface-array",
+    PhaseSpace: "phase-space",
+}
+
+
+def find_suite(name: str, detector: Detector) -> tuple[str, Suite]:
+    """A suite by its name, or for ``default`` the one that suits a detector best.
+
+    Returns:
+        Its name and the suite.
+
+    Raises:
+        UnknownName: no such suite.
+        InvalidEvents: it is for another kind of detector.
+    """
+    if name == "default":
+        name = detector.name if detector.name in suites else _BY_KIND[type(detector)]
+    if name not in suites:
+        raise UnknownName(f"unknown suite {name!r}; {did_you_mean(name, ['default', *suites])}")
+    suite = suites[name]
+    if not isinstance(detector, suite.detector):
+        raise InvalidEvents(
+            f"suite {name!r} compares events of a {suite.detector.__name__}; {detector.name} is a "
+            f"{type(detector).__name__}: leave out --suite"
+        )
+    return name, suite

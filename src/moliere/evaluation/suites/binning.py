@@ -1,0 +1,61 @@
+"""Bins for observables that no community has agreed on: from the reference, whatever it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Binning:
+    """Bin edges of one observable.
+
+    Args:
+        edges: increasing.
+        log: whether they are equidistant in the logarithm.
+    """
+
+    edges: Floats
+    log: bool = False
+
+
+def log_bins(threshold: float, values: Floats, n_edges: int) -> Binning:
+    """From the threshold to the reference's largest value; without a threshold from its smallest positive value."""
+    positive = values[values > 0]
+    if len(positive) == 0:
+        return Binning(np.array([0.0, 1.0]))
+    low = threshold if threshold > 0 else float(positive.min())
+    high = float(positive.max()) * (1 + 1e-6)
+    if not low < high:
+        return Binning(np.array([low / 2, low * 2]))
+    edges = np.geomspace(low, high, n_edges)
+    # rounding of the ends must not push the extreme reference values out
+    edges[0], edges[-1] = low, high
+    return Binning(edges, log=True)
+
+
+def span(values: Floats, low: float, high: float, bins: int) -> Binning:
+    """A usual range, widened where the reference does not fit into it."""
+    if len(values):
+        low, high = min(low, float(np.quantile(values, 0.001))), max(high, float(np.quantile(values, 0.999)))
+    return Binning(np.linspace(low, high, bins + 1))
+
+
+def quantile_bins(values: Floats, bins: int = 60) -> Binning:
+    """The reference's central 99.8 %, a little widened."""
+    if len(values) == 0:
+        return Binning(np.array([0.0, 1.0]))
+    low, high = np.quantile(values, [0.001, 0.999])
+    margin = 0.05 * (high - low) or max(1e-3, abs(low) * 1e-3)
+    return Binning(np.linspace(low - margin, high + margin, bins + 1))
+
+
+def whole_numbers(values: Floats, bins: int = 60) -> Binning:
+    """One bin a whole number where there are few of them, else the reference's range."""
+    if len(values) and np.ptp(values) < bins:
+        return Binning(np.arange(values.min() - 0.5, values.max() + 1))
+    return quantile_bins(values, bins)

@@ -1,0 +1,75 @@
+"""Which weights a run ships: the last, or the best of those that were validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moliere.errors import ConfigError
+from moliere.events import Events
+from moliere.files import replacing
+from moliere.models.base import GenerativeModel, Model
+from moliere.preprocess import condition_matrix
+from moliere.seeding import derive_seed
+from moliere.training.batches import BatchSource
+
+#: reference events × generated events → named numbers, of which ``score`` is to be small
+Judge = Callable[[Events, Events], Mapping[str, float]]
+
+#: validation events that a score looks at, and those that are generated at once
+_JUDGED, _AT_ONCE = 4_000, 500
+_JUDGE = 5  # what a derived seed is for
+
+
+class Selection:
+    """Keeps the best weights of a run on disk.
+
+    Args:
+        kind: ``last``, ``loss``, or the name of the judge's score.
+        judge: looks at generated events; who trains brings it along, as the rooms above this one know none.
+        path: where the best weights lie.
+        seed: of the generated events.
+
+    Raises:
+        ConfigError: a score is asked for, and nobody judges.
+    """
+
+    def __init__(self, kind: str, judge: Judge | None, path: Path, seed: int) -> None:
+        if kind not in ("last", "loss") and judge is None:
+            raise ConfigError(f"training.select = {kind!r} needs somebody who scores generated events: pass judge=")
+        self.kind, self.path, self.seed = kind, path, seed
+        self.judge = judge if kind not in ("last", "loss") else None
+
+    def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
+        """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge."""
+        if self.judge is None or len(validation) == 0:
+            return {}
+        if not isinstance(model, GenerativeModel):
+            raise ConfigError(f"training.select = {self.kind!r} judges generated events; this model makes none")
+        reference = validation.source.take(validation.index[:_JUDGED])
+        return {name: float(value) for name, value in self.judge(reference, self._generate(model, reference)).items()}
+
+    def _generate(self, model: GenerativeModel, like: Events) -> Events:
+        """The same incident particles and the same latents every time."""
+        condition = torch.from_numpy(condition_matrix(like.incident, model.context.columns))
+        device = next(model.parameters()).device
+        rng = torch.Generator().manual_seed(derive_seed(self.seed, _JUDGE))
+        signals = []
+        for rows in condition.split(_AT_ONCE):
+            latent = model.draw_latent(rows, rng)
+            signals.append(model.decode(latent.to(device), rows.to(device)).cpu().numpy())
+        return Events(like.detector, like.incident, np.concatenate(signals))
+
+    def keep(self, model: Model) -> None:
+        """Write the weights that are the best so far."""
+        if self.kind != "last":
+            with replacing(self.path, overwrite=True) as partial:
+                torch.save(model.state_dict(), partial)
+
+    def restore(self, model: Model) -> None:
+        """Put the best weights back, if any were kept."""
+        if self.kind != "last" and self.path.is_file():
+            model.load_state_dict(torch.load(self.path, weights_only=True))
