@@ -114,3 +114,29 @@ def test_settings_that_make_no_sense_are_refused(
     assert outcome.code == 1
     assert message in outcome.err
     assert not (tmp_path / "x.h5").exists()
+
+
+def test_air_showers_need_no_more_than_their_number(run: Run, tmp_path: Path) -> None:
+    assert run("simulate", "airshower-data", "-n", 20, "-o", tmp_path / "data.h5").code == 0
+    events = read_events(tmp_path / "data.h5")
+    assert events.detector.name == "airshower-9x9"
+    assert ((events.energy >= 1e12) & (events.energy <= 1e14)).all()
+    assert events.energy.mean() > 3e13  # flat; 2e13 were it log
+    assert (events.incident["theta"] == 0).all()
+    assert np.isnan(events.extras["arrival_times"]).any()
+
+
+def test_air_showers_take_particles_directions_and_settings(run: Run, tmp_path: Path) -> None:
+    more = ["--particle", "iron", "--energy", "20EeV", "--theta", "30deg:40deg", "--set", "front=spherical"]
+    assert run("simulate", "airshower", "-n", 3, "-o", tmp_path / "iron.h5", *more).code == 0
+    events = read_events(tmp_path / "iron.h5")
+    assert events.incident["mass_number"].tolist() == [56, 56, 56]
+    assert events.energy.tolist() == [2e13] * 3
+    assert ((events.incident["theta"] >= np.radians(30)) & (events.incident["theta"] <= np.radians(40))).all()
+    assert events.metadata["front"] == "spherical"
+
+
+def test_calorimeters_have_to_be_named(run: Run, tmp_path: Path) -> None:
+    outcome = run("simulate", "gflash", "-n", 2, "-o", tmp_path / "x.h5")
+    assert outcome.code == 1
+    assert "say which: --detector" in outcome.err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from moliere.detectors import catalog
+from moliere.detectors import Calorimeter, SurfaceArray, catalog
 from moliere.events import Events
 from moliere.simulators import Simulator, sample_incident, simulators
 
@@ -29,6 +29,9 @@ class Case:
 
 
 CASES = {
+    "airshower": Case("airshower-9x9", (1e12, 1e14), 2212, 1000),
+    "airshower-data": Case("airshower-9x9", (1e12, 1e14), 2212, 1000),
+    "airshower-simulation": Case("airshower-9x9", (1e12, 1e14), 1000260560, 1000),
     "geant4": Case("calochallenge-1-photons", (500, 1500), 22, 250),
     "gflash": Case("calochallenge-1-photons", (1e3, 3e4), 22, 1000),
 }
@@ -52,6 +55,8 @@ def run(name: str, n: int, seed: int) -> Events:
 
 def observables(events: Events) -> np.ndarray:
     """A few numbers an event, (n, 6); logarithms and shares, so that their means are nearly normal."""
+    if isinstance(events.detector, SurfaceArray):
+        return array_observables(events.detector, events)
     layers = events.detector.layer_energies(events.signals)
     radius = events.signals @ events.detector.r / events.signals.sum(axis=1)
     shares = layers[:, 1:3] / events.energy[:, None]
@@ -60,14 +65,28 @@ def observables(events: Events) -> np.ndarray:
     return np.column_stack([events.response, shares, np.log(radius), np.log(hit), bright])
 
 
+def array_observables(array: SurfaceArray, events: Events) -> np.ndarray:
+    """The same of an array of stations."""
+    footprint = np.sort(array.footprint(events.signals).astype(np.float64), axis=1)
+    traces = array.traces(events.signals).sum(axis=1, dtype=np.float64)
+    centre = traces @ np.arange(array.n_bins) / traces.sum(axis=1)
+    times = np.nanstd(events.extras["arrival_times"], axis=1)
+    stations = (footprint > 0).sum(axis=1)
+    xmax = events.incident["xmax"]
+    return np.column_stack([np.log(footprint[:, -1]), np.log1p(footprint[:, -2]), centre, times, stations, xmax])
+
+
 def summarise(values: np.ndarray) -> dict[str, Any]:
     return {"n": len(values), "mean": values.mean(axis=0).tolist(), "covariance": np.cov(values.T).tolist()}
 
 
-def test_energies_are_positive_and_totals_sensible(name: str) -> None:
+def test_signals_are_positive_and_totals_sensible(name: str) -> None:
     events = run(name, 50, 1)
     assert (events.signals >= 0).all()
-    assert 0.3 < events.response.mean() < 1.5
+    if isinstance(events.detector, Calorimeter):
+        assert 0.3 < events.response.mean() < 1.5
+    else:
+        assert (events.signals.sum(axis=1) > 0).all()
 
 
 def test_same_seed_same_events_other_seed_others(name: str) -> None:
@@ -82,7 +101,8 @@ def test_no_incident_no_events(name: str) -> None:
 
 def test_incident_columns_come_back(name: str) -> None:
     events = run(name, 3, 1)
-    assert set(events.incident) == {"energy", "pdg_id"}
+    assert set(events.incident) >= {"energy", "pdg_id"}
+    assert ((events.energy >= CASES[name].energies[0]) & (events.energy <= CASES[name].energies[1])).all()
     assert (events.incident["pdg_id"] == CASES[name].pdg_id).all()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,7 +11,6 @@ from moliere.cli.options import (
     EnergyRange,
     Overwrite,
     Seed,
-    Spectrum,
     console,
     epilog,
     incident_columns,
@@ -30,25 +29,39 @@ def register(app: typer.Typer) -> None:
     examples = (
         "moliere simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV -n 1000 -o electrons.h5",
         "moliere simulate geant4 --detector calogan --particle e+ --spectrum flat -n 1000 --workers 2 -o eplus.h5",
+        "moliere simulate airshower-data --particle iron --set max_zenith=1.0 -n 1000 -o iron.h5",
     )
     app.command("simulate", epilog=epilog(*examples))(simulate)
 
 
 def simulate(
-    simulator: Annotated[str, typer.Argument(help="gflash, geant4 (moliere list simulators).")],
-    detector: Annotated[str, typer.Option("--detector", help="Catalogue name, .toml or .xml file, with materials.")],
+    simulator: Annotated[str, typer.Argument(help="gflash, geant4, airshower-data, … (moliere list simulators).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            "--detector", help="Catalogue name, .toml or .xml file, with materials; air showers have one of their own."
+        ),
+    ] = None,
     n: Annotated[int, typer.Option("-n", "--events", min=1, help="Number of events.")] = 1000,
     particle: Annotated[
         str | None, typer.Option("--particle", help="e-, e+, gamma, pi+, …; the detector's own by default.")
     ] = None,
-    energy: EnergyRange = "1GeV:100GeV",
-    spectrum: Spectrum = "log",
+    energy: EnergyRange = None,
+    spectrum: Annotated[
+        Literal["flat", "log", "powers-of-2"] | None,
+        typer.Option(
+            "--spectrum", help="How energies are drawn: log from 1GeV:100GeV, of air showers flat from 1EeV:100EeV."
+        ),
+    ] = None,
     x: Annotated[str | None, typer.Option("--x", help=f"{_SPREAD}: where particles enter, -5mm:5mm.")] = None,
     y: Annotated[str | None, typer.Option("--y", help=f"{_SPREAD}, as --x.")] = None,
     theta: Annotated[
         str | None,
-        typer.Option("--theta", help=f"{_SPREAD}: angle to the beam line, 60deg:120deg; 90deg is straight."),
+        typer.Option(
+            "--theta",
+            help=f"{_SPREAD}: angle to the beam line, 60deg:120deg; 90deg is straight. Air showers: zenith angle.",
+        ),
     ] = None,
     phi: Annotated[str | None, typer.Option("--phi", help=f"{_SPREAD}: azimuth around it; 0deg is straight.")] = None,
     physics: Annotated[
@@ -74,7 +87,7 @@ def simulate(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate showers and write them to HDF5 (CaloChallenge keys, MeV).
+    """Simulate showers and write them to HDF5 (CaloChallenge keys; MeV, of air showers VEM).
 
     The result depends on the seed and not on the number of workers. An interrupted run keeps what is whole.
     """
@@ -82,8 +95,11 @@ def simulate(
     from moliere.threads import idle_threads
 
     engine = _build(simulator, detector, physics, cut, threshold, settings or [])
+    low, high = engine.default_energies
     spreads = _ranges(x=x, y=y, theta=theta, phi=phi)
-    incident = incident_columns(n, energy, spectrum, seed, particle, spreads)
+    incident = incident_columns(
+        n, energy or f"{low}MeV:{high}MeV", spectrum or engine.default_spectrum, seed, particle, spreads
+    )
     job = Production(engine, incident, seed, output)
     with track("simulating", n) as progress:
         produce(job, workers=workers or idle_threads(), overwrite=overwrite, resume=resume, progress=progress)
@@ -91,11 +107,12 @@ def simulate(
 
 
 def _build(
-    name: str, detector: str, physics: str | None, cut: str | None, threshold: str | None, more: list[str]
+    name: str, detector: str | None, physics: str | None, cut: str | None, threshold: str | None, more: list[str]
 ) -> Simulator:
     from moliere.config import apply_overrides
     from moliere.detectors import load
-    from moliere.simulators import build_simulator
+    from moliere.errors import ConfigError
+    from moliere.simulators import build_simulator, simulators
     from moliere.units import parse_energy, parse_length
 
     given: dict[str, Any] = {
@@ -104,6 +121,8 @@ def _build(
         "threshold": parse_energy(threshold) if threshold else None,
     }
     settings = apply_overrides({key: value for key, value in given.items() if value is not None}, more)
+    if (detector := detector or simulators[name].default_detector) is None:
+        raise ConfigError(f"{name} can simulate many detectors; say which: --detector NAME (moliere list detectors)")
     engine = build_simulator(name, load(detector), settings)
     if warning := getattr(getattr(engine, "physics_list", None), "warning", ""):
         console.print(f"warning: {warning}", style="yellow")

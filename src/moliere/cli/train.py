@@ -11,7 +11,7 @@ from moliere.cli.options import Overwrite, console, epilog, progress_console
 from moliere.errors import OutputExists
 
 if TYPE_CHECKING:
-    from moliere.training import Recipe
+    from moliere.training import Judge, Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,10 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option("--select", help="Which weights are kept: last, loss, or the best by separation, physics or bdt."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check recipe and events, build the model, show what would be done.")
@@ -40,7 +44,7 @@ def train(
     """
     from moliere.training import load_recipe
 
-    chosen = load_recipe(recipe, set_ or [])
+    chosen = load_recipe(recipe, [*(set_ or []), *([f"training.select={select}"] if select else [])])
     folder = output or Path("runs") / chosen.name
     if dry_run:
         _show_plan(chosen, folder)
@@ -60,7 +64,8 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
     try:
-        bundle, trained = fit(recipe, folder, resume=resume, console=progress_console)
+        judge = find_judge(recipe.training.select)
+        bundle, trained = fit(recipe, folder, resume=resume, console=progress_console, judge=judge)
     except KeyboardInterrupt:
         saved = (folder / "checkpoint.pt").exists()
         console.print(
@@ -77,11 +82,21 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
     )
 
 
+def find_judge(select: str) -> Judge | None:
+    """The score that a recipe selects by; none where it takes the last weights or those of the lowest loss."""
+    if select in ("last", "loss"):
+        return None
+    from moliere.evaluation.scores import scores
+
+    return scores[select]
+
+
 def _check_folder(folder: Path, bundle_path: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse to start over a run that is there; --overwrite clears its checkpoint and losses."""
     if resume:
         return
-    left = [path for path in (folder / "checkpoint.pt", folder / "metrics.csv", bundle_path) if path.exists()]
+    names = ("checkpoint.pt", "metrics.csv", "best.pt", bundle_path.name)
+    left = [folder / name for name in names if (folder / name).exists()]
     if left and not overwrite:
         raise OutputExists(f"{left[0]} exists; go on with --resume, start again with --overwrite, or choose another -o")
     for path in left:

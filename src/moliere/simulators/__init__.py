@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moliere.simulators.airshower import AirShower, AirShowerData, AirShowerSimulation
 from moliere.simulators.base import Simulator, build_simulator, simulators
 from moliere.simulators.geant4 import Geant4
 from moliere.simulators.gflash import Gflash
@@ -9,6 +10,9 @@ from moliere.simulators.incident import particle_id, sample_incident
 from moliere.simulators.production import Production, produce
 
 __all__ = [
+    "AirShower",
+    "AirShowerData",
+    "AirShowerSimulation",
     "Geant4",
     "Gflash",
     "Production",

@@ -14,6 +14,7 @@ from moliere.detectors.base import Detector
 from moliere.errors import ConfigError, did_you_mean
 from moliere.events import Events
 from moliere.registry import Registry
+from moliere.units import GeV
 
 
 class Simulator(ABC):
@@ -23,11 +24,17 @@ class Simulator(ABC):
         detector: what is read out.
         block_size: how many events of a long run share a random stream and are written together.
         isolated: whether it runs in processes of its own, because it may crash or can be set up only once in each.
+        default_detector: catalogue name of what it simulates where a user names nothing; ``None`` has to be named.
+        default_energies: lowest and highest energy in MeV where a user says nothing.
+        default_spectrum: how energies are then drawn, a name of :data:`~moliere.simulators.incident.spectra`.
     """
 
     detector: Detector
     block_size: ClassVar[int] = 500
     isolated: ClassVar[bool] = False
+    default_detector: ClassVar[str | None] = None
+    default_energies: ClassVar[tuple[float, float]] = (1 * GeV, 100 * GeV)
+    default_spectrum: ClassVar[str] = "log"
 
     @abstractmethod
     def __init__(self, detector: Detector) -> None:

@@ -23,6 +23,7 @@ PARTICLES = {
     "pi+": 211,
     "pi-": -211,
     "proton": 2212,
+    "iron": 1000260560,
 }
 
 #: cosine of the angle to the axis, below which a particle never gets into the detector

@@ -1,0 +1,122 @@
+"""One number for how far generated events are from the reference, cheap enough to be asked for while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from moliere.detectors import Calorimeter
+from moliere.errors import InvalidEvents
+from moliere.evaluation.correlations import varying
+from moliere.evaluation.equal_population import equal_population_separation
+from moliere.evaluation.observables import threedgan
+from moliere.evaluation.suites import find_suite
+from moliere.evaluation.suites.base import Measured
+from moliere.events import Events
+from moliere.registry import Registry
+from moliere.units import GeV
+
+Floats = NDArray[np.float64]
+Score = Callable[[Events, Events], Mapping[str, float]]
+
+#: name → reference, generated → named numbers; ``score`` is to be small
+scores: Registry[Score] = Registry("score")
+
+
+@scores.register("separation")
+def separation(reference: Events, generated: Events) -> dict[str, float]:
+    """Mean and largest separation power of the detector's observables, in ten equally filled bins."""
+    one, other = _measure(reference), _measure(generated)
+    powers = [
+        equal_population_separation(one.observables[name], other.observables[name]) for name in varying(one.observables)
+    ]
+    return {"score": float(np.mean(powers)), "separation_worst": float(np.max(powers))}
+
+
+@scores.register("bdt")
+def bdt(reference: Events, generated: Events) -> dict[str, float]:
+    """AUC of gradient boosting as the SHiP muon GANs are judged by: 100 trees of depth 4, rate 0.1, halves to test.
+
+    References:
+        Fast simulation of muons produced at the SHiP experiment using Generative Adversarial Networks, C. Ahdida, 2019,
+        https://arxiv.org/abs/1909.04451
+    """
+    one, other = _measure(reference).features, _measure(generated).features
+    n = min(len(one), len(other))
+    features = np.concatenate([one[:n], other[:n]])
+    labels = np.repeat([0, 1], n)
+    train = np.arange(2 * n) % 2 == 0
+    model = GradientBoostingClassifier(n_estimators=100, learning_rate=0.1, max_depth=4, random_state=0)
+    model.fit(features[train], labels[train])
+    auc = float(roc_auc_score(labels[~train], model.predict_proba(features[~train])[:, 1]))
+    return {"score": abs(auc - 0.5), "auc_bdt": auc}
+
+
+#: energies and angle that 3DGAN's epochs are compared at, and how near an event must be to count
+_ENERGIES = (50 * GeV, 100 * GeV, 150 * GeV, 200 * GeV, 300 * GeV, 400 * GeV, 500 * GeV)
+_TOLERANCE = 0.1
+_LEAST = 10
+#: profiles below this share of their peak are noise, and relative errors of noise mean nothing
+_FLOOR = 1e-3
+
+
+@scores.register("physics")
+def physics(reference: Events, generated: Events) -> dict[str, float]:
+    """3DGAN's choice of epochs: relative errors of moments, profiles and measured angle, averaged over energies.
+
+    The published sum counts the moments twice, once by mistake; here they count once.
+
+    Raises:
+        InvalidEvents: not layers of one Cartesian grid, or no energy with enough events of both samples.
+
+    References:
+        GANutils.metric of svalleco/3Dgan, branch Anglegan
+    """
+    detector = reference.detector
+    if not isinstance(detector, Calorimeter):
+        raise InvalidEvents(f"the score 'physics' judges images of a calorimeter; {detector.name} is none")
+    terms = [_physics_at(energy, detector, reference, generated) for energy in _ENERGIES]
+    found = np.array([term for term in terms if term is not None])
+    if len(found) == 0:
+        whole = _physics_of(detector, reference, generated)
+        found = np.array([whole])
+    moments, profiles, angle = found.mean(axis=0)
+    return {"score": float(found.sum(axis=1).mean()), "moments": moments, "profiles": profiles, "angle": angle}
+
+
+def _physics_at(
+    energy: float, detector: Calorimeter, reference: Events, generated: Events
+) -> tuple[float, float, float] | None:
+    near = [np.abs(events.energy / energy - 1) < _TOLERANCE for events in (reference, generated)]
+    if min(mask.sum() for mask in near) < _LEAST:
+        return None
+    return _physics_of(detector, reference[near[0]], generated[near[1]])
+
+
+def _physics_of(detector: Calorimeter, reference: Events, generated: Events) -> tuple[float, float, float]:
+    """Mean relative errors of mean moments (orders 1, 2), mean profiles and mean measured angle."""
+    one, other = (threedgan.image_observables(detector, x.energy, x.signals) for x in (reference, generated))
+    names = [f"moment_{axis}{order}" for axis in threedgan.AXES for order in (1, 2)]
+    moments = np.mean([_relative(one[name].mean(), other[name].mean()) for name in names])
+    shapes = [threedgan.profiles(detector, x.signals) for x in (reference, generated)]
+    profiles = np.mean([_profile_error(*(shape[axis].mean(axis=0) for shape in shapes)) for axis in threedgan.AXES])
+    # images without energy have no angle; they cost the whole of it
+    angle = _relative(one["angle"].mean(), np.minimum(other["angle"], np.pi).mean())
+    return float(moments), float(profiles), float(angle)
+
+
+def _profile_error(one: Floats, other: Floats) -> float:
+    lit = one > _FLOOR * one.max()
+    return float(np.mean(np.abs(other[lit] / one[lit] - 1)))
+
+
+def _relative(one: float, other: float) -> float:
+    return abs(other - one) / max(abs(one), 1e-12)
+
+
+def _measure(events: Events) -> Measured:
+    return find_suite("default", events.detector)[1].measure(events, None)
