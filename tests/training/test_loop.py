@@ -14,7 +14,7 @@ from moliere.events import Events
 from moliere.events.formats import write_events
 from moliere.models.base import Batch, Loss
 from moliere.models.two_stage_flow import TwoStageFlow
-from moliere.training import Recipe, fit, load_recipe, prepare
+from moliere.training import Recipe, fit, load_recipe
 from moliere.training.batches import batch_positions
 from moliere.training.loop import _Run
 from moliere.training.optim import learning_rate

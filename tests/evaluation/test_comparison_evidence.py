@@ -1,0 +1,125 @@
+"""Overlap, correlations, a baseline, matched energies and interpolation, on samples whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moliere.detectors import Calorimeter
+from moliere.errors import InvalidEvents
+from moliere.evaluation import evaluate
+from moliere.evaluation.correlations import correlation_matrix, matrix_distance
+from moliere.evaluation.scores import bdt, physics, scores, separation
+from moliere.events import Events
+from moliere.events.resample import matching_weights, unweighted_rows
+from moliere.events.split import split_events
+
+
+def test_a_correlation_matrix_is_numpys() -> None:
+    table = np.random.default_rng(0).normal(size=(3, 500))
+    table[1] += table[0]
+    sample = dict(zip("abc", table, strict=True))
+    assert correlation_matrix(sample, ["a", "b", "c"]) == pytest.approx(np.corrcoef(table))
+    assert matrix_distance(np.eye(3), np.eye(3)) == 0
+
+
+def test_right_histograms_with_wrong_correlations_are_seen(mini: Events, photons: Calorimeter) -> None:
+    """Each layer of another event of the same energy: every layer by itself is right."""
+    one, other = mini[:2000], mini[2000:4000]
+    rng = np.random.default_rng(0)
+    signals = other.signals.copy()
+    for energy in np.unique(other.energy):
+        rows = np.flatnonzero(other.energy == energy)
+        for part in photons.slices:
+            signals[rows, part] = signals[np.ix_(rng.permutation(rows), np.arange(part.start, part.stop))]
+    mixed = Events(photons, other.incident, signals)
+    right, wrong = (evaluate(one, x, classifier_seeds=0) for x in (other, mixed))
+    assert right.figure("correlations").verdict == "at the floor"
+    assert wrong.figure("correlations").value > 1.5 * right.figure("correlations").value
+    assert "× the floor" in wrong.figure("correlations").verdict
+    assert right.figure("coverage").verdict == "at the floor"
+
+
+def test_events_of_one_kind_only_cover_little(mini: Events) -> None:
+    few = mini[2500:].take(np.random.default_rng(0).integers(40, size=2500))
+    report = evaluate(mini[:2500], few, classifier_seeds=0)
+    assert report.figure("coverage").value < 0.5 * report.figure("coverage").floor
+    assert report.figure("recall").value < report.figure("recall").floor
+    assert report.figure("precision").verdict == "at the floor"
+
+
+def test_a_baseline_stands_beside(mini: Events) -> None:
+    wide = Events(mini.detector, mini.incident, mini.signals * np.float32(1.1))
+    report = evaluate(mini[:1500], mini[1500:3000], names=("a", "b", "c"), baseline=wide[3000:4500], classifier_seeds=0)
+    assert report.baseline is not None
+    assert report.baseline.name == "c"
+    figure = report.figure("response-mean")
+    assert figure.baseline is not None
+    assert figure.baseline == pytest.approx(10, abs=4)
+    assert figure.value < 3
+
+
+def test_matched_energies_are_the_references(mini: Events) -> None:
+    low = mini.take(np.flatnonzero(mini.energy < 4000))
+    plain = evaluate(low, mini, classifier_seeds=0)
+    assert any("--match-incident" in warning for warning in plain.warnings)
+    matched = evaluate(low, mini, classifier_seeds=0, match_incident=True)
+    assert not any("incident energies" in warning for warning in matched.warnings)
+    assert matched.generated.energy_range[1] < 4000
+
+
+def test_continuous_energies_are_matched_in_bins() -> None:
+    rng = np.random.default_rng(0)
+    like, energy = rng.normal(50, 10, 5000), rng.uniform(0, 100, 50_000)
+    rows = unweighted_rows(matching_weights(energy, like), rng)
+    assert energy[rows].mean() == pytest.approx(50, abs=0.5)
+    assert energy[rows].std() == pytest.approx(10, rel=0.05)
+    with pytest.raises(InvalidEvents, match="no energy is in both"):
+        matching_weights(energy, like + 1000)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_bad_weights_are_refused(bad: float) -> None:
+    with pytest.raises(InvalidEvents, match="must be finite, not negative"):
+        unweighted_rows(np.array([1.0, bad]), np.random.default_rng(0))
+
+
+def test_an_energy_left_out_is_only_in_the_test_part(mini: Events) -> None:
+    energy = float(np.unique(mini.energy)[3])
+    split = split_events(mini, leave_out=(energy, energy))
+    seen = np.concatenate([split.train, split.validation])
+    assert not (mini.energy[seen] == energy).any()
+    assert (mini.energy[split.test] == energy).sum() == (mini.energy == energy).sum()
+    assert len(seen) + len(split.test) == len(mini)
+
+
+def test_wrong_showers_at_the_energy_left_out_are_seen(mini: Events) -> None:
+    energy = float(np.unique(mini.energy)[3])
+    one, other = mini[:2500], mini[2500:]
+    factor = np.where(other.energy == energy, 1.2, 1.0).astype(np.float32)
+    wrong = Events(mini.detector, other.incident, other.signals * factor[:, None])
+    for sample, worse in ((other, False), (wrong, True)):
+        found = evaluate(one, sample, classifier_seeds=0, left_out=(energy * 0.999, energy * 1.001)).interpolation
+        assert found is not None
+        assert (found.distance > 1.3 * found.seen) == worse
+        assert found.seen < 2 * found.floor
+
+
+def test_scores_are_small_for_equal_samples_and_large_for_others(mini: Events) -> None:
+    one, other = mini[:1500], mini[1500:3000]
+    wrong = Events(mini.detector, other.incident, other.signals * np.float32(1.2))
+    for score in (separation, bdt):
+        assert score(one, other)["score"] < 0.05
+        assert score(one, wrong)["score"] > 2 * score(one, other)["score"]
+    assert set(scores) == {"separation", "bdt", "physics"}
+
+
+def test_the_physics_score_is_the_sum_of_its_terms(cartesian: Calorimeter, cartesian_events: Events) -> None:
+    half = len(cartesian_events) // 2
+    same = physics(cartesian_events[:half], cartesian_events[:half])
+    assert same["score"] == 0
+    bright = Events(cartesian, cartesian_events.incident, cartesian_events.signals * np.float32(2))
+    found = physics(cartesian_events[:half], bright[:half])
+    assert found["profiles"] == pytest.approx(1, rel=1e-5)  # twice the energy everywhere
+    assert found["moments"] == pytest.approx(0, abs=1e-6)
+    assert found["score"] == pytest.approx(found["moments"] + found["profiles"] + found["angle"])
