@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from moliere.detectors import catalog
 from moliere.errors import ConfigError
 from moliere.preprocess import (
+    Affine,
+    BoxCox,
     Chain,
     ConditionEncoding,
     Counts,
@@ -20,6 +23,10 @@ from moliere.preprocess import (
     LayerShares,
     Log,
     Logit,
+    PhaseSpaceRanges,
+    Polar,
+    QuantileNormal,
+    SignedRoot,
     Standardise,
     Transform,
     ZeroBand,
@@ -46,6 +53,15 @@ def layers() -> Tensor:
     return LayerShares(SIZES).sum_layers(voxels())
 
 
+def muons() -> Tensor:
+    """Charge, x, y, z, px, py, pz within the ranges of ``ship-muons``."""
+    sizes, centre = [1.0, 50, 50, 2e3, 500, 500, 4e4], [0.0, 0, 0, -67e3, 0, 0, 6e4]
+    spread = 2 * torch.rand(N, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    values = spread * torch.tensor(sizes) + torch.tensor(centre)
+    values[:, 0] = values[:, 0].sign()
+    return values
+
+
 #: name → the transform and values that it is made for
 CASES: dict[str, Callable[[], tuple[Transform, Tensor]]] = {
     "incident-fraction": lambda: (IncidentFraction(), voxels()),
@@ -57,6 +73,12 @@ CASES: dict[str, Callable[[], tuple[Transform, Tensor]]] = {
     "standardise": lambda: (Standardise(8), voxels().double()),
     "energy-standardise": lambda: (EnergyStandardise(8, n_knots=4), voxels().double()),
     "counts": lambda: (Counts(SIZES), torch.tensor(SIZES) - torch.randint(0, 2, (N, 3))),
+    "polar": lambda: (Polar(), muons()),
+    "phase-space-ranges": lambda: (PhaseSpaceRanges(catalog.get("ship-muons").columns), muons()),
+    "signed-root": lambda: (SignedRoot([1, 2]), muons()),
+    "affine": lambda: (Affine([1, 2], 0.4, 0.1), muons()),
+    "quantile-normal": lambda: (QuantileNormal([1, 6], n_quantiles=50), muons()),
+    "box-cox": lambda: (BoxCox([6]), muons()),
 }
 
 

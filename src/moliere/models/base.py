@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -23,11 +23,15 @@ class Batch:
         condition: incident columns in physical units (n, n_columns), float64: float32 cannot hold a GeV to a keV.
         signals: (n, n_channels) in the detector's unit, float32.
         weights: statistical weights (n,).
+        extras: what else was recorded and the model asks for, such as arrival times; a row an event.
+        second: as many events of the recipe's second sample, drawn independently: data, for what refines simulations.
     """
 
     condition: Tensor
     signals: Tensor
     weights: Tensor | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    second: Batch | None = None
 
     def __len__(self) -> int:
         """Number of events."""
@@ -35,13 +39,20 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
-        weights = None if self.weights is None else self.weights.to(device)
-        return Batch(self.condition.to(device), self.signals.to(device), weights)
+        return self._map(lambda values: values.to(device))
 
     def __getitem__(self, index: Any) -> Batch:
         """Some of its events."""
-        weights = None if self.weights is None else self.weights[index]
-        return Batch(self.condition[index], self.signals[index], weights)
+        return self._map(lambda values: values[index])
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(
+            function(self.condition),
+            function(self.signals),
+            None if self.weights is None else function(self.weights),
+            {name: function(values) for name, values in self.extras.items()},
+            None if self.second is None else self.second._map(function),
+        )
 
 
 @dataclass(frozen=True)
@@ -90,10 +101,12 @@ class Model(nn.Module, ABC):
     Attributes:
         config_type: its frozen configuration, with real defaults.
         citation: the paper to cite, one line with its address.
+        extras: names of what it needs of the events besides incident columns and signals.
     """
 
     config_type: ClassVar[type[Config]]
     citation: ClassVar[str] = ""
+    extras: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Config, context: BuildContext) -> None:
         super().__init__()
@@ -128,6 +141,28 @@ class GenerativeModel(Model):
     def sample(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a latent and decode it."""
         return self.decode(self.draw_latent(condition, rng), condition)
+
+
+class Refiner(Model):
+    """Turns simulated signals into such as data have: a deterministic map from signals to signals."""
+
+    @abstractmethod
+    def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
+        """Signals (n, n_channels) in the detector's unit → of the same shape and unit."""
+
+
+class Reconstructor(Model):
+    """Predicts incident quantities from signals.
+
+    Attributes:
+        targets: names of the incident columns it predicts, which are the recipe's condition.
+    """
+
+    targets: tuple[str, ...]
+
+    @abstractmethod
+    def reconstruct(self, signals: Tensor, extras: Mapping[str, Tensor]) -> Tensor:
+        """Signals (n, n_channels) and extras → predictions (n, n_targets) in the units of the incident columns."""
 
 
 #: name → model class

@@ -27,6 +27,9 @@ class CaloGANConfig(Config):
     latent: int = Field(default=1024, ge=1)
     channels: int = Field(default=64, ge=1, description="of the discriminator's first convolution, its dearest part")
     attention: bool = Field(default=True, description="mix each layer with what the layer in front of it looks like")
+    normalise: bool = Field(
+        default=True, description="start from the training's mean image, and look at layers in units of it; false: GeV"
+    )
     sparsity: Literal["hard", "soft", "straight-through"] = Field(
         default="straight-through", description="how the share of lit cells lets gradients through; hard has none"
     )
@@ -54,7 +57,9 @@ class CaloGAN(GenerativeModel):
     the discriminator may judge.
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
-    energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient.
+    energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
+    unless ``normalise`` is off, the streams work in units of the training's mean image and the discriminator in those
+    of a layer's mean cell, without which layers of little energy die at once: a ReLU that is dark has no gradient.
 
     References:
         CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
@@ -83,14 +88,21 @@ class CaloGAN(GenerativeModel):
         self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
         self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
         self.generator = Generator(config.latent + told, self.sizes, attention=config.attention)
+        self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
         scale = config.sparsity_scale / GeV
         self.discriminator = Discriminator(self.sizes, told, len(particles), config.channels, config.sparsity, scale)
 
     particles: Tensor
+    mean_image: Tensor
 
     def fit_transforms(self, batch: Batch) -> None:
-        """Only further columns of the condition have a scale; layers are in GeV as they are."""
+        """The scale of further columns of the condition, and the mean image in GeV."""
         self.encoding.fit(self._columns(batch.condition))
+        if self.settings.normalise:
+            image = batch.signals.double().mean(dim=0) / GeV
+            for part in self.detector.slices:
+                # cells that no training event has lit may still be lit a little
+                self.mean_image[part] = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
 
     def objectives(self) -> tuple[Objective, ...]:
         """The discriminator first; then the generator, with latents and energies of its own in each step."""
@@ -118,7 +130,7 @@ class CaloGAN(GenerativeModel):
         if self.embedding is not None:
             latent = latent * self.embedding(self._classes(condition))
         told = self._told(condition)
-        images: list[Tensor] = self.generator(_join(latent * scale[:, None], told))
+        images: list[Tensor] = self.generator(_join(latent * scale[:, None], told), self._split(self.mean_image))
         return images
 
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
@@ -148,14 +160,22 @@ class CaloGAN(GenerativeModel):
 
     def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
         scores: tuple[Tensor, Tensor | None] = self.discriminator(
-            images, self._energy(condition), self._told(condition)
+            images, self._units(), self._energy(condition), self._told(condition)
         )
         return scores
 
     def _images(self, signals: Tensor) -> list[Tensor]:
         """Signals in MeV → images in GeV."""
-        layers = [signals[:, part] / GeV for part in self.detector.slices]
-        return [layer.unflatten(1, size) for layer, size in zip(layers, self.sizes, strict=True)]
+        return self._split(signals / GeV)
+
+    def _split(self, cells: Tensor) -> list[Tensor]:
+        """(…, n_channels) → the layers, each (…, rows, columns)."""
+        layers = [cells[..., part] for part in self.detector.slices]
+        return [layer.unflatten(-1, size) for layer, size in zip(layers, self.sizes, strict=True)]
+
+    def _units(self) -> Tensor:
+        """Mean cells of the layers in GeV, (n_layers,)."""
+        return torch.stack([layer.mean() for layer in self._split(self.mean_image)])
 
     def _mirror(self, images: list[Tensor], rng: torch.Generator) -> list[Tensor]:
         """Each shower mirrored or not, in rows and in columns, all its layers alike."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 from moliere.preprocess.base import Chain, Transform, transforms
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
 from moliere.preprocess.energy import EnergyLadder, IncidentFraction
+from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
+from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
 from moliere.preprocess.occupancy import Counts, keep_largest
+from moliere.preprocess.rareness import Rareness, half_normal_ranks
 from moliere.preprocess.scaling import EnergyStandardise, Log, Logit, Standardise
 from moliere.preprocess.voxels import LayerShares, ZeroBand
 
 __all__ = [
+    "Affine",
+    "BoxCox",
     "Chain",
     "ConditionEncoding",
     "Counts",
@@ -19,10 +24,20 @@ __all__ = [
     "LayerShares",
     "Log",
     "Logit",
+    "PhaseSpaceRanges",
+    "Polar",
+    "QuantileNormal",
+    "Rareness",
+    "SignedRoot",
     "Standardise",
     "Transform",
     "ZeroBand",
     "condition_matrix",
+    "gaussianised",
+    "half_normal_ranks",
     "keep_largest",
+    "smear_beam",
+    "to_cartesian",
+    "to_polar",
     "transforms",
 ]

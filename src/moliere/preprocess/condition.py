@@ -90,8 +90,15 @@ class ConditionEncoding(nn.Module):
         return (values - (self.high[k] + self.low[k]) / 2) / half
 
 
-def condition_matrix(incident: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> NDArray[np.float64]:
+def condition_matrix(
+    incident: Mapping[str, NDArray[Any]], columns: Sequence[str], n_events: int | None = None
+) -> NDArray[np.float64]:
     """The incident columns that a model is conditioned on, side by side, in physical units.
+
+    Args:
+        incident: name → values (n_events,).
+        columns: names; a model of a flux may need none.
+        n_events: how many there are, where there may be no columns to tell.
 
     Returns:
         (n_events, n_columns), float64.
@@ -102,4 +109,6 @@ def condition_matrix(incident: Mapping[str, NDArray[Any]], columns: Sequence[str
     missing = [name for name in columns if name not in incident]
     if missing:
         raise InvalidEvents(f"the model needs incident column(s) {missing}, but these events have {sorted(incident)}")
+    if not columns:
+        return np.zeros((len(next(iter(incident.values()), ())) if n_events is None else n_events, 0))
     return np.stack([np.asarray(incident[name], dtype=np.float64) for name in columns], axis=1)

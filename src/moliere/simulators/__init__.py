@@ -7,6 +7,7 @@ from moliere.simulators.base import Simulator, build_simulator, simulators
 from moliere.simulators.geant4 import Geant4
 from moliere.simulators.gflash import Gflash
 from moliere.simulators.incident import particle_id, sample_incident
+from moliere.simulators.muons import Muons
 from moliere.simulators.production import Production, produce
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "AirShowerSimulation",
     "Geant4",
     "Gflash",
+    "Muons",
     "Production",
     "Simulator",
     "build_simulator",

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from moliere.errors import ConfigError
 from moliere.events import EventSource
 from moliere.events.store import IN_MEMORY_BYTES, signal_bytes
 from moliere.models.base import Batch
@@ -30,12 +31,15 @@ class BatchSource:
         source: the events.
         index: positions of those that take part, increasing.
         columns: incident columns of the condition.
+        held: the events, where they fit in memory.
+        extras: what else a batch holds of each event.
     """
 
     source: EventSource
     index: NDArray[np.int64]
     columns: tuple[str, ...]
     held: Batch | None = None
+    extras: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of events."""
@@ -51,20 +55,34 @@ class BatchSource:
         if self.held is not None:
             return self.held[positions]
         # increasing rows are read faster, and their order inside a batch means nothing
-        return to_batch(self.source, np.sort(self.index[positions.numpy()]), self.columns)
+        return to_batch(self.source, np.sort(self.index[positions.numpy()]), self.columns, self.extras)
 
 
-def open_batches(source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...]) -> BatchSource:
+def open_batches(
+    source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...], extras: tuple[str, ...] = ()
+) -> BatchSource:
     """A batch source that holds its events in memory if they are small."""
     fits = signal_bytes(source.detector, len(index)) <= IN_MEMORY_BYTES
-    return BatchSource(source, index, columns, to_batch(source, index, columns) if fits else None)
+    return BatchSource(source, index, columns, to_batch(source, index, columns, extras) if fits else None, extras)
 
 
-def to_batch(source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...]) -> Batch:
-    """Events as tensors."""
+def to_batch(
+    source: EventSource, index: NDArray[np.int64], columns: tuple[str, ...], extras: tuple[str, ...] = ()
+) -> Batch:
+    """Events as tensors.
+
+    Raises:
+        ConfigError: the events lack an extra.
+    """
     events = source.take(index)
-    weights = None if events.weights is None else torch.tensor(events.weights)
-    return Batch(torch.tensor(condition_matrix(events.incident, columns)), torch.tensor(events.signals), weights)
+    if missing := [name for name in extras if name not in events.extras]:
+        raise ConfigError(f"the model needs {missing} beside the signals; these events have {sorted(events.extras)}")
+    return Batch(
+        torch.tensor(condition_matrix(events.incident, columns, len(events))),
+        torch.tensor(events.signals),
+        None if events.weights is None else torch.tensor(events.weights),
+        {name: torch.tensor(events.extras[name]) for name in extras},
+    )
 
 
 def batch_positions(n_events: int, batch_size: int, seed: int, step: int, window: int | None = None) -> Tensor:

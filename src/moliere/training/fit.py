@@ -24,7 +24,7 @@ from moliere.models.bundle import Bundle
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
 from moliere.threads import set_threads
-from moliere.training.batches import open_batches, to_batch
+from moliere.training.batches import BatchSource, open_batches, to_batch
 from moliere.training.loop import Trained, train
 from moliere.training.recipe import Recipe
 from moliere.training.selection import Judge
@@ -42,11 +42,13 @@ class Prepared:
         source: the events of the recipe.
         split: their parts.
         model: built, transforms fitted, untrained.
+        second: the recipe's second sample, if it has one.
     """
 
     source: EventSource
     split: Split
     model: Model
+    second: EventSource | None = None
 
 
 def prepare(recipe: Recipe, folder: Path) -> Prepared:
@@ -57,13 +59,19 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         folder: where events that are too large for memory are unpacked.
     """
     set_threads(recipe.training.threads)
-    source = samples.open_source(recipe.data.events, recipe.data.detector)
-    if signal_bytes(source.detector, len(source)) > IN_MEMORY_BYTES:
-        source = EventStore(folder / "events.store", source, recipe.data.store)
+    source = _open(recipe, recipe.data.events, folder / "events.store")
+    second = None if recipe.data.second is None else _open(recipe, recipe.data.second, folder / "second.store")
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
-    return Prepared(source, split, _build(recipe, source, split))
+    return Prepared(source, split, _build(recipe, source, split), second)
+
+
+def _open(recipe: Recipe, events: str, store: Path) -> EventSource:
+    """A sample; one that does not fit in memory is unpacked, unless it has extras, which a store does not keep."""
+    source = samples.open_source(events, recipe.data.detector)
+    fits = signal_bytes(source.detector, len(source)) <= IN_MEMORY_BYTES
+    return source if fits or models[recipe.kind].extras else EventStore(store, source, recipe.data.store)
 
 
 def fit(
@@ -89,10 +97,22 @@ def fit(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(recipe, folder)
-    source, split, columns = prepared.source, prepared.split, recipe.data.condition
-    training, validation = (open_batches(source, part, columns) for part in (split.train, split.validation))
-    trained = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console, judge=judge)
+    training, validation = _batches(recipe, prepared.source, prepared.split)
+    second = None
+    if prepared.second is not None:
+        second = _batches(recipe, prepared.second, split_events(prepared.second, recipe.data.split))
+    trained = train(
+        prepared.model, recipe, training, validation, folder,
+        second=second, resume=resume, console=console, judge=judge,
+    )  # fmt: skip
     return _pack(recipe, prepared, trained), trained
+
+
+def _batches(recipe: Recipe, source: EventSource, split: Split) -> tuple[BatchSource, BatchSource]:
+    """Training and validation events."""
+    columns, extras = recipe.data.condition, models[recipe.kind].extras
+    training, validation = (open_batches(source, part, columns, extras) for part in (split.train, split.validation))
+    return training, validation
 
 
 def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
@@ -104,7 +124,7 @@ def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
-    model.fit_transforms(to_batch(source, _fit_sample(source, split, recipe.training.seed), columns))
+    model.fit_transforms(to_batch(source, _fit_sample(source, split, recipe.training.seed), columns, model.extras))
     return model
 
 

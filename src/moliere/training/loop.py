@@ -20,6 +20,7 @@ from moliere.seeding import derive_seed
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource, batch_positions
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from moliere.training.config import TrainingConfig
 from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
 from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
@@ -27,7 +28,7 @@ from moliere.training.recipe import Recipe
 from moliere.training.selection import Judge, Selection
 
 _SHOW_EVERY = 20  # iterations between movements of the bar
-_NOISE, _VALIDATION = 1, 2  # what a derived seed is for
+_NOISE, _VALIDATION, _SECOND = 1, 2, 6  # what a derived seed is for
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def train(
     validation: BatchSource,
     folder: Path,
     *,
+    second: tuple[BatchSource, BatchSource] | None = None,
     resume: bool = False,
     console: Console | None = None,
     judge: Judge | None = None,
@@ -64,6 +66,7 @@ def train(
         training: events to learn from.
         validation: events to watch; those of the last stage, where the recipe has stages.
         folder: where checkpoint and logs lie.
+        second: training and validation events of a second sample, which batches hold beside the first.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
         judge: scores generated events, where the recipe selects by a score.
@@ -75,21 +78,20 @@ def train(
     config = recipe.training
     stages = [stage_batches(training, stage) for stage in config.stages]
     watched = stage_batches(validation, config.stages[-1])
+    beside, watched_beside = second or (None, None)
     run = _Run(model, recipe, folder, judge)
     if resume:
         run.restore()
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
-            events = stages[run.place.stage]
-            losses = run.step(
-                events.take(
-                    batch_positions(len(events), config.batch_size, config.seed, run.progress.iteration, events.window)
-                )
-            )
+            batch = _draw(stages[run.place.stage], config, run.progress.iteration)
+            if beside is not None:
+                batch = replace(batch, second=_draw(beside, config, run.progress.iteration, _SECOND))
+            losses = run.step(batch)
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
-                values = run.validate(watched)
+                values = run.validate(watched, watched_beside)
                 log.write(
                     run.progress.iteration,
                     run.progress.seconds,
@@ -98,6 +100,12 @@ def train(
             if run.checkpoint_is_due():
                 run.save()
     return Trained(run.final_model(), run.progress, run.validation_losses)
+
+
+def _draw(events: BatchSource, config: TrainingConfig, iteration: int, purpose: int | None = None) -> Batch:
+    """One batch of an endless sequence of shuffled epochs."""
+    seed = config.seed if purpose is None else derive_seed(config.seed, purpose)
+    return events.take(batch_positions(len(events), config.batch_size, seed, iteration, events.window))
 
 
 class _Run:
@@ -196,22 +204,25 @@ class _Run:
         return math.floor(self.fraction() * n) > math.floor(self.curriculum.fraction(before) * n)
 
     @torch.no_grad()
-    def validate(self, events: BatchSource) -> dict[str, float]:
+    def validate(self, events: BatchSource, second: BatchSource | None = None) -> dict[str, float]:
         """Losses of the averaged model on the validation events, with the same noise every time, and its score."""
         if len(events) == 0:
             return {}
-        self.validation_losses = self._validation_losses(events)
+        self.validation_losses = self._validation_losses(events, second)
         scores = self.selection.measure(cast("Model", self.average.module), events)
         self._compare(scores.get("score", sum(self.validation_losses.values())))
         return {**self.validation_losses, **scores}
 
-    def _validation_losses(self, events: BatchSource) -> dict[str, float]:
+    def _validation_losses(self, events: BatchSource, second: BatchSource | None) -> dict[str, float]:
         objectives = cast("Model", self.average.module).objectives()
         totals = dict.fromkeys((o.name for o in objectives), 0.0)
         for k, objective in enumerate(objectives):
             rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, _VALIDATION, k))
             for positions in torch.arange(len(events)).split(self.config.batch_size):
-                batch = events.take(positions).to(self.fabric.device)
+                batch = events.take(positions)
+                if second is not None:
+                    batch = replace(batch, second=second.take(positions % len(second)))
+                batch = batch.to(self.fabric.device)
                 totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
         return totals
 

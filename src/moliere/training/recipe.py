@@ -22,6 +22,10 @@ class DataConfig(Config):
     """The ``[data]`` table of a recipe."""
 
     events: str = Field(description="name of a shipped sample, or path of a file")
+    second: str | None = Field(
+        default=None,
+        description="a second sample, drawn from beside the first: data, for what refines simulations",
+    )
     detector: str | None = Field(default=None, description="catalogue name or file, where the events do not say it")
     condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
@@ -32,7 +36,6 @@ class DataConfig(Config):
         'with units ["8 GeV", "10 GeV"]',
     )
     store: Precision = Field(default="float32", description="of signals on disk, where they do not fit in memory")
-
 
     @field_validator("leave_out", mode="before")
     @classmethod

@@ -34,7 +34,7 @@ def pad(field: Tensor, before: Size, after: Size) -> Tensor:
 def patches(field: Tensor, kernel: Size, stride: Size = (1, 1)) -> Tensor:
     """What a kernel sees at each position: (rows, columns, n, c) → (rows', columns', n, kernel rows · columns · c)."""
     if field.requires_grad and torch.is_grad_enabled():
-        gathered: Tensor = _Patches.apply(field, kernel, stride)
+        gathered: Tensor = _Patches.apply(field, kernel, stride)  # type: ignore[no-untyped-call]
         return gathered
     return _gather(field, kernel, stride)
 
@@ -65,7 +65,7 @@ class _Patches(torch.autograd.Function):
         return _gather(field, kernel, stride)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         field = gradient.new_zeros(ctx.shape)
         pieces = gradient.split(ctx.shape[-1], dim=-1)
         for part, piece in zip(_parts(ctx.shape, ctx.kernel, ctx.stride), pieces, strict=True):
@@ -158,4 +158,5 @@ class FieldNorm(nn.BatchNorm1d):
         """Of the same shape; a field of no events has nothing to normalise."""
         if field.numel() == 0:
             return field
-        return super().forward(field.flatten(0, -2)).view(field.shape)
+        normed: Tensor = super().forward(field.flatten(0, -2))
+        return normed.view(field.shape)

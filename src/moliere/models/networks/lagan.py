@@ -87,6 +87,9 @@ class Inpainting(nn.Module):
 class Generator(nn.Module):
     """Latent → non-negative images, one a layer.
 
+    Each stream's image comes in units of a typical one, a factor for each cell that its last, locally connected layer
+    could learn as well, but not in a short time.
+
     Args:
         inputs: width of the latent, with what it is told.
         sizes: rows and columns of the layers.
@@ -98,9 +101,9 @@ class Generator(nn.Module):
         self.streams = nn.ModuleList(Stream(inputs, size) for size in sizes)
         self.attention = nn.ModuleList(Inpainting(size) for size in sizes[1:]) if attention else None
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(n, inputs) → images (n, rows, columns) in GeV."""
-        fields = [stream(x) for stream in self.streams]
+    def forward(self, x: Tensor, units: Sequence[Tensor]) -> list[Tensor]:
+        """(n, inputs), units in GeV (rows, columns) → images in GeV, (n, rows, columns)."""
+        fields = [stream(x) * unit[..., None, None] for stream, unit in zip(self.streams, units, strict=True)]
         for k, mix in enumerate(self.attention or (), start=1):
             fields[k] = mix(fields[k], fields[k - 1])
         return [to_images(field).relu() for field in fields]
@@ -131,9 +134,9 @@ class LayerCritic(nn.Module):
         self.batch, self.batch_sparsity = MinibatchDiscrimination(flat), MinibatchDiscrimination(1)
         self.width = flat + 10 + 1 + 10
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(n, rows, columns) in GeV → (n, width)."""
-        field = _leaky(self.conv(to_field(images)))
+    def forward(self, images: Tensor, unit: Tensor) -> Tensor:
+        """(n, rows, columns) in GeV, a number of GeV to look at them in → (n, width)."""
+        field = _leaky(self.conv(to_field(images / unit)))
         for block, norm in zip(self.blocks, self.norms, strict=True):
             field = norm(_leaky(block(pad(field, (1, 1), (1, 1)))))
         features = field.permute(2, 0, 1, 3).flatten(1)
@@ -179,9 +182,21 @@ class Discriminator(nn.Module):
             nn.init.xavier_uniform_(head.weight)
             nn.init.zeros_(head.bias)
 
-    def forward(self, images: Sequence[Tensor], energy: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Images in GeV, energy asked for in GeV (n,), what else was told (n, told) → logits (n,), (n, classes)."""
-        seen = [critic(image) for critic, image in zip(self.critics, images, strict=True)]
+    def forward(
+        self, images: Sequence[Tensor], units: Tensor, energy: Tensor, told: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Whether images are real, and of which class.
+
+        Args:
+            images: in GeV, each (n, rows, columns).
+            units: of the layers, in GeV, (n_layers,).
+            energy: asked for, in GeV, (n,).
+            told: what else was told, (n, told).
+
+        Returns:
+            Logits (n,) and (n, classes).
+        """
+        seen = [critic(image, unit) for critic, image, unit in zip(self.critics, images, units, strict=True)]
         energies = torch.stack([image.sum(dim=(1, 2)) for image in images], dim=1)
         total = energies.sum(dim=1, keepdim=True)
         miss = (total - energy[:, None]).abs()

@@ -1,0 +1,203 @@
+"""How rare a muon is: the auxiliary number that generators are trained with and steered by.
+
+References:
+    "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida, 2019,
+    https://arxiv.org/abs/1909.04451
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from torch import Tensor, nn
+
+from moliere.detectors.base import Floats, Ints
+from moliere.errors import ConfigError, InvalidEvents
+from moliere.events.resample import unweighted_rows
+from moliere.preprocess.kinematics import check_rows
+
+
+def half_normal_ranks(values: Floats, weights: Floats | None = None) -> Floats:
+    r"""Values to the numbers of a half-Gaussian :math:`|N(0, 1)|` in the same order, smallest to nearest to 0.
+
+    With weights, the weighted sample becomes a half-Gaussian. Equal values get the same number, in the middle of their
+    ranks.
+
+    Args:
+        values: (n,).
+        weights: above 0, (n,); 1 each by default.
+
+    Raises:
+        InvalidEvents: a weight is not above 0.
+
+    Example:
+        >>> half_normal_ranks(np.array([5.0, 70.0, 6.0])).round(2)
+        array([0.21, 1.38, 0.67])
+    """
+    weights = _checked(weights, len(values))
+    distinct, where = np.unique(values, return_inverse=True)
+    total = np.bincount(where, weights, len(distinct))
+    return _half_normal((np.cumsum(total) - total / 2) / total.sum())[where]
+
+
+def _half_normal(level: Floats) -> Floats:
+    """Where a half-Gaussian has this share below."""
+    return np.asarray(ndtri((1 + level) / 2))
+
+
+class Rareness(nn.Module):
+    """Mean distance to the nearest neighbours in a reference sample, mapped by rank to a half-Gaussian.
+
+    The rarer a muon, the farther its neighbours: 0 is the commonest, and one in a thousand lies above 3.3. A group of
+    several columns makes one number of them together (the 1-D auxiliary), a group of one column makes one of that
+    alone (of which four are the 4-D auxiliary); columns should be scaled alike before.
+
+    Weights count twice: the reference is drawn by weight, no muon twice, and ranks are weighted. Muons that come again
+    (productions re-use them) are one muon of their weights together; a muon is not its own neighbour.
+
+    Args:
+        groups: positions of columns.
+        k: how many neighbours.
+        reference_size: most muons in the reference; the draw by weight may leave fewer.
+        n_knots: distances that map ranks, evenly spread in the half-Gaussian.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> muons = torch.from_numpy(rng.normal(size=(20_000, 2)))
+        >>> rareness = Rareness([(0, 1), (0,)])
+        >>> rareness.fit(muons, None, rng)
+        >>> common, rare = rareness(torch.tensor([[0.0, 0.0], [0.0, 4.0]]))
+        >>> bool(common[0] < 1 and rare[0] > 3), bool(rare[1] == common[1])
+        (True, True)
+    """
+
+    reference: Tensor
+    distances: Tensor
+    highest: Tensor
+
+    def __init__(
+        self, groups: Sequence[Sequence[int]], k: int = 3, reference_size: int = 10_000, n_knots: int = 512
+    ) -> None:
+        super().__init__()
+        if not groups or not all(groups) or k < 1 or reference_size <= k:
+            raise ConfigError(
+                f"rareness of groups {list(map(list, groups))} with {k} neighbours among {reference_size}; expected "
+                "groups of at least one column, at least one neighbour, and more muons than neighbours"
+            )
+        self.groups = tuple(tuple(group) for group in groups)
+        self.k = k
+        width = 1 + max(map(max, self.groups))
+        # rows that the reference does not fill stay NaN
+        self.register_buffer("reference", torch.full((reference_size, width), torch.nan, dtype=torch.float64))
+        self.register_buffer("distances", torch.zeros(len(groups), n_knots, dtype=torch.float64))
+        self.register_buffer("highest", torch.ones((), dtype=torch.float64))
+
+    @property
+    def n_reference(self) -> int:
+        """Number of muons in the reference."""
+        return len(self._points())
+
+    def fit(self, values: Tensor, weights: Tensor | None, rng: np.random.Generator) -> None:
+        """Draw the reference and learn the distances that ranks have.
+
+        Args:
+            values: (n, d), all columns scaled alike.
+            weights: above 0, (n,).
+            rng: draws the reference.
+
+        Raises:
+            InvalidEvents: no rows, values that are not finite, weights that are not above 0, or fewer different muons
+                than neighbours.
+        """
+        check_rows(values)
+        given = None if weights is None else weights.double().cpu().numpy()
+        columns = values[:, : self.reference.shape[1]].double().cpu().numpy()
+        muons, total = _merge(columns, _checked(given, len(columns)))
+        rows = self._draw_reference(total, rng)
+        self.reference.fill_(torch.nan)
+        self.reference[: len(rows)] = torch.from_numpy(muons[rows])
+        self.highest.fill_(float(_half_normal(np.array(1 - 0.5 / len(muons)))))
+        found = [_weighted_quantiles(d, total, self._levels()) for d in self._mean_distances(muons)]
+        self.distances.copy_(torch.from_numpy(np.stack(found)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(n, d) → rareness (n, n_groups); beyond the rarest muon of the fit in proportion to the distance.
+
+        Raises:
+            InvalidEvents: it is not fitted.
+        """
+        if not self.n_reference:
+            raise InvalidEvents("this rareness has no reference sample; fit it, or load a state that is fitted")
+        columns = values[:, : self.reference.shape[1]].double().cpu().numpy()
+        scores, knots = self._scores(), self.distances.cpu().numpy()
+        found = [_score(d, knots[g], scores) for g, d in enumerate(self._mean_distances(columns))]
+        return torch.from_numpy(np.stack(found, axis=1)).to(values)
+
+    def _draw_reference(self, weights: Floats, rng: np.random.Generator) -> Ints:
+        rows = rng.permutation(unweighted_rows(weights, rng))[: len(self.reference)]
+        if len(rows) <= self.k:
+            heaviest = 100 * weights.max() / weights.sum()
+            raise InvalidEvents(
+                f"{len(weights)} different muons, the heaviest with {heaviest:.3g} % of all weight, make a reference "
+                f"of {len(rows)}; rareness with {self.k} neighbours needs at least {self.k + 1}: give more muons"
+            )
+        return rows
+
+    def _mean_distances(self, columns: Floats) -> list[Floats]:
+        points = self._points()
+        return [_mean_distance(points[:, group], columns[:, group], self.k) for group in map(list, self.groups)]
+
+    def _points(self) -> Floats:
+        points = self.reference.cpu().numpy()
+        return np.asarray(points[np.isfinite(points[:, 0])])
+
+    def _scores(self) -> Floats:
+        return np.linspace(0, float(self.highest), self.distances.shape[1])
+
+    def _levels(self) -> Floats:
+        return np.asarray(2 * ndtr(self._scores()) - 1)
+
+
+def _checked(weights: Floats | None, n: int) -> Floats:
+    """Weights, 1 each where there are none."""
+    if weights is None:
+        return np.ones(n)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    if len(wrong):
+        raise InvalidEvents(
+            f"{len(wrong)} of {len(weights)} weights are not above 0 (first: row {wrong[0]}, {weights[wrong[0]]:g}); "
+            "drop these muons"
+        )
+    return weights
+
+
+def _merge(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Different muons, and the weights of each together."""
+    muons, where = np.unique(columns, axis=0, return_inverse=True)
+    return np.asarray(muons), np.bincount(where.reshape(-1), weights, len(muons)).astype(np.float64)
+
+
+def _mean_distance(points: Floats, columns: Floats, k: int) -> Floats:
+    """To the k nearest points, the muon itself left out; (n,)."""
+    from scipy.spatial import cKDTree
+
+    found: NDArray[np.float64] = cKDTree(points).query(columns, k + 1)[0]
+    # where it is a point itself the nearest is at 0, else there is one neighbour too many
+    is_point = found[:, 0] == 0
+    return np.asarray(np.where(is_point, found[:, 1:].mean(axis=1), found[:, :-1].mean(axis=1)))
+
+
+def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
+    order = np.argsort(values)
+    share = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
+    return np.asarray(np.interp(levels, share, values[order]))
+
+
+def _score(distance: Floats, knots: Floats, scores: Floats) -> Floats:
+    inside = np.interp(distance, knots, scores)
+    farthest = max(knots[-1], np.finfo(np.float64).tiny)
+    return np.where(distance > knots[-1], scores[-1] * distance / farthest, inside)
