@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
+from moliere.evaluation.evidence import Correlations
 from moliere.evaluation.result import (
     ExampleEvent,
     Figure,
@@ -17,7 +19,7 @@ from moliere.evaluation.result import (
     Sample,
     Timing,
 )
-from moliere.report.html import render_report
+from moliere.report.html import write_report
 
 
 def make_histogram(name: str = "layer_energy[0]", n_bins: int = 20, log_x: bool = False) -> HistogramPair:
@@ -76,6 +78,12 @@ def report(detector: Calorimeter) -> Report:
         ),
         mean_showers=(MeanShower(None, means[0], means[1]), MeanShower(1000.0, means[2], means[3])),
         examples=examples,
+        correlations=Correlations(
+            ("layer_energy[0]", "layer_energy[1]", "total_energy"),
+            ("energy in layer 0", "energy in layer 1", "total energy"),
+            ((1.0, 0.5, 0.25), (0.5, 1.0, 0.75), (0.25, 0.75, 1.0)),
+            ((1.0, 0.5, 0.2), (0.5, 1.0, -0.5), (0.2, -0.5, 1.0)),
+        ),
         settings={"seed": 3, "versions": {"numpy": "2.0"}},
         warnings=("the energies differ",),
         timing=Timing(0.5, 1000, "CPU, 2 threads", 1100.0),
@@ -83,12 +91,20 @@ def report(detector: Calorimeter) -> Report:
 
 
 @pytest.fixture(scope="session")
-def page(report: Report) -> str:
-    """The page of the report, drawn once."""
-    return render_report(report)[1]
+def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the report, drawn once."""
+    return write_report(report, tmp_path_factory.mktemp("written") / "out").parent
+
+
+@pytest.fixture(scope="session")
+def page(written: Path) -> str:
+    """The page of the report."""
+    return (written / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
 def bare_report(report: Report) -> Report:
     """What an evaluation of a handful of events leaves: numbers, no curves, no events."""
-    return replace(report, histograms=(), response=(), mean_showers=(), examples=(), timing=None, warnings=())
+    return replace(
+        report, histograms=(), response=(), mean_showers=(), examples=(), timing=None, warnings=(), correlations=None
+    )

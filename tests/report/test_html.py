@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from moliere.errors import OutputExists
-from moliere.evaluation.result import Report
+from moliere.evaluation.evidence import Interpolation
+from moliere.evaluation.result import Report, Sample
 from moliere.report.html import render_report, write_report
+from moliere.report.plots import draw_histogram
+from moliere.report.style import to_pdf
 
 _HOSTILE = "<script>alert('x')</script>&\"$x$"
 #: Attributes through which a page loads something without a click.
@@ -64,16 +67,18 @@ def test_page_shows_every_histogram_with_its_separation(report: Report, page: st
 def test_page_loads_nothing_from_anywhere(page: str) -> None:
     parsed = _Page(page)
     assert all(re.match(r"data:|#", target) for target in parsed.loads)
-    assert all(target.startswith(("#", "https://arxiv.org/")) for target in parsed.links)
+    assert all(target.startswith(("#", "https://arxiv.org/", "https://github.com/")) for target in parsed.links)
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
     assert style is not None
     assert "url(" not in style[1]
     assert "@import" not in style[1]
-    assert not re.search(r"\b(fetch|XMLHttpRequest|importScripts|WebSocket|sendBeacon)\(", _display_script())
+    assert not re.search(r"\b(fetch|XMLHttpRequest|importScripts|WebSocket|sendBeacon)\(", _scripts())
 
 
-def _display_script() -> str:
-    return (resources.files("moliere.report") / "assets" / "event_display.js").read_text(encoding="utf-8")
+def _scripts() -> str:
+    assets = resources.files("moliere.report") / "assets"
+    names = ("figure_files.js", "event_cells.js", "event_display.js")
+    return "".join((assets / name).read_text(encoding="utf-8") for name in names)
 
 
 def test_identifiers_are_unique_and_internal_links_lead_somewhere(page: str) -> None:
@@ -111,20 +116,20 @@ def test_layer_names_cannot_leave_the_json_of_the_display(report: Report) -> Non
     assert json.loads(data[1])["views"][0]["layers"][0]["label"] == spec["layers"][0]["name"]
 
 
-def test_files_on_disk(report: Report, tmp_path: Path) -> None:
-    page = write_report(report, tmp_path / "out")
-    assert page == tmp_path / "out" / "report.html"
-    content = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+def test_files_on_disk(report: Report, written: Path) -> None:
+    content = json.loads((written / "report.json").read_text(encoding="utf-8"))
     assert Report.from_dict(content) == Report.from_dict(report.to_dict())
-    names = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
-    assert {"response-by-energy.svg", "layer_energy-0.svg", "layer_energy-1.svg", "showers-all-0-2-3.svg"} <= names
-    assert page.stat().st_size < 1_500_000
-    assert not list(tmp_path.rglob(".*"))  # nothing temporary is left
+    names = {path.name for path in (written / "figures").iterdir()}
+    for name in ("response-by-energy", "layer_energy-0", "layer_energy-1", "correlations", "showers-all-0-2-3"):
+        assert {f"{name}.svg", f"{name}.pdf", f"{name}.csv"} <= names
+    assert (written / "figures" / "correlations.pdf").read_bytes().startswith(b"%PDF-")
+    assert (written / "report.html").stat().st_size < 1_500_000
+    assert not list(written.rglob(".*"))  # nothing temporary is left
 
 
 def test_an_existing_report_is_kept_unless_told_otherwise(report: Report, bare_report: Report, tmp_path: Path) -> None:
     page = write_report(replace(bare_report, response=report.response), tmp_path)
-    assert list((tmp_path / "figures").glob("*.svg"))
+    assert len(list((tmp_path / "figures").iterdir())) == 2 * 3
     before = page.read_bytes()
     with pytest.raises(OutputExists, match="--overwrite"):
         write_report(bare_report, tmp_path)
@@ -132,7 +137,7 @@ def test_an_existing_report_is_kept_unless_told_otherwise(report: Report, bare_r
     (tmp_path / "notes.txt").write_text("mine")
     write_report(bare_report, tmp_path, overwrite=True)
     assert page.read_bytes() != before
-    assert not list((tmp_path / "figures").glob("*.svg"))  # those of the earlier report would mislead
+    assert not list((tmp_path / "figures").iterdir())  # those of the earlier report would mislead
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -144,15 +149,43 @@ def test_page_without_curves_or_events(bare_report: Report) -> None:
 
 
 def test_the_same_report_gives_the_same_page(report: Report, page: str) -> None:
-    assert render_report(report)[1] == page
+    sections, again = render_report(report)
+    assert again == page
+    figure = draw_histogram(report.histograms[0])
+    assert sections[1].pictures[0].pdf == to_pdf(figure) == to_pdf(figure)
+
+
+def test_page_cites_the_papers_of_what_it_shows(page: str) -> None:
+    parsed = _Page(page)
+    assert "https://arxiv.org/abs/2211.10295" in parsed.links
+    assert "https://arxiv.org/abs/2002.09797" not in parsed.links  # there is no density and no coverage
+    assert "Evaluating generative models in high energy physics, R. Kansal, 2023," in " ".join(
+        " ".join(parsed.text).split()
+    )
+
+
+def test_page_shows_a_baseline_and_energies_that_were_left_out(bare_report: Report, page: str) -> None:
+    more = replace(
+        bare_report,
+        baseline=Sample("gflash.h5", 4000, 4000, (1000.0, 50_000.0)),
+        figures=(replace(bare_report.figures[0], baseline=0.9876, baseline_error=0.0012), *bare_report.figures[1:]),
+        interpolation=Interpolation((2000.0, 4000.0), 800, 0.125, 0.0625, 0.03125),
+    )
+    text = " ".join(" ".join(_Page(render_report(more)[1]).text).split())
+    assert "0.9876 ± 0.0012" in text
+    assert "gflash.h5" in text
+    for words in ("0.125", "0.0625", "0.0312", "2 GeV – 4 GeV", "800"):
+        assert words in text
+    assert "gflash.h5" not in page
+    assert "interpolation" not in page.split("</style>")[1].split("<script")[0]
 
 
 def test_bundle_exports_what_the_display_uses() -> None:
     bundle = (resources.files("moliere.report") / "assets" / "three.bundle.min.js").read_text(encoding="utf-8")
-    used = set(re.findall(r"THREE\.(\w+)", _display_script()))
+    used = set(re.findall(r"THREE\.(\w+)", _scripts()))
     assert len(used) > 10
     assert all(f"{name}:()=>" in bundle for name in used)
-    assert "</script" not in bundle + _display_script()  # would end the element of the page too early
+    assert "</script" not in bundle + _scripts()  # would end the element of the page too early
 
 
 def test_static_picture_and_licence_travel_with_the_page(page: str) -> None:

@@ -9,7 +9,8 @@ from moliere.detectors.grids import PolarGrid
 from moliere.evaluation.result import Figure, HistogramPair, MeanShower, Report
 from moliere.report import words
 from moliere.report.scene import build_scene
-from moliere.report.sections import Section, histogram_sections, response_pictures, shower_section
+from moliere.report.sections import Section, correlation_section, histogram_sections, response_pictures
+from moliere.report.shower_section import shower_section
 from moliere.report.small_multiples import draw_separations, family, member
 from moliere.report.style import to_svg
 
@@ -66,7 +67,12 @@ def test_showers_of_many_layers_are_folded(report: Report) -> None:
     energies = [None, 1e3, 2e3, 3e3, 4e3, 5e3]
     showers = tuple(MeanShower(energy, mean, mean) for energy in energies)
     section = shower_section(replace(report, mean_showers=showers), deep, build_scene(deep))
-    assert [picture.name for picture in section.pictures] == ["longitudinal-all", "radial-all", "showers-all-0-19-9"]
+    assert [picture.name for picture in section.pictures] == [
+        "longitudinal-all",
+        "radial-all",
+        "projections-all",
+        "showers-all-0-19-9",
+    ]
     assert [part.title for part in section.parts] == ["Every layer", "At 1 GeV", "At 3 GeV", "At 5 GeV"]
     assert [picture.name for picture in section.parts[0].pictures] == [
         "showers-all-0-8-9",
@@ -80,6 +86,7 @@ def test_names_of_all_pictures_differ(report: Report, detector: Calorimeter) -> 
     sections = [
         Section("response", "", response_pictures(report)),
         *histogram_sections([*report.histograms, response]),
+        correlation_section(report),
         shower_section(report, detector, build_scene(detector)),
     ]
     parts = [part for section in sections for part in (section, *section.parts)]

@@ -108,7 +108,11 @@ def evaluate(
         report = compare(
             one,
             other,
-            names=(reference if part == "all" else f"{reference} ({part})", generated, baseline or ""),
+            names=(
+                _short(reference) + ("" if part == "all" else f" ({part})"),
+                _short(generated),
+                _short(baseline or ""),
+            ),
             max_events=max_events,
             suite=suite,
             classifier_seeds=classifier_seeds,
@@ -134,6 +138,11 @@ def evaluate(
     if met := [condition.text for condition in conditions if condition.holds(report)]:
         console.print(f"failed: {', '.join(met)}", style="bold red")
         raise typer.Exit(1)
+
+
+def _short(name: str, part: str = "all") -> str:
+    """A file's name without its folder: pages are read where the folders are not."""
+    return Path(name).name + ("" if part == "all" else f" ({part})")
 
 
 def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:
@@ -175,15 +184,14 @@ def _show(report: Report) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("figure", "value", "floor", "verdict", title=Text(report.verdict), title_justify="left")
+    beside = [report.baseline.name] if report.baseline else []
+    table = Table("figure", "value", "floor", *beside, "verdict", title=Text(report.verdict), title_justify="left")
     for figure in report.figures:
-        unit = f" {figure.unit}" if figure.unit else ""
-        table.add_row(
-            figure.label,
-            f"{figure.value:.4g} ± {figure.error:.2g}{unit}",
-            f"{figure.floor:.4g} ± {figure.floor_error:.2g}{unit}",
-            figure.verdict,
-        )
+        columns = [(figure.value, figure.error), (figure.floor, figure.floor_error)]
+        if beside and figure.baseline is not None and figure.baseline_error is not None:
+            columns.append((figure.baseline, figure.baseline_error))
+        numbers = [f"{value:.4g} ± {error:.2g} {figure.unit}".rstrip() for value, error in columns]
+        table.add_row(figure.label, *numbers, figure.verdict)
     console.print(table)
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow")

@@ -19,7 +19,7 @@ from moliere.seeding import derive_seed
 Floats = NDArray[np.float64]
 
 #: signals kept for figures of single channels and low-level classifiers, of each sample
-KEPT_BYTES = 256 * 2**20
+KEPT_BYTES = 192 * 2**20
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,76 @@ def collect(
     rows = piece_rows(detector)
     # read in the order of the file: compressed chunks are unpacked once, and random ones for every event
     order = np.argsort(chosen)
-    pieces, kept = [], []
-    sums, counts = np.zeros((1 + len(bins), detector.n_channels)), np.zeros(1 + len(bins))
+    table, means = _Table(len(chosen), kept_rows, detector.n_channels), _Means(bins, detector.n_channels)
     for start in range(0, len(chosen), rows):
         part = order[start : start + rows]
         measured = suite.measure(_seen_by(detector, source.take(_as_slice(chosen[part]))), threshold)
-        pieces.append(measured)
-        _accumulate(measured, bins, sums, counts)
-        keep = part < kept_rows
-        kept.append((part[keep], measured.scale[keep], measured.signals[keep]))
-    back = np.argsort(order)
+        table.put(part, measured)
+        means.add(measured)
     return Collected(
         n_events=len(source),
-        scale=np.concatenate([piece.scale for piece in pieces])[back],
-        observables={name: np.concatenate([p.observables[name] for p in pieces])[back] for name in _shared(pieces)},
-        features=np.concatenate([piece.features for piece in pieces])[back],
-        feature_names=pieces[0].feature_names,
-        kept=_join(detector, kept),
-        mean_signals=sums / np.maximum(counts, 1)[:, None],
+        scale=table.scale,
+        observables=table.observables,
+        features=table.features,
+        feature_names=table.feature_names,
+        kept=Kept(detector, table.scale[:kept_rows], table.signals),
+        mean_signals=means.values(),
     )
+
+
+class _Table:
+    """Columns of all events, filled piece by piece: two copies of them at once would be too much.
+
+    Args:
+        n_events: rows.
+        n_kept: of them have their signals kept, the first ones.
+        n_channels: of the detector.
+    """
+
+    def __init__(self, n_events: int, n_kept: int, n_channels: int) -> None:
+        self._n_events = n_events
+        self.scale = np.zeros(n_events)
+        self.signals = np.zeros((n_kept, n_channels), np.float32)
+        self.observables: dict[str, Floats] = {}
+        self.features = np.zeros((n_events, 0), np.float32)
+        self.feature_names: tuple[str, ...] = ()
+
+    def put(self, rows: NDArray[np.int64], measured: Measured) -> None:
+        """The events of these rows."""
+        if not self.observables:
+            self.observables = {name: np.zeros(self._n_events) for name in measured.observables}
+            self.features = np.zeros((self._n_events, measured.features.shape[1]), np.float32)
+            self.feature_names = measured.feature_names
+        self.scale[rows] = measured.scale
+        self.features[rows] = measured.features
+        for name in [*self.observables]:
+            if name in measured.observables:
+                self.observables[name][rows] = measured.observables[name]
+            else:  # not every part of a source need have recorded it
+                del self.observables[name]
+        keep = rows < len(self.signals)
+        self.signals[rows[keep]] = measured.signals[keep]
+
+
+class _Means:
+    """Mean signals over all events, then in each bin of the scale."""
+
+    def __init__(self, bins: Sequence[tuple[float, float]], n_channels: int) -> None:
+        self._bins = bins
+        self._sums, self._counts = np.zeros((1 + len(bins), n_channels)), np.zeros(1 + len(bins))
+
+    def add(self, measured: Measured) -> None:
+        """Some events more."""
+        everywhere = np.ones(len(measured.scale), dtype=bool)
+        for k, (low, high) in enumerate([(-np.inf, np.inf), *self._bins]):
+            inside = (measured.scale >= low) & (measured.scale <= high) if k else everywhere
+            part = measured.signals if inside.all() else measured.signals[inside]
+            self._sums[k] += part.sum(axis=0, dtype=np.float64)
+            self._counts[k] += len(part)
+
+    def values(self) -> Floats:
+        """(1 + n_bins, n_channels)."""
+        return np.asarray(self._sums / np.maximum(self._counts, 1)[:, None])
 
 
 def align(samples: Sequence[Collected]) -> tuple[list[Collected], list[str]]:
@@ -147,26 +198,7 @@ def _seen_by(detector: Detector, events: Events) -> Events:
     return checked_events(detector, events.incident, events.signals, events.weights, events.metadata, events.extras)
 
 
-def _shared(pieces: Sequence[Measured]) -> list[str]:
-    return [name for name in pieces[0].observables if all(name in piece.observables for piece in pieces)]
-
-
-def _accumulate(measured: Measured, bins: Sequence[tuple[float, float]], sums: Floats, counts: Floats) -> None:
-    sums[0] += measured.signals.sum(axis=0, dtype=np.float64)
-    counts[0] += len(measured.signals)
-    for k, (low, high) in enumerate(bins, start=1):
-        inside = (measured.scale >= low) & (measured.scale <= high)
-        sums[k] += measured.signals[inside].sum(axis=0, dtype=np.float64)
-        counts[k] += np.count_nonzero(inside)
-
-
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:
     """Increasing positions as a slice where they have no gaps: HDF5 reads those many times faster."""
     gapless = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
     return slice(int(rows[0]), int(rows[-1]) + 1) if gapless else rows
-
-
-def _join(detector: Detector, kept: list[tuple[NDArray[np.int64], Floats, NDArray[np.float32]]]) -> Kept:
-    ranks, scales, signals = (np.concatenate(column) for column in zip(*kept, strict=True))
-    back = np.argsort(ranks)
-    return Kept(detector, scales[back], signals[back])

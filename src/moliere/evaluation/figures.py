@@ -15,7 +15,7 @@ from moliere.evaluation.distances import ks_test, wasserstein
 from moliere.evaluation.evidence import Correlations
 from moliere.evaluation.fpd import fpd
 from moliere.evaluation.kpd import kpd
-from moliere.evaluation.neighbours import coverage, standardise
+from moliere.evaluation.neighbours import Coverage, coverage, standardise
 from moliere.evaluation.result import Figure, HistogramPair, ResponsePoint
 from moliere.evaluation.suites import Suite
 from moliere.evaluation.verdicts import judge, judge_auc, judge_share
@@ -84,13 +84,18 @@ def overlap_figures(reference: Collected, generated: Collected, step: Step) -> I
     value, floor = coverage(truth, other), coverage(truth, own)
     for name in ("precision", "recall", "density", "coverage"):
         score, best = getattr(value, name), getattr(floor, name)
-        # shares of n events, whose neighbourhoods overlap; the density counts k of them at once
-        error, best_error = (float(np.sqrt(max(x * abs(1 - x), 1 / n) / n)) for x in (score, best))
+        error, best_error = (_share_error(x, name, n) for x in (value, floor))
         verdict = judge_share(score, error, best, best_error)
         note = f"on the observables, {n} events each, 5 neighbours; floor: two parts of the reference"
         yield Figure(
             name, name, "distribution", score, error, best, best_error, "", verdict, note, larger_is_better=True
         )
+
+
+def _share_error(value: Coverage, name: str, n: int) -> float:
+    """Of a share of n events, a binomial's; the density counts several neighbourhoods at once."""
+    share = getattr(value, name)
+    return value.density_error if name == "density" else float(np.sqrt(max(share * (1 - share), 1 / n) / n))
 
 
 def correlation_figure(

@@ -5,7 +5,7 @@ drawn twice are counted, not copied, and the long matrix products run in float32
 matter.
 
 References:
-    On the evaluation of generative models in high energy physics, R. Kansal et al., 2022,
+    Evaluating generative models in high energy physics, R. Kansal et al., 2022,
     https://arxiv.org/abs/2211.10295; their code, https://github.com/jet-net/JetNet
 """
 

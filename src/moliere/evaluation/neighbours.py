@@ -28,12 +28,14 @@ class Coverage:
         recall: share of reference events inside the generated events' neighbourhoods.
         density: mean number of reference neighbourhoods (of k) around a generated event, over k; 1 for equal samples.
         coverage: share of reference events with a generated event among their neighbourhood.
+        density_error: of the density, by its spread over generated events.
     """
 
     precision: float
     recall: float
     density: float
     coverage: float
+    density_error: float
 
 
 def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
@@ -53,6 +55,8 @@ def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
         recall=float((_inside(trees[1], radii[1], reference) > 0).mean()),
         density=float(inside.mean() / k),
         coverage=float((to_generated < radii[0]).mean()),
+        # events nearby share neighbourhoods: there are about k times fewer independent ones
+        density_error=float(inside.std() / k / (len(generated) / k) ** 0.5),
     )
 
 

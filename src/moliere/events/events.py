@@ -189,7 +189,7 @@ class EventSource(Protocol):
 
 
 #: signals that are in memory together, whatever the size of a file
-_PIECE_SIGNALS = 2**24
+_PIECE_SIGNALS = 2**22
 
 
 def piece_rows(detector: Detector) -> int:

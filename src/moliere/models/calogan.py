@@ -63,11 +63,11 @@ class CaloGAN(GenerativeModel):
 
     References:
         CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
-        adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1705.02355
+        adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1712.10321
     """
 
     config_type: ClassVar[type[Config]] = CaloGANConfig
-    citation: ClassVar[str] = "Paganini, de Oliveira, Nachman 2017, arXiv:1705.02355"
+    citation: ClassVar[str] = "Paganini, de Oliveira, Nachman 2017, arXiv:1712.10321"
 
     def __init__(self, config: CaloGANConfig, context: BuildContext) -> None:
         super().__init__(config, context)

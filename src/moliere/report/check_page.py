@@ -15,9 +15,9 @@ from moliere.files import replacing
 from moliere.report.event_display import lit_cells
 from moliere.report.event_picture import draw_event
 from moliere.report.html import make_environment, package_version
+from moliere.report.picture import Picture
 from moliere.report.scene import build_scene
-from moliere.report.sections import Picture
-from moliere.report.style import REFERENCE, log_ticks, new_figure, style, to_png_uri, to_svg
+from moliere.report.style import REFERENCE, log_ticks, new_figure, style, to_png_uri
 from moliere.units import format_energy
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write_check_page(source: EventSource, found: CheckReport, path: Path, *, ove
 
 
 def _picture(figure: Figure) -> Picture:
-    return Picture("responses", to_svg(figure), "Response of every event", ("faulty events stand out",), broad=True)
+    return Picture("responses", figure, "Response of every event", ("faulty events stand out",), broad=True)
 
 
 def draw_responses(found: CheckReport) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 
 from moliere.detectors.base import Floats, Ints
 from moliere.evaluation.result import ExampleEvent
-from moliere.report.scene import Scene, SceneLayer
+from moliere.report.scene import Scene, SceneLayer, depth_range
 from moliere.units import format_energy
 
 #: Cells beyond this many are not drawn: a laptop turns this many smoothly, and the rest is faint.
@@ -132,7 +132,7 @@ def _border(layer: SceneLayer) -> Floats:
 
 
 def _view_to_json(layers: tuple[SceneLayer, ...]) -> dict[str, Any]:
-    low, high = layers[0].z[0], layers[-1].z[1]
+    low, high = depth_range(layers)
     reach = max(layer.reach for layer in layers)
     axis = np.array([[0.0, 0.0, low - 0.2 * reach], [0.0, 0.0, high]])
     return {

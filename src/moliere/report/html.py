@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +15,22 @@ from moliere.detectors.calorimeter import Calorimeter
 from moliere.evaluation.result import Report
 from moliere.files import check_free, replacing
 from moliere.report import words
+from moliere.report.citations import cited
 from moliere.report.event_display import display_to_json, event_pairs
 from moliere.report.event_picture import draw_pair
+from moliere.report.picture import Picture
 from moliere.report.scene import Scene, build_scene
-from moliere.report.sections import Picture, Section, histogram_sections, response_pictures, shower_section
+from moliere.report.sections import Section, correlation_section, histogram_sections, response_pictures
+from moliere.report.shower_section import shower_section
 from moliere.report.style import to_element, to_png_uri
+from moliere.report.tables import to_csv
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def write_report(report: Report, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write ``report.html``, ``report.json`` and ``figures/*.svg``.
+    """Write ``report.html``, ``report.json``, and ``figures/`` with an SVG, a PDF and a CSV file for each figure.
 
     Args:
         report: from :func:`moliere.evaluation.evaluate`.
@@ -42,9 +48,9 @@ def write_report(report: Report, folder: str | Path, *, overwrite: bool = False)
     for name in ("report.html", "report.json", "figures"):
         check_free(folder / name, overwrite=overwrite)
     sections, page = render_report(report)
-    _write(folder / "report.json", json.dumps(report.to_dict(), indent=1))
+    _write(folder / "report.json", json.dumps(report.to_dict(), separators=(",", ":")).encode())
     _write_figures(folder / "figures", list(_pictures(sections)))
-    _write(folder / "report.html", page)
+    _write(folder / "report.html", page.encode())
     return folder / "report.html"
 
 
@@ -53,7 +59,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     detector = from_spec(report.detector)
     scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
     sections = [Section("response", "Response and resolution", response_pictures(report))]
-    sections += histogram_sections(report.histograms)
+    sections += [*histogram_sections(report.histograms), correlation_section(report)]
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
     sections = [section for section in sections if section.pictures]
@@ -63,6 +69,8 @@ def render_report(report: Report) -> tuple[list[Section], str]:
         "sections": sections,
         "headline_level": words.overall(report),
         "display": _display(report, scene),
+        "papers": cited(report),
+        "tables": pack_tables(_pictures(sections)),
     }
     return sections, make_environment().get_template("report.html").render(**context, version=package_version())
 
@@ -111,14 +119,26 @@ def _pictures(sections: list[Section] | tuple[Section, ...]) -> Iterator[Picture
         yield from _pictures(section.parts)
 
 
+def pack_tables(pictures: Iterable[Picture]) -> str:
+    """The figures' numbers for the page: name → CSV as JSON, compressed, or they would weigh as much as the page."""
+    texts = {picture.name: to_csv(picture.table) for picture in pictures if picture.table is not None}
+    return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
+
+
 def _write_figures(folder: Path, pictures: list[Picture]) -> None:
     """Write the figures and remove those of an earlier report: a mixture would mislead."""
+    written = set()
     for picture in pictures:
-        _write(folder / f"{picture.name}.svg", picture.svg)
-    for path in set(folder.glob("*.svg")) - {folder / f"{picture.name}.svg" for picture in pictures}:
+        contents = {"svg": picture.svg.encode(), "pdf": picture.pdf}
+        if picture.table is not None:
+            contents["csv"] = to_csv(picture.table).encode()
+        for suffix, content in contents.items():
+            written.add(path := folder / f"{picture.name}.{suffix}")
+            _write(path, content)
+    for path in {old for suffix in ("svg", "pdf", "csv") for old in folder.glob(f"*.{suffix}")} - written:
         path.unlink()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     with replacing(path, overwrite=True) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)

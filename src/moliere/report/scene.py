@@ -142,6 +142,21 @@ def corners(bounds: Floats, kind: Literal["polar", "cartesian"]) -> Floats:
     return np.stack([u, v, z], axis=-1)
 
 
+def depth_range(layers: tuple[SceneLayer, ...]) -> tuple[float, float]:
+    """Where the first layer begins and the last one ends; channels need not run from front to back."""
+    return min(layer.z[0] for layer in layers), max(layer.z[1] for layer in layers)
+
+
+def compress(r: Floats, scale: float) -> Floats:
+    """Lengths that are linear near the axis and logarithmic beyond ``scale``, so that core and halo fit one picture.
+
+    Example:
+        >>> compress(np.array([-1000.0, 0.0, 1.0, 1000.0]), 10.0).round(1).tolist()
+        [-53.0, 0.0, 1.0, 53.0]
+    """
+    return scale * np.arcsinh(r / scale)
+
+
 def _edges(grid: PolarGrid | CartesianGrid) -> tuple[Floats, Floats]:
     if isinstance(grid, PolarGrid):
         return np.linspace(-np.pi, np.pi, grid.n_alpha + 1), np.asarray(grid.r_edges)
@@ -167,15 +182,10 @@ def _radial_scale(layers: tuple[SceneLayer, ...]) -> float | None:
 
 def _to_be_seen(layers: tuple[SceneLayer, ...], scale: float | None) -> tuple[SceneLayer, ...]:
     """The layers themselves where they read well, else with compressed radii and a scaled depth axis."""
-    drawn = layers if scale is None else tuple(replace(layer, v=_compress(layer.v, scale)) for layer in layers)
+    drawn = layers if scale is None else tuple(replace(layer, v=compress(layer.v, scale)) for layer in layers)
     half_width = max(layer.half_width for layer in drawn)
-    start, stop = layers[0].z[0], layers[-1].z[1]
+    start, stop = depth_range(layers)
     if _SHAPELY[0] < (stop - start) / half_width < _SHAPELY[1]:
         return drawn
     stretch = _PLEASANT * half_width / (stop - start)
     return tuple(replace(layer, z=((layer.z[0] - start) * stretch, (layer.z[1] - start) * stretch)) for layer in drawn)
-
-
-def _compress(r: Floats, scale: float) -> Floats:
-    """Linear near the axis and logarithmic beyond ``scale``, so that core and halo fit one picture."""
-    return scale * np.arcsinh(r / scale)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from moliere.detectors.calorimeter import Calorimeter
-from moliere.evaluation.result import HistogramPair, MeanShower, Report
+from moliere.evaluation.result import HistogramPair, Report
+from moliere.report.correlation_picture import correlation_table, draw_correlations, worst_pairs
+from moliere.report.picture import Picture
 from moliere.report.plots import draw_histogram, draw_resolution, draw_response
-from moliere.report.profiles import draw_longitudinal, draw_radial
-from moliere.report.scene import Scene
-from moliere.report.shower_images import draw_average_showers
 from moliere.report.small_multiples import draw_separations, draw_small_multiples, family
-from moliere.report.style import to_svg
+from moliere.report.tables import histogram_table, histograms_table, response_table, separations_table
 from moliere.report.words import number
-from moliere.units import format_energy
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _GROUPS = {
     "energy": "Energy",
@@ -29,6 +21,10 @@ _GROUPS = {
     "transverse": "Transverse shape",
     "sparsity": "Sparsity",
     "voxels": "Cells",
+    "signal": "Signal",
+    "timing": "Arrival times",
+    "momentum": "Momentum",
+    "position": "Position",
 }
 _KEY = (
     "Fraction of all events in each bin: reference filled, generated as a line with statistical errors. "
@@ -37,27 +33,6 @@ _KEY = (
 )
 #: Families of more layers than this are condensed; so many of their worst members are drawn in full.
 _MANY, _WORST = 10, 2
-#: Layers side by side in one figure of average showers.
-_ROW_OF_LAYERS = 9
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure of the page.
-
-    Args:
-        name: of its file, unique.
-        svg: a whole SVG document.
-        title: what it shows.
-        notes: numbers beside it.
-        broad: whether it takes the full width.
-    """
-
-    name: str
-    svg: str
-    title: str
-    notes: tuple[str, ...] = ()
-    broad: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,10 +58,28 @@ def response_pictures(report: Report) -> tuple[Picture, ...]:
     """Response and resolution against energy; nothing where no energy was binned."""
     if not report.response:
         return ()
-    return (
-        _picture("response-by-energy", draw_response(report.response), "Mean response against incident energy"),
-        _picture("resolution-by-energy", draw_resolution(report.response), "Resolution against incident energy"),
+    table = response_table(report.response)
+    drawn = (
+        ("response-by-energy", draw_response, "Mean response against incident energy"),
+        ("resolution-by-energy", draw_resolution, "Resolution against incident energy"),
     )
+    return tuple(Picture(name, draw(report.response), title, table=table) for name, draw, title in drawn)
+
+
+def correlation_section(report: Report) -> Section:
+    """Correlation matrices, where there are two observables at least."""
+    found = report.correlations
+    if found is None or len(found.names) < 2:
+        return Section("correlations", "Correlations")
+    expected = math.hypot(*(1 / math.sqrt(max(1, x.n_used)) for x in (report.reference, report.generated)))
+    notes = (
+        f"{len(found.names)} observables, numbered as their names are.",
+        f"Differences up to {expected:.2g} are statistical (one standard deviation, uncorrelated observables).",
+        f"Worst: {'; '.join(worst_pairs(found))}.",
+    )
+    title, table = "Correlations of the observables", correlation_table(found)
+    picture = Picture("correlations", draw_correlations(found), title, notes, broad=True, table=table)
+    return Section("correlations", "Correlations", (picture,))
 
 
 def histogram_sections(histograms: Sequence[HistogramPair]) -> list[Section]:
@@ -117,14 +110,15 @@ def _condensed(name: str, pairs: Sequence[HistogramPair]) -> list[Picture]:
     words = name.replace("_", " ")
     title, notes = f"{words}, all layers", ("the two layers farthest above their floor are drawn beside",)
     worst = sorted(pairs, key=lambda pair: pair.separation_floor - pair.separation)[:_WORST]
-    overview = _picture(f"{name}-separation", draw_separations(pairs), title, *notes)
+    table = separations_table(pairs)
+    overview = Picture(f"{name}-separation", draw_separations(pairs), title, notes, table=table)
     return [overview, *(_histogram_picture(pair) for pair in worst)]
 
 
 def _all_of(name: str, pairs: Sequence[HistogramPair]) -> Section:
     words = name.replace("_", " ")
-    figure = draw_small_multiples(pairs)
-    picture = _picture(f"{name}-all", figure, "", "Layer number and separation power above each panel.", broad=True)
+    note, table = "Layer number and separation power above each panel.", histograms_table(pairs)
+    picture = Picture(f"{name}-all", draw_small_multiples(pairs), "", (note,), broad=True, table=table)
     return Section(f"all-{name}", f"{words}: all {len(pairs)} layers", (picture,))
 
 
@@ -134,74 +128,9 @@ def _histogram_picture(pair: HistogramPair) -> Picture:
         f"KS p {number(pair.ks_p)}" if pair.ks_p > 1e-6 else "KS p < 1e-6",
         f"W₁ {number(pair.wasserstein)} {pair.unit}".rstrip(),
     )
-    return _picture(_file_name(pair.name), draw_histogram(pair), pair.label, *notes)
+    return Picture(file_name(pair.name), draw_histogram(pair), pair.label, notes, table=histogram_table(pair))
 
 
-def shower_section(report: Report, detector: Calorimeter, scene: Scene) -> Section:
-    """Profiles and average showers: all events open, single energies and further layers folded."""
-    if not report.mean_showers:
-        return Section("showers", "Average showers")
-    first, *others = report.mean_showers
-    blocks = _blocks(len(scene.layers))
-    shown = *_profiles(first, detector), _showers_picture(first, scene, _spread(len(scene.layers)))
-    parts = []
-    if len(blocks) > 1:
-        every = tuple(_showers_picture(first, scene, block) for block in blocks)
-        parts.append(Section("showers-layers", "Every layer", every))
-    for shower in _ends_and_middle(others):
-        pictures = *_profiles(shower, detector), _showers_picture(shower, scene, _spread(len(scene.layers)))
-        parts.append(Section(f"showers-{_energy_name(shower)}", f"At {_energy_words(shower)}", pictures))
-    return Section("showers", "Average showers", shown, tuple(parts))
-
-
-def _blocks(n_layers: int) -> list[range]:
-    return [range(first, min(first + _ROW_OF_LAYERS, n_layers)) for first in range(0, n_layers, _ROW_OF_LAYERS)]
-
-
-def _spread(n_layers: int) -> list[int]:
-    """As many layers as fit side by side, evenly chosen, first and last among them."""
-    return [round(layer) for layer in np.linspace(0, n_layers - 1, min(n_layers, _ROW_OF_LAYERS))]
-
-
-def _ends_and_middle(showers: Sequence[MeanShower]) -> Iterable[MeanShower]:
-    """The lowest, the middle and the highest energy: the page stays small, and report.json has the others."""
-    return [showers[k] for k in sorted({0, len(showers) // 2, len(showers) - 1})] if showers else []
-
-
-def _profiles(shower: MeanShower, detector: Calorimeter) -> tuple[Picture, Picture]:
-    means = np.asarray(shower.reference), np.asarray(shower.generated)
-    name, words = _energy_name(shower), _energy_words(shower)
-    return (
-        _picture(f"longitudinal-{name}", draw_longitudinal(detector, *means), f"Mean energy of each layer, {words}"),
-        _picture(f"radial-{name}", draw_radial(detector, *means), f"Energy beyond a radius, {words}"),
-    )
-
-
-def _showers_picture(shower: MeanShower, scene: Scene, layers: Sequence[int]) -> Picture:
-    figure = draw_average_showers(scene, np.asarray(shower.reference), np.asarray(shower.generated), layers)
-    title = f"Mean energy of each cell, {_energy_words(shower)}"
-    name = f"showers-{_energy_name(shower)}-{layers[0]}-{layers[-1]}-{len(layers)}"
-    return _picture(name, figure, title, *_radii_note(scene), broad=True)
-
-
-def _radii_note(scene: Scene) -> tuple[str, ...]:
-    if scene.radial_scale is None:
-        return ()
-    return (f"Radii beyond {scene.radial_scale:g} mm are logarithmic; dotted circles at 10, 100 and 1000 mm.",)
-
-
-def _energy_words(shower: MeanShower) -> str:
-    return "all energies" if shower.energy is None else format_energy(shower.energy)
-
-
-def _energy_name(shower: MeanShower) -> str:
-    return "all" if shower.energy is None else _file_name(f"{shower.energy:.6g}MeV")
-
-
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A name without characters that file systems or identifiers mind."""
     return re.sub(r"\W+", "-", name).strip("-")
-
-
-def _picture(name: str, figure: Figure, title: str, *notes: str, broad: bool = False) -> Picture:
-    return Picture(name, to_svg(figure), title, notes, broad)

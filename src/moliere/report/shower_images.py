@@ -9,6 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
+from moliere.report.colour_scale import (
+    ENERGY,
+    RATIO,
+    draw_energy_key,
+    draw_ratio_key,
+    energy_norm,
+    lit,
+    ratio,
+    ratio_norm,
+)
 from moliere.report.layer_map import draw_radii, frame, paint_cells
 from moliere.report.plots import with_unit
 from moliere.report.scene import Scene, SceneLayer
@@ -18,10 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-#: Colours span this many decades below the brightest cell: fainter cells hold no energy that matters.
-_DECADES = 6
-#: Ratios beyond this factor share one colour.
-_RATIO = 2.0
 _ROWS = ("reference", "generated", "generated /\nreference")
 #: Width of a figure and height of what is not a panel, in inches.
 _WIDTH, _MARGIN = 11.0, 1.15
@@ -46,7 +52,7 @@ def draw_average_showers(
         figure = new_figure(_WIDTH, height)
         box = {"left": 0.085, "right": 0.995, "bottom": 0.7 / height, "top": 1 - 0.42 / height}
         grid = figure.subplots(3, columns, squeeze=False, gridspec_kw={**box, "wspace": 0.05, "hspace": 0.05})
-        norms = _energy_norm(np.concatenate([reference, generated])), _ratio_norm()
+        norms = energy_norm(np.concatenate([reference, generated])), ratio_norm()
         for column, position in zip(grid.T, chosen, strict=False):
             _draw_layer(column, scene, position, (reference, generated), norms)
         for axes in grid[:, len(chosen) :].ravel():
@@ -66,9 +72,9 @@ def _draw_layer(
 ) -> None:
     true, shown = scene.layers[position], scene.shown[position]
     reference, generated = (mean[_channels(shown)] for mean in means)
-    paint_cells(column[0], shown, _lit(reference), cmap="inferno", norm=norms[0])
-    paint_cells(column[1], shown, _lit(generated), cmap="inferno", norm=norms[0])
-    paint_cells(column[2], shown, _ratio(reference, generated), cmap="RdBu_r", norm=norms[1])
+    paint_cells(column[0], shown, lit(reference), cmap=ENERGY, norm=norms[0])
+    paint_cells(column[1], shown, lit(generated), cmap=ENERGY, norm=norms[0])
+    paint_cells(column[2], shown, ratio(reference, generated), cmap=RATIO, norm=norms[1])
     for axes in column:
         frame(axes, shown)
         draw_radii(axes, scene, position)
@@ -80,41 +86,8 @@ def _channels(layer: SceneLayer) -> slice:
     return slice(layer.first, layer.first + (len(layer.u) - 1) * (len(layer.v) - 1))
 
 
-def _lit(values: Floats) -> Floats:
-    """Cells without energy stay blank instead of taking the faintest colour."""
-    return np.where(values > 0, values, np.nan)
-
-
-def _ratio(reference: Floats, generated: Floats) -> Floats:
-    """Generated over reference, blank where either is dark."""
-    ratio, both = np.full(len(reference), np.nan), (reference > 0) & (generated > 0)
-    ratio[both] = generated[both] / reference[both]
-    return ratio
-
-
-def _energy_norm(values: Floats) -> LogNorm:
-    from matplotlib.colors import LogNorm
-
-    high = float(values.max()) or 1.0
-    lit = values[values > high * 10.0**-_DECADES]
-    return LogNorm(min(float(lit.min(initial=high)), high / 10), high)
-
-
-def _ratio_norm() -> LogNorm:
-    from matplotlib.colors import LogNorm
-
-    return LogNorm(1 / _RATIO, _RATIO)
-
-
 def _draw_keys(figure: Figure, norms: tuple[LogNorm, LogNorm], unit: str, height: float) -> None:
     """Both colour scales at the foot."""
-    from matplotlib.cm import ScalarMappable
-
     left, right = (figure.add_axes((x, 0.47 / height, width, 0.12 / height)) for x, width in ((0.1, 0.5), (0.7, 0.25)))
-    energy, ratio = (ScalarMappable(norm, cmap) for norm, cmap in zip(norms, ("inferno", "RdBu_r"), strict=True))
-    scale = figure.colorbar(energy, cax=left, orientation="horizontal")
-    scale.set_label(with_unit("mean energy in a cell", unit), parse_math=False)
-    key = figure.colorbar(ratio, cax=right, orientation="horizontal", extend="both", label=_ROWS[2].replace("\n", " "))
-    ticks = [1 / _RATIO, 1.0, _RATIO]
-    key.ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    key.ax.minorticks_off()
+    draw_energy_key(figure, left, norms[0], with_unit("mean energy in a cell", unit))
+    draw_ratio_key(figure, right, norms[1])

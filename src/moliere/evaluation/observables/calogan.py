@@ -14,7 +14,7 @@ these are 0.
 
 References:
     CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
-    adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1705.02355; analysis/feats1d.py and analysis.ipynb
+    adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1712.10321; analysis/feats1d.py and analysis.ipynb
     of hep-lbdl/CaloGAN
 """
 

@@ -158,5 +158,5 @@ class FieldNorm(nn.BatchNorm1d):
         """Of the same shape; a field of no events has nothing to normalise."""
         if field.numel() == 0:
             return field
-        normed: Tensor = super().forward(field.flatten(0, -2))
-        return normed.view(field.shape)
+        normed: Tensor = super().forward(field.flatten(0, -2)).view(field.shape)
+        return normed

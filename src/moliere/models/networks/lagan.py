@@ -2,7 +2,7 @@
 
 References:
     CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
-    adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1705.02355; models/{architectures,ops,train}.py of
+    adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1712.10321; models/{architectures,ops,train}.py of
     hep-lbdl/CaloGAN
 """
 

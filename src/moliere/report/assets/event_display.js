@@ -1,6 +1,6 @@
 // The report's 3-D event display: reference and generated event side by side, turned by one hand.
-// Needs the global THREE (three.bundle.min.js) and the JSON that report/event_display.py writes into the page.
-// Detector coordinates (x, y, z) in mm, shower axis z, are drawn as (z, y, -x): the shower runs to the right.
+// Needs the globals THREE (three.bundle.min.js), eventCells (event_cells.js) and figureFiles (figure_files.js), and the
+// JSON that report/event_display.py writes into the page.
 "use strict";
 
 (() => {
@@ -8,7 +8,7 @@
   if (!root) return;
   const data = JSON.parse(document.getElementById("event-display-data").textContent);
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  const CHORD = Math.PI / 12;          // sectors are drawn as chords of at most this angle
+  const { place, layerOf, boundsOf, buildMesh, showAbove } = eventCells;
   const SIDES = ["reference", "generated"];
   const DIRECTION = [-0.45, 0.42, 0.8]; // first look: from the front left, a little above
 
@@ -43,73 +43,7 @@
     }
   }
 
-  // ---- geometry -----------------------------------------------------------------------------------------------
-
-  const place = (x, y, z) => [z, y, -x];
-
-  function layerOf(channel) {
-    let position = view.layers.length - 1;
-    while (view.layers[position].first > channel) position -= 1;
-    return view.layers[position];
-  }
-
-  function cellOf(channel, layer) {
-    const nv = layer.v.length - 1;
-    const u = Math.floor((channel - layer.first) / nv);
-    const v = (channel - layer.first) % nv;
-    return { u: [layer.u[u], layer.u[u + 1]], v: [layer.v[v], layer.v[v + 1]], z: layer.z };
-  }
-
-  function corner(layer, u, v, z) {
-    return layer.kind === "polar" ? place(v * Math.cos(u), v * Math.sin(u), z) : place(u, v, z);
-  }
-
-  // Two triangles a side; sides inside a ring segment that was cut into chords are left out.
-  function addCell(positions, channel) {
-    const layer = layerOf(channel);
-    const { u, v, z } = cellOf(channel, layer);
-    const turn = u[1] - u[0];
-    const pieces = layer.kind === "polar" ? Math.ceil(turn / CHORD - 1e-9) : 1;
-    const closed = layer.kind === "polar" && layer.u.length === 2;
-    const quad = (a, b, c, d) => positions.push(...a, ...b, ...c, ...a, ...c, ...d);
-    for (let k = 0; k < pieces; k += 1) {
-      const edges = [u[0] + (turn * k) / pieces, u[0] + (turn * (k + 1)) / pieces];
-      const at = (i, j, l) => corner(layer, edges[i], v[j], z[l]);
-      quad(at(0, 0, 0), at(0, 1, 0), at(1, 1, 0), at(1, 0, 0));
-      quad(at(0, 0, 1), at(0, 1, 1), at(1, 1, 1), at(1, 0, 1));
-      quad(at(0, 1, 0), at(0, 1, 1), at(1, 1, 1), at(1, 1, 0));
-      if (v[0] > 0 || layer.kind === "cartesian") quad(at(0, 0, 0), at(0, 0, 1), at(1, 0, 1), at(1, 0, 0));
-      if (k === 0 && !closed) quad(at(0, 0, 0), at(0, 0, 1), at(0, 1, 1), at(0, 1, 0));
-      if (k === pieces - 1 && !closed) quad(at(1, 0, 0), at(1, 0, 1), at(1, 1, 1), at(1, 1, 0));
-    }
-  }
-
-  function colourAt(height) {
-    const stops = data.colours;
-    return new THREE.Color(stops[Math.round(height * (stops.length - 1))]);
-  }
-
-  // Cells come faintest first and write no depth: what is brightest shines through.
-  function buildCells(lit, range) {
-    const positions = [], colours = [], owners = [];
-    lit.channels.forEach((channel, k) => {
-      addCell(positions, channel);
-      const height = Math.max(0, Math.log(lit.energies[k] / range[0]) / Math.log(range[1] / range[0]));
-      const colour = colourAt(Math.min(1, height));
-      while (owners.length < positions.length / 9) owners.push(k);
-      while (colours.length < (positions.length / 3) * 4) {
-        colours.push(colour.r, colour.g, colour.b, 0.05 + 0.6 * height ** 2);
-      }
-    });
-    const geometry = new THREE.BufferGeometry();
-    geometry.setAttribute("position", new THREE.BufferAttribute(new Float32Array(positions), 3));
-    geometry.setAttribute("color", new THREE.BufferAttribute(new Float32Array(colours), 4));
-    geometry.computeVertexNormals();
-    const material = new THREE.MeshLambertMaterial({
-      vertexColors: true, transparent: true, depthWrite: false, side: THREE.DoubleSide, forceSinglePass: true,
-    });
-    return Object.assign(new THREE.Mesh(geometry, material), { owners, lit });
-  }
+  // ---- drawing ------------------------------------------------------------------------------------------------
 
   function buildFrame() {
     const positions = [];
@@ -120,8 +54,6 @@
     geometry.setAttribute("position", new THREE.BufferAttribute(new Float32Array(positions), 3));
     return new THREE.LineSegments(geometry, new THREE.LineBasicMaterial({ color: 0x6e7681 }));
   }
-
-  // ---- drawing ------------------------------------------------------------------------------------------------
 
   function discard(object) {
     if (!object) return;
@@ -134,17 +66,40 @@
     const event = data.events[current];
     for (const stage of stages) {
       discard(stage.cells);
-      stage.cells = buildCells(event[stage.side], event.range);
+      stage.cells = buildMesh(view.layers, event[stage.side], event.range, data.colours);
       stage.scene.add(stage.cells);
-      part(`caption-${stage.side}`).textContent = describe(event[stage.side]);
     }
     part("low").textContent = format(event.range[0]);
     part("high").textContent = format(event.range[1]);
     part("choice").value = String(current);
+    showThreshold();
+  }
+
+  // The slider runs over the logarithm of the energy: everything at its left end, the brightest cell alone at its right.
+  function threshold() {
+    const slider = part("threshold");
+    const { range, ...sides } = data.events[current];
+    const high = Math.max(range[0], ...SIDES.map((side) => sides[side].energies.at(-1) ?? 0));
+    const share = slider.valueAsNumber / slider.max;
+    return share === 0 ? 0 : high * (range[0] / high) ** (1 - share);
+  }
+
+  function showThreshold() {
+    const energy = threshold();
+    const words = energy === 0 ? "0" : format(energy);
+    part("threshold-words").textContent = words;
+    part("threshold").setAttribute("aria-valuetext", words);
+    for (const { side, cells } of stages) {
+      part(`caption-${side}`).textContent = describe(cells.lit, showAbove(cells, energy), energy);
+    }
     draw();
   }
 
-  function describe(lit) {
+  function describe(lit, n_hidden, energy) {
+    if (energy > 0) {
+      const shown = lit.energies.slice(n_hidden);
+      return `${format(shown.reduce((sum, own) => sum + own, 0))} in ${shown.length} of ${lit.n_lit} cells`;
+    }
     const drawn = lit.channels.length < lit.n_lit ? `, the ${lit.channels.length} brightest drawn` : "";
     return `${format(lit.total)} in ${lit.n_lit} cells${drawn}`;
   }
@@ -226,6 +181,46 @@
     draw();
   }
 
+  // ---- files --------------------------------------------------------------------------------------------------
+
+  // The picture as it stands, with what is written over it.
+  function paint() {
+    draw(); // WebGL forgets what it has drawn once it is on the screen
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [renderer.domElement.width, renderer.domElement.height];
+    const pen = copy.getContext("2d");
+    const scale = renderer.getPixelRatio();
+    pen.drawImage(renderer.domElement, 0, 0);
+    pen.scale(scale, scale);
+    pen.fillStyle = "#e6edf3";
+    pen.font = `13px ${getComputedStyle(root).fontFamily}`;
+    stages.forEach(({ side }, index) => {
+      const { left, top } = viewport(index);
+      pen.fillText(`${side}: ${part(`caption-${side}`).textContent}`, left + 14, top + 24);
+    });
+    return copy;
+  }
+
+  function table() {
+    const event = data.events[current];
+    const rows = SIDES.flatMap((side) => event[side].channels.map((channel, k) => `${side},${channel},${event[side].energies[k]}`));
+    return [`sample,channel,energy (${data.unit})`, ...rows, ""].join("\n");
+  }
+
+  async function print() {
+    const image = new Image();
+    image.src = paint().toDataURL("image/png");
+    await image.decode();
+    const { clientWidth: width, clientHeight: height } = part("stage");
+    figureFiles.print(image, { width, height }, "event");
+  }
+
+  figureFiles.offer(root, "events", {
+    PNG: () => figureFiles.savePicture(paint(), "event.png"),
+    PDF: print,
+    CSV: () => figureFiles.saveText(table(), "event.csv"),
+  });
+
   // ---- hand and mouse -----------------------------------------------------------------------------------------
 
   // The brightest cell under the mouse, because that is the one seen.
@@ -245,8 +240,8 @@
 
   function describeCell({ lit, cell }) {
     const layers = data.views[data.views.length - 1].layers; // the last view is the one to scale
-    const layer = layers.findLast((candidate) => candidate.first <= lit.channels[cell]);
-    const { u, v } = cellOf(lit.channels[cell], layer);
+    const layer = layerOf(layers, lit.channels[cell]);
+    const { u, v } = boundsOf(layer, lit.channels[cell]);
     const names = layer.kind === "polar" ? ["α", "r"] : ["x", "y"];
     const degrees = u.map((edge) => Math.round((edge * 180) / Math.PI));
     const first = layer.kind === "polar" ? `${degrees.join(" to ")}°` : `${u.join(" to ")} mm`;
@@ -275,6 +270,7 @@
   part("stage").addEventListener("blur", () => { controls.enableZoom = false; });
   part("stage").addEventListener("pointermove", point);
   part("choice").addEventListener("change", (event) => { current = Number(event.target.value); showEvent(); });
+  part("threshold").addEventListener("input", showThreshold);
   part("previous").addEventListener("click", () => step(-1));
   part("next").addEventListener("click", () => step(1));
   part("reset").addEventListener("click", () => { lookFromFirst(); draw(); });

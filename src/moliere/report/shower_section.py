@@ -1,0 +1,134 @@
+"""The part of the page about average showers: profiles, projections and images, all energies first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moliere.detectors.base import Floats
+from moliere.detectors.calorimeter import Calorimeter
+from moliere.evaluation.result import Report
+from moliere.report.picture import Picture
+from moliere.report.profiles import draw_longitudinal, draw_radial
+from moliere.report.projection_picture import draw_projections, projection_table
+from moliere.report.projections import build_lattice, project
+from moliere.report.scene import Scene
+from moliere.report.sections import Section, file_name
+from moliere.report.shower_images import draw_average_showers
+from moliere.report.tables import cells_table, longitudinal_table, radial_table
+from moliere.units import format_energy
+
+#: Layers side by side in one figure.
+_ROW_OF_LAYERS = 9
+
+
+@dataclass(frozen=True, eq=False)
+class _Average:
+    """An average shower of both samples in its detector.
+
+    Args:
+        detector: what was read out.
+        scene: of it.
+        means: reference and generated mean signal of each channel, (n_channels,) each.
+        energy: incident energy in MeV, ``None`` for all events together.
+    """
+
+    detector: Calorimeter
+    scene: Scene
+    means: tuple[Floats, Floats]
+    energy: float | None
+
+    @property
+    def words(self) -> str:
+        return "all energies" if self.energy is None else format_energy(self.energy)
+
+    @property
+    def name(self) -> str:
+        return "all" if self.energy is None else file_name(f"{self.energy:.6g}MeV")
+
+
+def shower_section(report: Report, detector: Calorimeter, scene: Scene) -> Section:
+    """Profiles, projections and average showers: all events open, single energies and further layers folded."""
+    averages = [
+        _Average(detector, scene, (np.asarray(mean.reference), np.asarray(mean.generated)), mean.energy)
+        for mean in report.mean_showers
+    ]
+    if not averages:
+        return Section("showers", "Average showers")
+    first, *others = averages
+    spread, blocks = _spread(len(scene.layers)), _blocks(len(scene.layers))
+    parts = []
+    if len(blocks) > 1:
+        every = tuple(_cells_picture(first, block) for block in blocks)
+        parts.append(Section("showers-layers", "Every layer", every))
+    for shower in _ends_and_middle(others):
+        pictures = *_profiles(shower), _cells_picture(shower, spread)
+        parts.append(Section(f"showers-{shower.name}", f"At {shower.words}", pictures))
+    shown = *_profiles(first), *_projections(first), _cells_picture(first, spread)
+    return Section("showers", "Average showers", shown, tuple(parts))
+
+
+def _blocks(n_layers: int) -> list[range]:
+    return [range(first, min(first + _ROW_OF_LAYERS, n_layers)) for first in range(0, n_layers, _ROW_OF_LAYERS)]
+
+
+def _spread(n_layers: int) -> list[int]:
+    """As many layers as fit side by side, evenly chosen, first and last among them."""
+    return [round(layer) for layer in np.linspace(0, n_layers - 1, min(n_layers, _ROW_OF_LAYERS))]
+
+
+def _ends_and_middle(showers: Sequence[_Average]) -> list[_Average]:
+    """The lowest, the middle and the highest energy: the page stays small, and report.json has the others."""
+    return [showers[k] for k in sorted({0, len(showers) // 2, len(showers) - 1})] if showers else []
+
+
+def _profiles(shower: _Average) -> tuple[Picture, Picture]:
+    given = shower.detector, *shower.means
+    return (
+        Picture(
+            f"longitudinal-{shower.name}",
+            draw_longitudinal(*given),
+            f"Mean energy of each layer, {shower.words}",
+            table=longitudinal_table(*given),
+        ),
+        Picture(
+            f"radial-{shower.name}",
+            draw_radial(*given),
+            f"Energy beyond a radius, {shower.words}",
+            table=radial_table(*given),
+        ),
+    )
+
+
+def _projections(shower: _Average) -> tuple[Picture, ...]:
+    """Three planes; none where there is one layer only, or layers that share no edges."""
+    lattice = build_lattice(shower.detector, shower.scene)
+    if lattice is None or len(shower.scene.layers) == 1:
+        return ()
+    sums = [project(shower.detector, lattice, mean) for mean in shower.means]
+    table = projection_table(lattice, sums[0], sums[1], shower.scene.unit)
+    title = f"Mean shower from the front, from above and from the side, {shower.words}"
+    notes = "Energy summed over the third axis.", *_lengths_note(shower.scene)
+    figure = draw_projections(shower.scene, lattice, sums[0], sums[1])
+    return (Picture(f"projections-{shower.name}", figure, title, notes, broad=True, table=table),)
+
+
+def _cells_picture(shower: _Average, layers: Sequence[int]) -> Picture:
+    name = f"showers-{shower.name}-{layers[0]}-{layers[-1]}-{len(layers)}"
+    title, table = f"Mean energy of each cell, {shower.words}", cells_table(shower.scene, *shower.means, layers)
+    figure = draw_average_showers(shower.scene, *shower.means, layers)
+    return Picture(name, figure, title, _radii_note(shower.scene), broad=True, table=table)
+
+
+def _radii_note(scene: Scene) -> tuple[str, ...]:
+    if scene.radial_scale is None:
+        return ()
+    return (f"Radii beyond {scene.radial_scale:g} mm are logarithmic; dotted circles at 10, 100 and 1000 mm.",)
+
+
+def _lengths_note(scene: Scene) -> tuple[str, ...]:
+    if scene.radial_scale is None:
+        return ()
+    return (f"Lengths across the axis are logarithmic beyond {scene.radial_scale:g} mm.",)

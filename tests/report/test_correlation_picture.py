@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from moliere.evaluation.evidence import Correlations
+from moliere.evaluation.result import Report
+from moliere.report.correlation_picture import correlation_table, draw_correlations, worst_pairs
+from moliere.report.sections import correlation_section
+
+
+def _some(n: int) -> Correlations:
+    rng = np.random.default_rng(n)
+    one, other = (np.atleast_2d(np.corrcoef(rng.normal(size=(n, 50)))) for _ in range(2))
+    names = tuple(f"observable[{k}]" for k in range(n))
+    return Correlations(names, names, *(tuple(map(tuple, matrix.tolist())) for matrix in (one, other)))
+
+
+def test_reference_lies_below_the_diagonal_and_generated_above(report: Report) -> None:
+    assert report.correlations
+    both, difference = (axes.images[0].get_array() for axes in draw_correlations(report.correlations).axes[:2])
+    np.testing.assert_array_equal(both, [[1, 0.5, 0.2], [0.5, 1, -0.5], [0.25, 0.75, 1]])
+    np.testing.assert_allclose(difference, [[0, 0, -0.05], [0, 0, -1.25], [-0.05, -1.25, 0]])
+
+
+def test_colour_of_a_difference_is_symmetric_and_noise_is_pale(report: Report) -> None:
+    assert report.correlations
+    same = replace(report.correlations, generated=report.correlations.reference)
+    for correlations, scale in ((report.correlations, 1.25), (same, 0.1)):
+        image = draw_correlations(correlations).axes[1].images[0]
+        assert image.get_clim() == (-scale, scale)
+
+
+@pytest.mark.parametrize(("n", "named"), [(2, 2), (30, 30), (60, 30), (362, 33)])
+def test_names_are_thinned_and_numbered(n: int, named: int) -> None:
+    left = draw_correlations(_some(n)).axes[0]
+    labels = [label.get_text() for label in left.get_yticklabels()]
+    assert len(labels) == named
+    assert labels[0] == "observable[0] · 1"
+    assert len(left.get_xticks()) <= 12
+
+
+def test_long_names_are_cut() -> None:
+    long = replace(_some(2), labels=("a" * 80, "$b$"))
+    texts = [text.get_text() for text in draw_correlations(long).findobj(Text)]
+    assert f"{'a' * 31}… · 1" in texts
+    assert "$b$ · 2" in texts
+
+
+def test_table_is_the_matrix_as_drawn(report: Report) -> None:
+    assert report.correlations
+    table = correlation_table(report.correlations)
+    assert list(table)[1:] == list(report.correlations.names)
+    assert list(table["total_energy"]) == [0.2, -0.5, 1.0]
+    assert list(table["layer_energy[0]"]) == [1.0, 0.5, 0.25]
+
+
+def test_the_pairs_that_differ_most_are_named(report: Report) -> None:
+    assert report.correlations
+    assert worst_pairs(report.correlations, 2) == [
+        "total energy with energy in layer 1: 0.75 → -0.50",
+        "total energy with energy in layer 0: 0.25 → 0.20",
+    ]
+
+
+def test_section_only_where_there_is_something_to_correlate(report: Report) -> None:
+    (picture,) = correlation_section(report).pictures
+    assert picture.broad
+    assert any("0.022" in note for note in picture.notes)  # two samples of 4000
+    assert not correlation_section(replace(report, correlations=None)).pictures
+    assert not correlation_section(replace(report, correlations=_some(1))).pictures
