@@ -35,7 +35,7 @@ class Protocol:
     weight_decay: float = 1e-2
     batch: int = 256
     epochs: int = 40
-    patience: int | None = 6
+    patience: int | None = 4
     select: Literal["auc", "accuracy"] = "auc"
 
 

@@ -58,8 +58,8 @@ class CaloGAN(GenerativeModel):
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
     energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
-    unless ``normalise`` is off, the streams work in units of the training's mean image and the discriminator in those
-    of a layer's mean cell, without which layers of little energy die at once: a ReLU that is dark has no gradient.
+    unless ``normalise`` is off, both networks work in units made of the training's mean image, without which layers of
+    little energy die at once, as a ReLU that is dark has no gradient.
 
     References:
         CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
@@ -160,7 +160,7 @@ class CaloGAN(GenerativeModel):
 
     def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
         scores: tuple[Tensor, Tensor | None] = self.discriminator(
-            images, self._units(), self._energy(condition), self._told(condition)
+            images, *self._units(), self._energy(condition), self._told(condition)
         )
         return scores
 
@@ -173,9 +173,15 @@ class CaloGAN(GenerativeModel):
         layers = [cells[..., part] for part in self.detector.slices]
         return [layer.unflatten(-1, size) for layer, size in zip(layers, self.sizes, strict=True)]
 
-    def _units(self) -> Tensor:
-        """Mean cells of the layers in GeV, (n_layers,)."""
-        return torch.stack([layer.mean() for layer in self._split(self.mean_image)])
+    def _units(self) -> tuple[list[Tensor], Tensor]:
+        """What the discriminator looks at cells and at layer energies in, in GeV.
+
+        Cells between their own mean and their layer's: seen in GeV, the halo that makes a shower's width is nothing.
+        """
+        images = self._split(self.mean_image)
+        if not self.settings.normalise:
+            return images, self.mean_image.new_full((len(images),), 10.0)
+        return [(image * image.mean()).sqrt() for image in images], torch.stack([image.sum() for image in images])
 
     def _mirror(self, images: list[Tensor], rng: torch.Generator) -> list[Tensor]:
         """Each shower mirrored or not, in rows and in columns, all its layers alike."""

@@ -135,7 +135,7 @@ class LayerCritic(nn.Module):
         self.width = flat + 10 + 1 + 10
 
     def forward(self, images: Tensor, unit: Tensor) -> Tensor:
-        """(n, rows, columns) in GeV, a number of GeV to look at them in → (n, width)."""
+        """(n, rows, columns) in GeV, units in GeV to look at them in (rows, columns) → (n, width)."""
         field = _leaky(self.conv(to_field(images / unit)))
         for block, norm in zip(self.blocks, self.norms, strict=True):
             field = norm(_leaky(block(pad(field, (1, 1), (1, 1)))))
@@ -183,13 +183,14 @@ class Discriminator(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(
-        self, images: Sequence[Tensor], units: Tensor, energy: Tensor, told: Tensor | None
+        self, images: Sequence[Tensor], units: Sequence[Tensor], sums: Tensor, energy: Tensor, told: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Whether images are real, and of which class.
 
         Args:
             images: in GeV, each (n, rows, columns).
-            units: of the layers, in GeV, (n_layers,).
+            units: that cells are looked at in, in GeV, each (rows, columns).
+            sums: that layer energies are looked at in, in GeV, (n_layers,).
             energy: asked for, in GeV, (n,).
             told: what else was told, (n, told).
 
@@ -200,6 +201,7 @@ class Discriminator(nn.Module):
         energies = torch.stack([image.sum(dim=(1, 2)) for image in images], dim=1)
         total = energies.sum(dim=1, keepdim=True)
         miss = (total - energy[:, None]).abs()
-        summary = [energies / 10, total / 100, miss, 10 * (miss > 5).to(miss.dtype), self.batch(energies)]
+        layers = energies / sums
+        summary = [layers, total / 100, miss, 10 * (miss > 5).to(miss.dtype), self.batch(layers)]
         features = torch.cat([*seen, *summary, *([] if told is None else [told])], dim=1)
         return self.real(features)[:, 0], None if self.kind is None else self.kind(features)
