@@ -25,6 +25,7 @@ from moliere.cli import (
     prepare,
     simulate,
     train,
+    transfer,
 )
 from moliere.errors import MoliereError
 
@@ -36,7 +37,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (simulate, info, check, convert, fetch, prepare, train, generate, evaluate, compare, listing, geant4):
+for verb in (
+    simulate,
+    info,
+    check,
+    convert,
+    fetch,
+    prepare,
+    train,
+    generate,
+    evaluate,
+    compare,
+    transfer,
+    listing,
+    geant4,
+):
     verb.register(app)
 
 #: typer turns a KeyboardInterrupt into the shell's exit code of it

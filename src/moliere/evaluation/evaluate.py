@@ -6,13 +6,12 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.details import details
 from moliere.evaluation.evidence import Correlations
+from moliere.evaluation.examples import example_events, short
 from moliere.evaluation.figures import (
     LEAST_FOR_CLASSIFIER,
     LEAST_FOR_FPD,
@@ -28,7 +27,7 @@ from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.histograms import histogram_pairs, own_pairs
 from moliere.evaluation.interpolation import interpolation
 from moliere.evaluation.response import response_points
-from moliere.evaluation.result import ExampleEvent, Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
+from moliere.evaluation.result import Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
 from moliere.evaluation.samples import Samples, Sources, sample_warnings
 from moliere.evaluation.suites import Suite, find_suite
 from moliere.evaluation.verdicts import overall
@@ -36,8 +35,6 @@ from moliere.events import EventSource
 from moliere.threads import limited_threads
 
 Step = Callable[[str], None]
-
-_EXAMPLES = 6  # events of each sample for the display
 
 
 def evaluate(
@@ -110,7 +107,7 @@ def evaluate(
         response=compared.response,
         correlations=compared.correlations,
         mean_showers=_mean_showers(samples),
-        examples=(*_examples("reference", one, samples.bins), *_examples("generated", other, samples.bins)),
+        examples=example_events(one, other, samples.bins),
         settings={
             "suite": suite_name,
             "threshold": getattr(reference.detector, "threshold", 0.0) if threshold is None else threshold,
@@ -181,27 +178,7 @@ def _describe(name: str, source: EventSource, used: Collected) -> Sample:
 def _mean_showers(samples: Samples) -> tuple[MeanShower, ...]:
     energies = [None, *((low * high) ** 0.5 for low, high in samples.mean_bins)]
     rows = zip(energies, samples.reference.mean_signals, samples.generated.mean_signals, strict=True)
-    return tuple(MeanShower(energy, tuple(_short(a)), tuple(_short(b))) for energy, a, b in rows)
-
-
-def _examples(
-    sample: Literal["reference", "generated"], used: Collected, bins: list[tuple[float, float]]
-) -> Iterator[ExampleEvent]:
-    """Events spread over the incident energies, the most energetic last."""
-    spread = np.linspace(0, len(bins) - 1, min(_EXAMPLES, len(bins))).astype(int)
-    for low, high in (bins[k] for k in spread):
-        inside = np.flatnonzero((used.kept.scale >= low) & (used.kept.scale <= high))
-        for row in inside[: max(1, _EXAMPLES // len(bins))]:
-            signals = used.kept.signals[row]
-            channels = np.flatnonzero(signals)
-            yield ExampleEvent(
-                sample, float(used.kept.scale[row]), tuple(channels.tolist()), tuple(_short(signals[channels]))
-            )
-
-
-def _short(values: Any) -> list[float]:
-    """Four digits are enough to draw, and a page is read over networks."""
-    return [float(f"{value:.4g}") for value in values]
+    return tuple(MeanShower(energy, short(a), short(b)) for energy, a, b in rows)
 
 
 def _versions() -> dict[str, Any]:

@@ -189,12 +189,14 @@ class ExampleEvent:
         energy: incident energy in MeV.
         channels: those above the threshold.
         signals: theirs, in MeV.
+        nearest: of a reference event and the generated one that lies nearest to it, cell by cell.
     """
 
     sample: Literal["reference", "generated"]
     energy: float
     channels: tuple[int, ...]
     signals: tuple[float, ...]
+    nearest: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,15 +70,18 @@ def lit_cells(channels: Sequence[int], energies: Sequence[float], limit: int = M
 
 
 def event_pairs(examples: Sequence[ExampleEvent]) -> list[EventPair]:
-    """Examples of a report in pairs: the first of each sample, the second, …; most energetic first."""
-    sides = [[event for event in examples if event.sample == sample] for sample in ("reference", "generated")]
-    pairs = sorted(zip(*sides, strict=False), key=lambda pair: -pair[0].energy)
+    """Examples of a report in pairs: the first of each sample, the second, …; most energetic first, neighbours last."""
+    pairs = []
+    for nearest in (False, True):
+        chosen = [event for event in examples if event.nearest == nearest]
+        sides = [[event for event in chosen if event.sample == sample] for sample in ("reference", "generated")]
+        pairs += sorted(zip(*sides, strict=False), key=lambda pair: -pair[0].energy)
     return [EventPair(_title(*pair), *(lit_cells(e.channels, e.signals) for e in pair)) for pair in pairs]
 
 
 def _title(reference: ExampleEvent, generated: ExampleEvent) -> str:
     energies = [format_energy(event.energy) for event in (reference, generated)]
-    return " | ".join(dict.fromkeys(energies))
+    return " | ".join(dict.fromkeys(energies)) + (" (nearest neighbours)" if reference.nearest else "")
 
 
 def energy_range(*events: Floats) -> tuple[float, float]:

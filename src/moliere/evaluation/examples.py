@@ -1,0 +1,58 @@
+"""Single events of a comparison, for the display."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.evaluation.collect import Collected
+from moliere.evaluation.result import ExampleEvent
+
+#: events of each sample, and reference events whose nearest generated one is looked for
+_EXAMPLES, _NEAREST = 6, 4
+
+
+def example_events(
+    reference: Collected, generated: Collected, bins: Sequence[tuple[float, float]]
+) -> tuple[ExampleEvent, ...]:
+    """Events of both samples spread over the bins, then some of the reference with their nearest generated ones."""
+    spread = (*_spread("reference", reference, bins), *_spread("generated", generated, bins))
+    return (*spread, *_nearest(reference, generated))
+
+
+def short(values: NDArray[np.floating]) -> tuple[float, ...]:
+    """Four digits are enough to draw, and a page is read over networks."""
+    return tuple(float(f"{value:.4g}") for value in values)
+
+
+def _spread(
+    sample: Literal["reference", "generated"], used: Collected, bins: Sequence[tuple[float, float]]
+) -> Iterator[ExampleEvent]:
+    """The most energetic last."""
+    chosen = np.linspace(0, len(bins) - 1, min(_EXAMPLES, len(bins))).astype(int)
+    for low, high in (bins[k] for k in chosen):
+        inside = np.flatnonzero((used.kept.scale >= low) & (used.kept.scale <= high))
+        for row in inside[: max(1, _EXAMPLES // len(bins))]:
+            yield _event(sample, used, int(row))
+
+
+def _nearest(reference: Collected, generated: Collected) -> Iterator[ExampleEvent]:
+    """Whether a generator that averages or repeats is seen at once: CaloGAN's panels of nearest neighbours."""
+    cells = generated.kept.signals
+    squares = np.einsum("nc,nc->n", cells, cells, dtype=np.float64)
+    for row in range(min(_NEAREST, len(reference.kept.signals))):
+        distances = squares - 2 * (cells @ reference.kept.signals[row])
+        yield _event("reference", reference, row, nearest=True)
+        yield _event("generated", generated, int(np.argmin(distances)), nearest=True)
+
+
+def _event(
+    sample: Literal["reference", "generated"], used: Collected, row: int, *, nearest: bool = False
+) -> ExampleEvent:
+    signals = used.kept.signals[row]
+    channels = np.flatnonzero(signals)
+    energy = float(used.kept.scale[row])
+    return ExampleEvent(sample, energy, tuple(channels.tolist()), short(signals[channels]), nearest)
