@@ -116,3 +116,10 @@ def test_a_larger_sample_is_no_difference(kind: str) -> None:
     score = classifier_test(kind, one, other, seeds=2)
     assert abs(score.auc - 0.5) < 3 * score.auc_error
     assert abs(score.jsd) < max(3 * score.jsd_error, 0.05)
+
+
+def test_the_p_value_of_equal_samples_is_one_of_many_and_of_others_next_to_nothing() -> None:
+    rng = np.random.default_rng(3)
+    one, other = rng.normal(size=(2, 900, 3)).astype(np.float32)
+    assert classifier_test("boosting", one, other, 2).p_value > 1e-3
+    assert classifier_test("boosting", one, other + 1, 2).p_value < 1e-10

@@ -45,6 +45,7 @@ def classifier_figures(
             yield Figure(
                 f"auc-{what}-{kind}", f"AUC, {kind} on {what}", "classifier", score.auc, score.auc_error,
                 floor.auc, floor.auc_error, "", judge_auc(score.auc, score.auc_error, floor.auc, floor.auc_error), note,
+                p_value=score.p_value,
             )  # fmt: skip
             yield Figure(
                 f"jsd-{what}-{kind}", f"JSD, {kind} on {what}", "classifier", score.jsd, score.jsd_error,

@@ -74,6 +74,7 @@ class Figure:
         baseline: what a third sample scores, such as a classical parametrisation, where one was given.
         baseline_error: of it.
         larger_is_better: a share of what is right, not a distance.
+        p_value: of a classifier's AUC, were both samples the same: by permutation of the held-out labels.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Figure:
     baseline: float | None = None
     baseline_error: float | None = None
     larger_is_better: bool = False
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)

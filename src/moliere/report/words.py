@@ -41,6 +41,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
+def small(p_value: float) -> str:
+    """A p-value behind its letter; below a millionth its size says nothing.
+
+    Example:
+        >>> small(0.0312), small(1e-20)
+        ('= 0.0312', '< 1e-6')
+    """
+    return f"= {number(p_value)}" if p_value > 1e-6 else "< 1e-6"
+
+
 def sentence(text: str) -> str:
     """With a capital first and a full stop last."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
