@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moliere import samples
+from moliere.detectors import catalog
 from moliere.events.formats import read_events
 from moliere.events.split import split_events
 
@@ -47,6 +48,15 @@ def test_incident_particles_of_a_part_of_a_sample(generate: Run, tmp_path: Path)
     assert np.array_equal(read_events(tmp_path / "x.h5").energy, expected)
 
 
+def test_other_formats_and_particles(generate: Run, tmp_path: Path) -> None:
+    arguments = ["-n", 5, "--energy", "1GeV", "--particle", "gamma", "--theta", "80deg:100deg"]
+    outcome = generate(tmp_path / "x.h5", *arguments, "--to", "showerdata")
+    assert outcome.code == 0, outcome.err
+    events = read_events(tmp_path / "x.h5", catalog.get("calochallenge-1-photons"))
+    assert (events.incident["pdg_id"] == 22).all()
+    assert ((events.incident["theta"] > 1.39) & (events.incident["theta"] < 1.75)).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,7 +64,9 @@ def test_incident_particles_of_a_part_of_a_sample(generate: Run, tmp_path: Path)
         (["-n", 3], "say which incident particles"),
         (["--energy", "1GeV"], "say which incident particles"),
         (["-n", 3, "--energy", "1"], "not a number with a unit"),
-        (["-n", 3, "--like", "photons-mini"], "leave out -n and --energy"),
+        (["-n", 3, "--like", "photons-mini"], "leave out -n, --energy and what else"),
+        (["--theta", "90deg", "--like", "photons-mini"], "leave out -n, --energy and what else"),
+        (["-n", 3, "--energy", "1GeV", "--to", "calogann"], "did you mean 'calogan'"),
         (["-n", 3, "--energy", "1GeV", "--part", "test"], "add --like"),
         (["-n", 3, "--energy", "1GeV", "--set", "stepps=3"], "did you mean 'steps'"),
     ],

@@ -16,6 +16,7 @@ from moliere.cli.options import (
     console,
     epilog,
     incident_columns,
+    parse_spreads,
     split_of,
     track,
 )
@@ -40,6 +41,13 @@ def generate(
     n: Annotated[int | None, typer.Option("-n", "--events", min=1, help="Number of events, with --energy.")] = None,
     energy: EnergyRange = None,
     spectrum: Spectrum = "log",
+    particle: Annotated[
+        str | None, typer.Option("--particle", help="With --energy: e-, e+, gamma, …, where the model knows several.")
+    ] = None,
+    theta: Annotated[
+        str | None, typer.Option("--theta", help="With --energy: angle to the beam line or its range, 60deg:120deg.")
+    ] = None,
+    phi: Annotated[str | None, typer.Option("--phi", help="With --energy: azimuth or its range.")] = None,
     like: Annotated[
         str | None, typer.Option("--like", help="Take the incident particles of this file or shipped sample.")
     ] = None,
@@ -53,6 +61,9 @@ def generate(
             "--set", metavar="KEY=VALUE", help="Change a setting of the model that is not in its weights: steps=6."
         ),
     ] = None,
+    to: Annotated[
+        str, typer.Option("--to", help="Format of the file: calogan, 3dgan, … (moliere list formats).")
+    ] = "calochallenge",
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
@@ -63,7 +74,7 @@ def generate(
     ] = "refuse",
     overwrite: Overwrite = False,
 ) -> None:
-    """Generate events with a trained model, streamed to HDF5 (CaloChallenge keys, MeV).
+    """Generate events with a trained model, streamed to a file: HDF5 with CaloChallenge's keys and MeV by default.
 
     Event i is the same whatever the batch size; the same seed gives the same file.
     """
@@ -75,14 +86,19 @@ def generate(
     from moliere.threads import set_threads
     from moliere.weights import find_bundle
 
-    _check_choice(like, n, energy, part)
+    _check_choice(like, [n, energy, particle, theta, phi], part)
     check_free(output, overwrite=overwrite)
     set_threads(threads)
     model = load_bundle(find_bundle(bundle), apply_overrides({}, set_ or []))
-    incident = _particles_like(model, like, part) if like else incident_columns(n, energy, spectrum, seed)
+    spreads = parse_spreads(theta=theta, phi=phi)
+    if like:
+        incident = _particles_like(model, like, part)
+    else:
+        incident = incident_columns(n, energy, spectrum, seed, particle, spreads)
     total = len(incident["energy"])
     batches = generate_batches(model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside)
-    with track("generating", total) as progress, create_events(output, model.detector, overwrite=overwrite) as writer:
+    writing = create_events(output, model.detector, to, overwrite=overwrite)
+    with track("generating", total) as progress, writing as writer:
         for events in batches:
             writer.append(events)
             progress(len(events))
@@ -91,11 +107,11 @@ def generate(
     )
 
 
-def _check_choice(like: str | None, n: int | None, energy: str | None, part: str) -> None:
+def _check_choice(like: str | None, drawn: list[Any], part: str) -> None:
     """Refuse options that would be ignored."""
-    if like is not None and (n is not None or energy is not None):
+    if like is not None and any(option is not None for option in drawn):
         raise ConfigError(
-            "--like takes the incident particles of a file; leave out -n and --energy, or leave out --like"
+            "--like takes the incident particles of a file; leave out -n, --energy and what else says which, or --like"
         )
     if like is None and part != "all":
         raise ConfigError(f"--part {part} is a part of the file that --like names; add --like FILE")

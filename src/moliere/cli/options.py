@@ -78,6 +78,17 @@ def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]
     return parse(low), parse(high or low)
 
 
+def parse_spreads(**texts: str | None) -> dict[str, tuple[float, float]]:
+    """Ends of the spreads that are given, in mm and rad."""
+    from moliere.units import parse_angle, parse_length
+
+    return {
+        name: parse_range(text, parse_length if name in ("x", "y") else parse_angle)
+        for name, text in texts.items()
+        if text is not None
+    }
+
+
 def incident_columns(
     n: int | None,
     energy: str | None,

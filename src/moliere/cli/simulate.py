@@ -14,7 +14,7 @@ from moliere.cli.options import (
     console,
     epilog,
     incident_columns,
-    parse_range,
+    parse_spreads,
     track,
 )
 
@@ -96,7 +96,7 @@ def simulate(
 
     engine = _build(simulator, detector, physics, cut, threshold, settings or [])
     low, high = engine.default_energies
-    spreads = _ranges(x=x, y=y, theta=theta, phi=phi)
+    spreads = parse_spreads(x=x, y=y, theta=theta, phi=phi)
     incident = incident_columns(
         n, energy or f"{low}MeV:{high}MeV", spectrum or engine.default_spectrum, seed, particle, spreads
     )
@@ -127,14 +127,3 @@ def _build(
     if warning := getattr(getattr(engine, "physics_list", None), "warning", ""):
         console.print(f"warning: {warning}", style="yellow")
     return engine
-
-
-def _ranges(**texts: str | None) -> dict[str, tuple[float, float]]:
-    """Ends of the spreads that are given, in mm and rad."""
-    from moliere.units import parse_angle, parse_length
-
-    return {
-        name: parse_range(text, parse_length if name in ("x", "y") else parse_angle)
-        for name, text in texts.items()
-        if text is not None
-    }
