@@ -3,8 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moliere.detectors import Calorimeter, catalog
+from moliere.detectors import Calorimeter, SurfaceArray, catalog
+from moliere.detectors.surface_array import station_positions
 from moliere.events import Events
+from moliere.preprocess.traces import centred_footprints
+from moliere.simulators import AirShower
+from moliere.units import EeV
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,17 @@ def ecal_events() -> Events:
     shape[:, 20:31, 20:31] = rng.gamma(0.5, size=(25, 11, 11)) * np.exp(-np.arange(25) / 8)[:, None, None]
     signals = shape.ravel() / shape.sum() * 0.02 * energy[:, None]
     return Events(detector, {"energy": energy, "theta": rng.uniform(1.1, 2.0, 12)}, signals)
+
+
+@pytest.fixture(scope="session")
+def array_events() -> Events:
+    """Air showers over 5 × 5 stations of 20 bins."""
+    array = SurfaceArray("toy-array", station_positions(5, 1500e3, 1400e3, "cartesian"), 20, 100.0, (5, 5))
+    rng = np.random.default_rng(0)
+    return AirShower(array, max_zenith=0.8).simulate({"energy": rng.uniform(5 * EeV, 100 * EeV, 300)}, rng)
+
+
+@pytest.fixture(scope="session")
+def footprint_events(array_events: Events) -> Events:
+    """Their footprints, the hottest station in the middle."""
+    return centred_footprints(array_events)

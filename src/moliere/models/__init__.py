@@ -5,21 +5,32 @@ from __future__ import annotations
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Model, Objective, models
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan import CaloGAN, CaloGANConfig
+from moliere.models.footprint_gan import FootprintGAN, FootprintGANConfig
+from moliere.models.reconstruction import AixNet, AixNetConfig, Constrainer, ConstrainerConfig
 from moliere.models.threedgan import ThreeDGan, ThreeDGanConfig
+from moliere.models.trace_refiner import TraceRefinerConfig, TraceRefinerGAN
 from moliere.models.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
 
 __all__ = [
+    "AixNet",
+    "AixNetConfig",
     "Batch",
     "BuildContext",
     "Bundle",
     "CaloGAN",
     "CaloGANConfig",
+    "Constrainer",
+    "ConstrainerConfig",
+    "FootprintGAN",
+    "FootprintGANConfig",
     "GenerativeModel",
     "Loss",
     "Model",
     "Objective",
     "ThreeDGan",
     "ThreeDGanConfig",
+    "TraceRefinerConfig",
+    "TraceRefinerGAN",
     "TwoStageFlow",
     "TwoStageFlowConfig",
     "load_bundle",

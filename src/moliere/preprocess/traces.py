@@ -1,0 +1,169 @@
+"""Traces and footprints of surface detectors ⇄ network space: decades of signal, arrival times, centred pictures.
+
+References:
+    "Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks",
+    M. Erdmann, 2018, https://arxiv.org/abs/1802.03325; tutorials of the same authors, https://github.com/3pia/iml2019
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from moliere.detectors import Detector, SurfaceArray
+from moliere.errors import DetectorError
+from moliere.events import Events
+
+ARRIVAL_TIMES = "arrival_times"
+
+_LN_10 = math.log(10)
+#: decades that float32 can undo and no station has seen
+_MOST_DECADES = 12.0
+
+
+def to_decades(signals: Tensor) -> Tensor:
+    """log10(1 + S): zeros stay zeros, and six decades of signal become numbers of order one.
+
+    Example:
+        >>> to_decades(torch.tensor([0.0, 9.0, 999.0]))
+        tensor([0., 1., 3.])
+    """
+    return signals.log1p() / _LN_10
+
+
+def from_decades(decades: Tensor) -> Tensor:
+    """10ˣ - 1, the way back; clipped where no signal is.
+
+    Example:
+        >>> from_decades(torch.tensor([-0.5, 0.0, 1.0]))
+        tensor([0., 0., 9.])
+    """
+    return torch.expm1(decades.clamp(0, _MOST_DECADES) * _LN_10)
+
+
+class ArrivalTimes(nn.Module):
+    """Arrival times to mean 0 and standard deviation 1 over all stations that have one; silent ones (NaN) become 0.
+
+    Example:
+        >>> times = ArrivalTimes()
+        >>> times.fit(torch.tensor([[100.0, 300.0, float("nan")]]))
+        >>> times(torch.tensor([[100.0, float("nan"), 200.0]]))
+        tensor([[-1.,  0.,  0.]])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("std", torch.ones((), dtype=torch.float64))
+
+    def fit(self, times: Tensor) -> None:
+        """Take mean and standard deviation of times in ns, (n, n_stations); without any, they stay as they are."""
+        present = times[times.isfinite()].double()
+        if len(present) == 0:
+            return
+        std, mean = torch.std_mean(present, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(std if std > 0 else torch.ones_like(std))
+
+    def forward(self, times: Tensor) -> Tensor:
+        """(n, n_stations) in ns → of order one, float32."""
+        return ((times - self.mean) / self.std).nan_to_num(nan=0.0).float()
+
+
+def surface_array(detector: Detector, user: str) -> SurfaceArray:
+    """The detector as an array of stations.
+
+    Args:
+        detector: any.
+        user: who needs an array, for the message.
+
+    Raises:
+        DetectorError: it is none.
+    """
+    if not isinstance(detector, SurfaceArray):
+        raise DetectorError(
+            f"{user} needs an array of stations such as airshower-9x9; {detector.name} is a {detector.kind}"
+        )
+    return detector
+
+
+def picture_shape(detector: SurfaceArray) -> tuple[int, int]:
+    """Rows and columns of an array that is a picture.
+
+    Raises:
+        DetectorError: it is none.
+    """
+    if detector.shape is None:
+        raise DetectorError(
+            f"the {detector.n_stations} stations of {detector.name} form no picture, and convolutions need one: give "
+            "the array a shape = [rows, columns], with stations in the order of its rows"
+        )
+    return detector.shape
+
+
+def centred_footprints(events: Events) -> Events:
+    """Total signals of the stations as a picture with the hottest one in its middle.
+
+    A picture is moved by whole stations: what leaves it is lost, what comes in is silent. Cores move along. In an
+    array whose every other row is shifted, a move by an odd number of rows leaves stations half a spacing from where
+    the picture says; the published footprints have the same flaw.
+
+    Args:
+        events: of an array with a picture's shape; traces or footprints.
+
+    Returns:
+        Events of the same array with one time bin; arrival times are kept, other extras are not.
+
+    Raises:
+        DetectorError: no array of stations, or one without a shape.
+    """
+    array = surface_array(events.detector, "a footprint")
+    footprint = array.footprint(events.signals)
+    hottest = _hottest(array, footprint)
+    extras = {}
+    if ARRIVAL_TIMES in events.extras:
+        extras[ARRIVAL_TIMES] = _moved(array, events.extras[ARRIVAL_TIMES], hottest, np.nan)
+    incident = {**events.incident, **_moved_cores(array, events, hottest)}
+    signals = _moved(array, footprint, hottest, 0).astype(np.float32)
+    metadata = {**events.metadata, "footprints": f"of {array.name}, centred"}
+    return Events(_summed(array), incident, signals, events.weights, metadata, extras)
+
+
+def _summed(array: SurfaceArray) -> SurfaceArray:
+    name = array.name if array.n_bins == 1 else f"{array.name}-footprints"
+    return SurfaceArray(name, array.positions, 1, array.n_bins * array.bin_width, array.shape, unit=array.unit)
+
+
+def _middle(array: SurfaceArray) -> int:
+    rows, columns = picture_shape(array)
+    return rows // 2 * columns + columns // 2
+
+
+def _hottest(array: SurfaceArray, footprint: NDArray[Any]) -> NDArray[np.int64]:
+    """Number of each event's hottest station; without a signal it is the middle one, and nothing moves."""
+    return np.where(footprint.max(axis=1) > 0, footprint.argmax(axis=1), _middle(array))
+
+
+def _moved(array: SurfaceArray, values: NDArray[Any], hottest: NDArray[np.int64], empty: float) -> NDArray[Any]:
+    """(n, n_stations) with ``hottest`` in the middle."""
+    rows, columns = picture_shape(array)
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    row = row + (hottest // columns)[:, None] - rows // 2
+    column = column + (hottest % columns)[:, None] - columns // 2
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    taken = np.take_along_axis(values, np.where(inside, row * columns + column, 0), axis=1)
+    return np.where(inside, taken, empty)
+
+
+def _moved_cores(array: SurfaceArray, events: Events, hottest: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    shift = array.stations[_middle(array)] - array.stations[hottest]
+    names = ("core_x", "core_y")
+    return {name: events.incident[name] + shift[:, k] for k, name in enumerate(names) if name in events.incident}
