@@ -53,6 +53,11 @@ class TrainingConfig(Config):
     iterations: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     stage: tuple[StageConfig, ...] = Field(default=(), description="a curriculum, instead of one length")
+    initial: dict[str, str] = Field(
+        default_factory=dict,
+        description='weights to start from: {model = "other.bundle"}, or Keras files by network '
+        '{generator = "gen.h5", discriminator = "disc.h5"}',
+    )
     batch_size: int = Field(default=256, ge=1)
     optimizer: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0, description="at the top of the schedule")

@@ -21,6 +21,7 @@ from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bundle import Bundle
+from moliere.models.initial import load_initial
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
 from moliere.threads import set_threads
@@ -125,6 +126,7 @@ def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
         torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
     model.fit_transforms(to_batch(source, _fit_sample(source, split, recipe.training.seed), columns, model.extras))
+    load_initial(model, recipe.training.initial)
     return model
 
 

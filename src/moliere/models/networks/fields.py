@@ -82,7 +82,7 @@ def out_size(size: Size, kernel: Size, stride: Size = (1, 1)) -> Size:
 def start(weight: Tensor, fan_in: int, fan_out: int, kind: Literal["he", "glorot"]) -> None:
     """Keras's ``he_uniform`` or ``glorot_uniform``, with what one position really sees as fans.
 
-    Keras counts all positions of a locally connected layer as its fans, which starts it far too small.
+    Keras counts all positions of a locally connected layer as its fans, which makes its weights far smaller.
     """
     limit = math.sqrt(6 / fan_in) if kind == "he" else math.sqrt(6 / (fan_in + fan_out))
     nn.init.uniform_(weight, -limit, limit)
@@ -145,7 +145,8 @@ class LocallyConnected(nn.Module):
         """(rows, columns, n, inputs) → (rows', columns', n, outputs)."""
         seen = patches(field, self.kernel, self.stride).flatten(0, 1)
         out = torch.bmm(seen, self.weight) if self.bias is None else torch.baddbmm(self.bias, seen, self.weight)
-        return out.unflatten(0, self.size)
+        grown: Tensor = out.unflatten(0, self.size)
+        return grown
 
 
 class FieldNorm(nn.BatchNorm1d):

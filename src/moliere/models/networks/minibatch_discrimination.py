@@ -14,8 +14,8 @@ class MinibatchDiscrimination(nn.Module):
     .. math:: o_b(x_i) = \frac1n \sum_j \exp\left(-\lVert M_b(x_i) - M_b(x_j) \rVert_1\right)
 
     with M linear (an offset would cancel). CaloGAN takes the hyperbolic tangent of the sum, which is 1 to the last
-    digit, without a gradient, as soon as a few dozen events are alike: just when it is needed. A generator that makes the same event again and again is seen at
-    once, so a batch must be all real or all generated.
+    digit, without a gradient, as soon as a few dozen events are alike: just when it is needed. A generator that makes
+    the same event again and again is seen at once, so a batch must be all real or all generated.
 
     Args:
         inputs: features of an event.

@@ -1,0 +1,53 @@
+"""Weights to start from: another bundle's, or those that the original of a model was published with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from moliere.errors import BundleError, ConfigError, did_you_mean
+from moliere.models.base import Model
+from moliere.models.bundle import load_bundle
+from moliere.models.keras_weights import load_keras_weights
+
+_WHOLE = "model"
+_KERAS = (".h5", ".hdf5")
+
+
+def load_initial(model: Model, sources: Mapping[str, str]) -> None:
+    """Put weights into a model before it is trained.
+
+    Args:
+        model: built, transforms fitted.
+        sources: ``model`` → a bundle of the same kind and size; or the name of one of the model's networks → a file of
+            Keras weights: ``{"generator": "gen.h5", "discriminator": "disc.h5"}``.
+
+    Raises:
+        BundleError: weights of another architecture; the first tensor that differs is named.
+        ConfigError: no such network, or a file of another kind.
+    """
+    for name, path in sources.items():
+        if name == _WHOLE:
+            _from_bundle(model, path)
+        elif Path(path).suffix in _KERAS:
+            load_keras_weights(_network(model, name), path)
+        else:
+            raise ConfigError(f"training.initial.{name} = {path!r}: expected Keras weights ({', '.join(_KERAS)})")
+
+
+def _from_bundle(model: Model, path: str) -> None:
+    given = load_bundle(path).model.state_dict()
+    for name, own in model.state_dict().items():
+        if name not in given or given[name].shape != own.shape:
+            found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
+            raise BundleError(f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}")
+    model.load_state_dict({name: given[name] for name in model.state_dict()})
+
+
+def _network(model: Model, name: str) -> nn.Module:
+    networks = dict(model.named_children())
+    if name not in networks:
+        raise ConfigError(f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, *networks])}")
+    return networks[name]

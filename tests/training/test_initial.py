@@ -1,0 +1,47 @@
+"""Training goes on from other weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from moliere.errors import BundleError, ConfigError
+from moliere.events import Events
+from moliere.events.formats import write_events
+from moliere.models import save_bundle
+from moliere.training import Recipe, fit, prepare
+from moliere.training.recipe import parse_recipe
+
+
+@pytest.fixture(scope="module")
+def file(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("events") / "toy.h5"
+    write_events(path, polar_events)
+    return path
+
+
+def recipe(file: Path, width: int = 8, **training: Any) -> Recipe:
+    model = {"width": width, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+    settings = {"iterations": 3, "batch_size": 32, "threads": 1, "accelerator": "cpu", **training}
+    table = {"name": "toy", "data": {"events": str(file)}, "model": {"kind": "two-stage-flow", **model}}
+    return parse_recipe({**table, "training": settings})
+
+
+def test_a_bundle_is_gone_on_from(file: Path, tmp_path: Path) -> None:
+    bundle, _ = fit(recipe(file), tmp_path / "first")
+    save_bundle(bundle, tmp_path / "first.bundle")
+    initial = {"model": str(tmp_path / "first.bundle")}
+    start = prepare(recipe(file, seed=5, initial=initial), tmp_path).model.state_dict()
+    assert all(torch.equal(value, start[name]) for name, value in bundle.model.state_dict().items())
+    with pytest.raises(BundleError, match=r"voxel_velocity\S+ has shape \(8, .*this model's is \(16,"):
+        prepare(recipe(file, width=16, initial=initial), tmp_path)
+
+
+def test_weights_of_no_network_are_refused(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'voxel_velocity'"):
+        prepare(recipe(file, initial={"voxel_velocty": "x.h5"}), tmp_path)
+    with pytest.raises(ConfigError, match="expected Keras weights"):
+        prepare(recipe(file, initial={"voxel_velocity": "x.pt"}), tmp_path)
