@@ -23,6 +23,7 @@ from moliere.cli import (
     info,
     listing,
     prepare,
+    refine,
     simulate,
     train,
     transfer,
@@ -37,21 +38,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (
-    simulate,
-    info,
-    check,
-    convert,
-    fetch,
-    prepare,
-    train,
-    generate,
-    evaluate,
-    compare,
-    transfer,
-    listing,
-    geant4,
-):
+_DATA = (simulate, info, check, convert, fetch, prepare)
+_MODELS = (train, generate, refine, evaluate, compare, transfer)
+for verb in (*_DATA, *_MODELS, listing, geant4):
     verb.register(app)
 
 #: typer turns a KeyboardInterrupt into the shell's exit code of it

@@ -1,0 +1,46 @@
+"""``moliere refine``: simulated events in, events that look like data out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, track
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("refine", epilog=epilog("moliere refine refiner.bundle simulation.h5 -o refined.h5"))(refine)
+
+
+def refine(
+    bundle: Annotated[str, typer.Argument(help="A trained refiner: a file, or a shipped one (moliere list bundles).")],
+    events: Annotated[str, typer.Argument(help="Simulated events of the detector that it was trained for.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    detector: DetectorName = None,
+    to: Annotated[str, typer.Option("--to", help="Format of the file (moliere list formats).")] = "calochallenge",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 256,
+    threads: Threads = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Refine the signals of simulated events with an adversarial network; what came in stays as it is."""
+    from moliere.events.formats import create_events
+    from moliere.files import check_free
+    from moliere.generation.refine import refine_batches
+    from moliere.models import load_bundle
+    from moliere.samples import open_source
+    from moliere.threads import set_threads
+    from moliere.weights import find_bundle
+
+    check_free(output, overwrite=overwrite)
+    set_threads(threads)
+    source = open_source(events, detector)
+    batches = refine_batches(load_bundle(find_bundle(bundle)), source, batch_size=batch_size)
+    writing = create_events(output, source.detector, to, overwrite=overwrite)
+    with track("refining", len(source)) as progress, writing as writer:
+        for refined in batches:
+            writer.append(refined)
+            progress(len(refined))
+    console.print(f"{output}: {len(source):,} events in {progress.seconds:.1f} s")

@@ -1,0 +1,69 @@
+"""Simulated events × a refiner → events that look like data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from moliere.detectors import Detector, SurfaceArray
+from moliere.errors import BundleError, InvalidEvents
+from moliere.events import Events, EventSource
+from moliere.generation.guard import check_incident
+from moliere.models import Bundle
+from moliere.models.base import Refiner
+from moliere.preprocess import condition_matrix
+
+_ARRIVAL_TIMES = "arrival_times"
+
+
+def refine_batches(bundle: Bundle, source: EventSource, *, batch_size: int = 256) -> Iterator[Events]:
+    """Refine events in batches; incident columns, weights and extras stay.
+
+    A station that the refiner silences loses its arrival time.
+
+    Args:
+        bundle: a trained refiner.
+        source: events of the detector that it was trained for.
+        batch_size: events at once.
+
+    Raises:
+        BundleError: not a refiner.
+        InvalidEvents: events of another detector, or with other time bins.
+        UnsupportedIncident: incident particles outside the training's range.
+    """
+    if not isinstance(bundle.model, Refiner):
+        raise BundleError(f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which refines no events")
+    _check_detector(bundle, source.detector)
+    check_incident(bundle, source.incident)
+    model = bundle.model.eval()
+    for events in source.chunks(batch_size):
+        condition = torch.from_numpy(condition_matrix(events.incident, bundle.columns, len(events)))
+        with torch.inference_mode():
+            signals = model.refine(torch.tensor(events.signals), condition).numpy()
+        metadata = {**events.metadata, "refined_by": f"moliere bundle {bundle.name}"}
+        extras = _extras(events, signals)
+        yield Events(source.detector, events.incident, signals, events.weights, metadata, extras)
+
+
+def _check_detector(bundle: Bundle, detector: Detector) -> None:
+    own = bundle.detector
+    same = own.n_channels == detector.n_channels
+    if same and isinstance(own, SurfaceArray) and isinstance(detector, SurfaceArray):
+        same = (own.n_bins, own.bin_width) == (detector.n_bins, detector.bin_width)
+    if not same:
+        raise InvalidEvents(
+            f"bundle {bundle.name!r} refines events of {own.describe().splitlines()[0]}, these are of "
+            f"{detector.describe().splitlines()[0]}: stations and time bins must be the same"
+        )
+
+
+def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    extras = dict(events.extras)
+    if _ARRIVAL_TIMES in extras and isinstance(events.detector, SurfaceArray):
+        heard = events.detector.footprint(signals) > 0
+        extras[_ARRIVAL_TIMES] = np.where(heard, extras[_ARRIVAL_TIMES], np.nan)
+    return extras

@@ -1,0 +1,73 @@
+"""Refined events keep what came in, and lose the times of stations that fall silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from moliere.detectors import SurfaceArray
+from moliere.detectors.surface_array import station_positions
+from moliere.errors import BundleError, InvalidEvents
+from moliere.events import Events
+from moliere.generation.refine import refine_batches
+from moliere.models import BuildContext, Bundle, TraceRefinerConfig, TraceRefinerGAN, TwoStageFlow, TwoStageFlowConfig
+
+ARRAY = SurfaceArray("toy-array", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0, (3, 3))
+
+
+def events(n: int = 30, detector: SurfaceArray = ARRAY) -> Events:
+    rng = np.random.default_rng(0)
+    traces = rng.exponential(20, (n, 9, detector.n_bins))
+    traces[rng.random((n, 9)) < 0.3] = 0
+    times = np.where(traces.sum(axis=2) > 0, rng.normal(size=(n, 9)), np.nan)
+    incident = {"energy": rng.uniform(1e12, 1e14, n), "xmax": rng.normal(700, 50, n)}
+    return Events(detector, incident, traces.reshape(n, -1), extras={"arrival_times": times})
+
+
+def bundle() -> Bundle:
+    torch.manual_seed(0)
+    config = TraceRefinerConfig(features=4, trace_channels=(4,), critic_features=4, critic_width=8)
+    return Bundle("refiner", TraceRefinerGAN(config, BuildContext(ARRAY, ("energy",))))
+
+
+class Silent(TraceRefinerGAN):
+    """Silences the first station."""
+
+    def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
+        out = signals.clone()
+        out[:, :20] = 0
+        return out
+
+
+def test_what_came_in_stays(tmp_path: Path) -> None:
+    source = events()
+    refined = Events.concatenate(list(refine_batches(bundle(), source, batch_size=7)))
+    assert refined.signals.shape == source.signals.shape
+    for name, column in source.incident.items():
+        assert np.array_equal(refined.incident[name], column)
+    assert refined.metadata["refined_by"] == "moliere bundle refiner"
+    assert set(refined.extras) == {"arrival_times"}
+
+
+def test_silenced_stations_have_no_time() -> None:
+    silent = bundle()
+    silent.model.__class__ = Silent
+    source = events()
+    (refined,) = refine_batches(silent, source)
+    times, before = refined.extras["arrival_times"], source.extras["arrival_times"]
+    assert np.isnan(times[:, 0]).all()
+    assert np.array_equal(times[:, 1:], before[:, 1:], equal_nan=True)
+
+
+def test_other_arrays_and_other_models_are_refused(polar_events: Events) -> None:
+    with pytest.raises(InvalidEvents, match="stations and time bins must be the same"):
+        list(refine_batches(bundle(), events(detector=replace(ARRAY, bin_width=50.0))))
+    small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+    flow = TwoStageFlow(TwoStageFlowConfig.model_validate(small), BuildContext(polar_events.detector, ("energy",)))
+    with pytest.raises(BundleError, match="refines no events"):
+        list(refine_batches(Bundle("flow", flow), polar_events))
