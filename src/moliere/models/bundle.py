@@ -38,7 +38,7 @@ class Bundle:
         name: of the recipe.
         model: in evaluation mode.
         recipe: the resolved recipe as plain data.
-        validity: smallest and largest value of each condition column in training, in physical units.
+        validity: smallest and largest value of each condition column in the sample trained on, in physical units.
         provenance: programs, seeds, iterations, the training file's own metadata.
     """
 

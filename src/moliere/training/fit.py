@@ -142,7 +142,8 @@ def _pack(recipe: Recipe, prepared: Prepared, trained: Trained) -> Bundle:
         name=recipe.name,
         model=trained.model,
         recipe=recipe.to_table(),
-        validity={name: _span(incident[name][prepared.split.train]) for name in recipe.data.condition},
+        # of all parts: of a continuous spectrum the outermost event may fall to the test part, and is not outside of it
+        validity={name: _span(incident[name]) for name in recipe.data.condition},
         provenance=_provenance(recipe, prepared, trained),
     )
 
