@@ -117,4 +117,5 @@ def test_published_observables_have_histograms_of_their_own(name: str, n_own: in
     ]
     assert len(shapes) >= n_own
     assert all(pair.label for pair in shapes)
+    assert report.correlations is not None
     assert isinstance(report, Report)

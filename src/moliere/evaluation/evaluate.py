@@ -36,6 +36,9 @@ from moliere.threads import limited_threads
 
 Step = Callable[[str], None]
 
+#: what total over incident energy is called
+_RESPONSES = ("response", "sampling_fraction")
+
 
 def evaluate(
     reference: EventSource,
@@ -148,8 +151,9 @@ def _compare(samples: Samples, other: Collected, settings: _Settings, step: Step
     one, suite = samples.reference, settings.suite
     pairs = histogram_pairs(one, other, suite)
     points: tuple[ResponsePoint, ...] = ()
-    if "response" in one.observables and samples.mean_bins:
-        points = response_points(one.scale, one.observables["response"], other.scale, other.observables["response"])
+    name = next((name for name in _RESPONSES if name in one.observables), None)
+    if name is not None and samples.mean_bins:
+        points = response_points(one.scale, one.observables[name], other.scale, other.observables[name])
     figures = list(_figures(one, other, settings, step))
     step("distances")
     figures += observable_figures(one, other, own_pairs(pairs, suite), settings.seed)
