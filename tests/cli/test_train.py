@@ -82,7 +82,14 @@ def test_ctrl_c_keeps_a_good_checkpoint_and_says_how_to_go_on(run: Run, files: P
     folder = tmp_path / "run"
     command = ["-m", "moliere.cli", "train", str(files / "tiny.toml"), "-o", str(folder)]
     command += ["--set", "training.iterations=1000000", "--set", "training.validations=1000000"]
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # whoever runs the tests in the background may have told their children to ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         wait_for(folder / "metrics.csv", process)
         process.send_signal(signal.SIGINT)

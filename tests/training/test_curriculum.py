@@ -12,7 +12,6 @@ import torch
 
 from moliere.errors import ConfigError
 from moliere.events import Events
-from moliere.events.formats import write_events
 from moliere.training import Recipe, fit
 from moliere.training.batches import open_batches
 from moliere.training.checkpoint import Progress
@@ -21,13 +20,6 @@ from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.recipe import parse_recipe
 
 SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
-
-
-@pytest.fixture(scope="module")
-def file(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("events") / "toy.h5"
-    write_events(path, polar_events)
-    return path
 
 
 def recipe(file: Path, **training: Any) -> Recipe:

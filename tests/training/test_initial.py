@@ -9,18 +9,9 @@ import pytest
 import torch
 
 from moliere.errors import BundleError, ConfigError
-from moliere.events import Events
-from moliere.events.formats import write_events
 from moliere.models import save_bundle
 from moliere.training import Recipe, fit, prepare
 from moliere.training.recipe import parse_recipe
-
-
-@pytest.fixture(scope="module")
-def file(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("events") / "toy.h5"
-    write_events(path, polar_events)
-    return path
 
 
 def recipe(file: Path, width: int = 8, **training: Any) -> Recipe:

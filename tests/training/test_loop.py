@@ -11,7 +11,6 @@ import torch
 
 from moliere.errors import CheckpointError, ConfigError, TrainingDiverged
 from moliere.events import Events
-from moliere.events.formats import write_events
 from moliere.models.base import Batch, Loss
 from moliere.models.two_stage_flow import TwoStageFlow
 from moliere.training import Recipe, fit, load_recipe
@@ -21,13 +20,6 @@ from moliere.training.optim import learning_rate
 from moliere.training.recipe import parse_recipe
 
 SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
-
-
-@pytest.fixture(scope="module")
-def file(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("events") / "toy.h5"
-    write_events(path, polar_events)
-    return path
 
 
 def recipe(file: Path, **training: Any) -> Recipe:

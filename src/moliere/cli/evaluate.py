@@ -98,21 +98,13 @@ def evaluate(
     model = None if bundle is None else load_bundle(find_bundle(bundle))
     whole, other = open_source(reference, detector), open_source(generated, detector)
     one = _part_of(whole, part, model)
-    if model is not None and part != "all" and Path(reference).name != Path(model.recipe["data"]["events"]).name:
-        console.print(
-            f"warning: {bundle} was trained on {model.recipe['data']['events']}; the {part} part of {reference} may "
-            "hold events that it has seen",
-            style="yellow",
-        )
+    if model is not None and part != "all":
+        _warn_of_other_file(model, part, reference)
     with progress_console.status("reading") as status:
         report = compare(
             one,
             other,
-            names=(
-                _short(reference) + ("" if part == "all" else f" ({part})"),
-                _short(generated),
-                _short(baseline or ""),
-            ),
+            names=(_short(reference, part), _short(generated), _short(baseline or "")),
             max_events=max_events,
             suite=suite,
             classifier_seeds=classifier_seeds,
@@ -152,6 +144,17 @@ def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSour
     if bundle is None:
         raise ConfigError(f"--part {part} needs --bundle: the split is the one that the bundle was trained with")
     return source.take(split_of(source, bundle.recipe, part))
+
+
+def _warn_of_other_file(bundle: Bundle, part: str, reference: str) -> None:
+    """A part is only what the model has not seen where it is of the file that the model was trained on."""
+    trained_on = bundle.recipe["data"]["events"]
+    if Path(reference).name != Path(trained_on).name:
+        console.print(
+            f"warning: {bundle.name} was trained on {trained_on}; the {part} part of {reference} may hold events that "
+            "it has seen",
+            style="yellow",
+        )
 
 
 def _timed(report: Report, bundle: Bundle, like: EventSource, threads: int, reference_ms: float | None) -> Report:

@@ -18,7 +18,7 @@ from moliere.cli.options import (
     incident_columns,
     parse_spreads,
     split_of,
-    track,
+    stream,
 )
 from moliere.errors import ConfigError
 
@@ -98,13 +98,8 @@ def generate(
     total = len(incident["energy"])
     batches = generate_batches(model, incident, batch_size=batch_size, seed=seed, device=device, outside=outside)
     writing = create_events(output, model.detector, to, overwrite=overwrite)
-    with track("generating", total) as progress, writing as writer:
-        for events in batches:
-            writer.append(events)
-            progress(len(events))
-    console.print(
-        f"{output}: {total:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / total:.3f} ms a shower"
-    )
+    seconds = stream("generating", batches, writing, total)
+    console.print(f"{output}: {total:,} events in {seconds:.1f} s, {1e3 * seconds / total:.3f} ms a shower")
 
 
 def _check_choice(like: str | None, drawn: list[Any], part: str) -> None:

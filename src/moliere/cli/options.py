@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from moliere.events import EventSource
+    from moliere.events import Events, EventSource
+    from moliere.events.formats.base import Writer
+    from moliere.training.recipe import DataConfig
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -58,18 +60,21 @@ def epilog(*commands: str) -> str:
 def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArray[np.int64]:
     """Positions of one part of the split that a recipe makes of a source."""
     from moliere.events.split import split_events
-    from moliere.training.recipe import DataConfig
 
-    data = DataConfig.from_table(recipe["data"], "data")
+    data = _data_of(recipe)
     index: NDArray[np.int64] = getattr(split_events(source, data.split, data.split_seed, data.leave_out), part)
     return index
 
 
 def left_out_energies(recipe: Mapping[str, Any]) -> tuple[float, float] | None:
     """Incident energies in MeV that a recipe's training did not see; ``None`` where it saw all."""
+    return _data_of(recipe).leave_out if recipe else None
+
+
+def _data_of(recipe: Mapping[str, Any]) -> DataConfig:
     from moliere.training.recipe import DataConfig
 
-    return DataConfig.from_table(recipe["data"], "data").leave_out if recipe else None
+    return DataConfig.from_table(recipe["data"], "data")
 
 
 def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]:
@@ -153,3 +158,12 @@ def track(verb: str, total: int) -> Iterator[Tracker]:
     ]
     with Progress(*columns, console=progress_console) as progress:
         yield Tracker(progress, total)
+
+
+def stream(verb: str, batches: Iterable[Events], writing: AbstractContextManager[Writer], total: int) -> float:
+    """Write events as they come, behind a progress bar; returns the seconds it took."""
+    with track(verb, total) as progress, writing as writer:
+        for events in batches:
+            writer.append(events)
+            progress(len(events))
+    return progress.seconds

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, track
+from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, stream
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +39,5 @@ def refine(
     source = open_source(events, detector)
     batches = refine_batches(load_bundle(find_bundle(bundle)), source, batch_size=batch_size)
     writing = create_events(output, source.detector, to, overwrite=overwrite)
-    with track("refining", len(source)) as progress, writing as writer:
-        for refined in batches:
-            writer.append(refined)
-            progress(len(refined))
-    console.print(f"{output}: {len(source):,} events in {progress.seconds:.1f} s")
+    seconds = stream("refining", batches, writing, len(source))
+    console.print(f"{output}: {len(source):,} events in {seconds:.1f} s")

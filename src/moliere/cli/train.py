@@ -64,7 +64,7 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
     try:
-        judge = find_judge(recipe.training.select)
+        judge = _find_judge(recipe.training.select)
         bundle, trained = fit(recipe, folder, resume=resume, console=progress_console, judge=judge)
     except KeyboardInterrupt:
         saved = (folder / "checkpoint.pt").exists()
@@ -82,13 +82,12 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
     )
 
 
-def find_judge(select: str) -> Judge | None:
+def _find_judge(select: str) -> Judge | None:
     """The score that a recipe selects by; none where it takes the last weights or those of the lowest loss."""
-    if select in ("last", "loss"):
-        return None
     from moliere.evaluation.scores import scores
+    from moliere.training.selection import UNJUDGED
 
-    return scores[select]
+    return None if select in UNJUDGED else scores[select]
 
 
 def _check_folder(folder: Path, bundle_path: Path, *, resume: bool, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moliere.evaluation.collect import Collected
+from moliere.evaluation.correlations import varying
 from moliere.evaluation.equivalent import equivalent_size
 from moliere.evaluation.evidence import Giveaway, Memorisation, Reweighting
 from moliere.evaluation.figures import LEAST_FOR_CLASSIFIER
@@ -47,8 +48,7 @@ def details(
         "tails": tuple(tails(one, other)),
     }
     step("equivalent sample size")
-    names = [name for name in one if np.ptp(one[name]) > 0]
-    if names:
+    if names := varying(one):
         found["equivalent"] = equivalent_size([one[name] for name in names], [other[name] for name in names], seed)
     if classifier_seeds and min(len(reference), len(generated)) >= LEAST_FOR_CLASSIFIER:
         step("what gives the sample away")

@@ -86,7 +86,7 @@ def evaluate(
     sources = Sources(reference, generated, baseline, training)
     sources.check()
     suite_name, chosen = find_suite(suite, reference.detector)
-    settings = _Settings(suite_name, chosen, classifier_seeds, seed)
+    settings = _Settings(chosen, classifier_seeds, seed)
     with limited_threads(threads):
         step("observables")
         samples = Samples.read(sources, chosen, max_events, seed, threshold, match_incident=match_incident)
@@ -113,6 +113,7 @@ def evaluate(
         examples=example_events(one, other, samples.bins),
         settings={
             "suite": suite_name,
+            "binned_by": chosen.scale,
             "threshold": getattr(reference.detector, "threshold", 0.0) if threshold is None else threshold,
             "seed": seed,
             "max_events": max_events,
@@ -130,7 +131,6 @@ def evaluate(
 class _Settings:
     """How every pair of samples is compared."""
 
-    name: str
     suite: Suite
     classifier_seeds: int
     seed: int

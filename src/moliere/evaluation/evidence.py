@@ -144,12 +144,12 @@ class Interpolation:
         energy: ends of the interval that was left out, in MeV.
         n_events: reference events in it.
         distance: mean Kolmogorov-Smirnov distance of the observables in it.
-        seen: the same at the energies beside it that were in the training.
+        seen: the same at the energies beside it that were in the training, if they have enough events.
         floor: of reference against reference at these sizes.
     """
 
     energy: tuple[float, float]
     n_events: int
     distance: float
-    seen: float
+    seen: float | None
     floor: float

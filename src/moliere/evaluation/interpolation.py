@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from moliere.detectors.base import Ints
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.correlations import varying
 from moliere.evaluation.distances import ks_test
@@ -33,20 +34,18 @@ def interpolation(
     Returns:
         The distances; ``None`` where either sample has fewer than 30 events there.
     """
-    inside = [(sample.scale >= left_out[0]) & (sample.scale <= left_out[1]) for sample in (reference, generated)]
-    if min(mask.sum() for mask in inside) < _LEAST:
+    inside = _within(reference, generated, left_out)
+    if min(map(len, inside)) < _LEAST:
         return None
-    beside = [
-        _mean_distance(reference, generated, *_within(reference, generated, interval))
-        for interval in _neighbours(left_out, bins)
-    ]
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(inside[0]))
+    pairs = [_within(reference, generated, interval) for interval in _neighbours(left_out, bins)]
+    beside = [_mean_distance(reference, generated, *pair) for pair in pairs if min(map(len, pair)) >= _LEAST // 2]
+    rows = np.random.default_rng(seed).permutation(inside[0])
     half = len(rows) // 2
     return Interpolation(
         energy=left_out,
-        n_events=int(inside[0].sum()),
-        distance=_mean_distance(reference, generated, *map(np.flatnonzero, inside)),
-        seen=float(np.mean([value for value in beside if np.isfinite(value)])) if beside else float("nan"),
+        n_events=len(inside[0]),
+        distance=_mean_distance(reference, generated, *inside),
+        seen=float(np.mean(beside)) if beside else None,
         floor=_mean_distance(reference, reference, rows[:half], rows[half:]),
     )
 
@@ -58,22 +57,14 @@ def _neighbours(left_out: tuple[float, float], bins: Sequence[tuple[float, float
     return [*below[-1:], *above[:1]]
 
 
-def _within(
-    reference: Collected, generated: Collected, interval: tuple[float, float]
-) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _within(reference: Collected, generated: Collected, interval: tuple[float, float]) -> tuple[Ints, Ints]:
     low, high = interval
-    return [np.flatnonzero((sample.scale >= low) & (sample.scale <= high)) for sample in (reference, generated)]
+    one, other = (np.flatnonzero((sample.scale >= low) & (sample.scale <= high)) for sample in (reference, generated))
+    return one, other
 
 
-def _mean_distance(
-    one: Collected,
-    other: Collected,
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-    other_rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-) -> float:
-    """Mean Kolmogorov-Smirnov distance of the observables; NaN where there are too few events."""
-    if min(len(rows), len(other_rows)) < _LEAST // 2:
-        return float("nan")
+def _mean_distance(one: Collected, other: Collected, rows: Ints, other_rows: Ints) -> float:
+    """Mean Kolmogorov-Smirnov distance of the observables."""
     names = varying(one.observables)
     distances = [ks_test(one.observables[name][rows], other.observables[name][other_rows])[0] for name in names]
     return float(np.mean(distances))

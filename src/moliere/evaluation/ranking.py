@@ -38,7 +38,7 @@ class Row:
     @property
     def rank_key(self) -> tuple[float, ...]:
         """Smaller is better: the worst AUC decides, then FPD, then the mean separation power."""
-        aucs = [self.figures[column].value for column in list(_COLUMNS)[:3] if column in self.figures]
+        aucs = [self.figures[column].value for column in self.figures if column.startswith("AUC")]
         rest = [self.figures[column].value for column in ("FPD", "separation, mean") if column in self.figures]
         return (round(max(aucs, default=0.5), 2), *rest)
 

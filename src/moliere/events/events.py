@@ -14,6 +14,9 @@ from moliere.detectors.base import Detector
 from moliere.errors import InvalidEvents
 from moliere.events.quality import check_events
 
+#: the extra with the arrival times of stations in ns, NaN for silent ones (n, n_stations)
+ARRIVAL_TIMES = "arrival_times"
+
 Index = slice | NDArray[np.integer[Any]] | NDArray[np.bool_] | Sequence[int]
 
 

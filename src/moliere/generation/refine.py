@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector, SurfaceArray
 from moliere.errors import BundleError, InvalidEvents
 from moliere.events import Events, EventSource
+from moliere.events.events import ARRIVAL_TIMES
 from moliere.generation.guard import check_incident
 from moliere.models import Bundle
 from moliere.models.base import Refiner
 from moliere.preprocess import condition_matrix
-
-_ARRIVAL_TIMES = "arrival_times"
 
 
 def refine_batches(bundle: Bundle, source: EventSource, *, batch_size: int = 256) -> Iterator[Events]:
@@ -63,7 +62,7 @@ def _check_detector(bundle: Bundle, detector: Detector) -> None:
 
 def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     extras = dict(events.extras)
-    if _ARRIVAL_TIMES in extras and isinstance(events.detector, SurfaceArray):
+    if ARRIVAL_TIMES in extras and isinstance(events.detector, SurfaceArray):
         heard = events.detector.footprint(signals) > 0
-        extras[_ARRIVAL_TIMES] = np.where(heard, extras[_ARRIVAL_TIMES], np.nan)
+        extras[ARRIVAL_TIMES] = np.where(heard, extras[ARRIVAL_TIMES], np.nan)
     return extras

@@ -127,11 +127,17 @@ class GenerativeModel(Model):
 
     Because ``decode`` holds no randomness, every model gets the same for free: the same seed gives the same event on
     every backend, export, parity tests, seeds owned by the experiment's own engine, interpolation in the latent.
+
+    Attributes:
+        latent_dim: numbers that an event is made from.
     """
 
-    @abstractmethod
+    latent_dim: int
+
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """All the randomness of n events: condition (n, n_columns) → latent (n, latent_dim)."""
+        """All the randomness of n events: condition (n, n_columns) → latent (n, latent_dim), N(0, 1) by default."""
+        shape = (len(condition), self.latent_dim)
+        return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
     @abstractmethod
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:

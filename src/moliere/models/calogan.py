@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from moliere.config import Config
 from moliere.detectors import Calorimeter, CartesianGrid
@@ -72,6 +73,7 @@ class CaloGAN(GenerativeModel):
     def __init__(self, config: CaloGANConfig, context: BuildContext) -> None:
         super().__init__(config, context)
         self.settings = config
+        self.latent_dim = config.latent
         self.detector = _check_detector(context)
         self.sizes = [_size(grid) for grid in self.detector.grids]
         if config.augment and len(context.columns) > 1 + ("pdg_id" in context.columns):
@@ -111,11 +113,6 @@ class CaloGAN(GenerativeModel):
             Objective("generator", self._generator_parameters, self._generator_loss, self.settings.generator_steps),
         )
 
-    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), (n, latent)."""
-        shape = (len(condition), self.settings.latent)
-        return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
-
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → images → signals in MeV, cut at the threshold."""
         signals = torch.cat([image.flatten(1) for image in self._make(latent, condition)], dim=1) * GeV
@@ -143,7 +140,7 @@ class CaloGAN(GenerativeModel):
         loss = _cross_entropy(real, 1.0) + _cross_entropy(fake, 0.0)
         if real_kinds is not None and fake_kinds is not None:
             wrong = self._flipped(self._classes(condition), rng)
-            kinds = self._class_loss(real_kinds, self._classes(batch.condition)) + self._class_loss(fake_kinds, wrong)
+            kinds = cross_entropy(real_kinds, self._classes(batch.condition)) + cross_entropy(fake_kinds, wrong)
             loss = loss + self.settings.class_weight * kinds
         return Loss(loss)
 
@@ -155,7 +152,7 @@ class CaloGAN(GenerativeModel):
         miss = (total - self._energy(condition)).abs().mean()
         loss = _cross_entropy(score, 1.0) + self.settings.energy_weight * miss
         if kinds is not None:
-            loss = loss + self.settings.class_weight * self._class_loss(kinds, self._classes(condition))
+            loss = loss + self.settings.class_weight * cross_entropy(kinds, self._classes(condition))
         return Loss(loss)
 
     def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -217,10 +214,6 @@ class CaloGAN(GenerativeModel):
         flip = torch.rand(len(classes), generator=rng, device=classes.device) < self.settings.class_flips
         other = torch.randint(1, len(self.particles), (len(classes),), generator=rng, device=classes.device)
         return torch.where(flip, (classes + other) % len(self.particles), classes)
-
-    @staticmethod
-    def _class_loss(logits: Tensor, classes: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(logits, classes)
 
 
 def _check_detector(context: BuildContext) -> Calorimeter:

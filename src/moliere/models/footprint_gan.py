@@ -59,6 +59,7 @@ class FootprintGAN(GenerativeModel):
     def __init__(self, config: FootprintGANConfig, context: BuildContext) -> None:
         super().__init__(config, context)
         self.settings = config
+        self.latent_dim = config.latent
         self.shape = _check_footprints(context)
         self.register_buffer("largest_energy", torch.ones((), dtype=torch.float64))
         self.register_buffer("smallest_signal", torch.zeros(()))
@@ -82,11 +83,6 @@ class FootprintGAN(GenerativeModel):
             Objective("critic", self.critic.parameters, self._critic_loss, self.settings.critic_steps),
             Objective("generator", self.generator.parameters, self._generator_loss),
         )
-
-    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), (n, latent)."""
-        shape = (len(condition), self.settings.latent)
-        return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → picture in decades → signals in VEM."""

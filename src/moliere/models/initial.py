@@ -27,6 +27,7 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
     Raises:
         BundleError: weights of another architecture; the first tensor that differs is named.
         ConfigError: no such network, or a file of another kind.
+        FormatError: no file of Keras weights, or those of another architecture.
     """
     for name, path in sources.items():
         if name == _WHOLE:

@@ -88,6 +88,7 @@ class ThreeDGan(GenerativeModel):
         super().__init__(config, context)
         detector = check_shape(context.detector)
         self.settings = config
+        self.latent_dim = GENERATOR_INPUTS - 2
         self.energy_column, self.angle_column = _find_columns(context.columns)
         threshold = detector.threshold if config.threshold is None else config.threshold
         self.images = ShowerImages(threshold, config.power)
@@ -119,11 +120,6 @@ class ThreeDGan(GenerativeModel):
             Objective("discriminator", self.discriminator.parameters, self._discriminator_loss),
             Objective("generator", self.generator.parameters, self._generator_loss, steps=steps),
         )
-
-    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), (n, 254)."""
-        shape = (len(condition), GENERATOR_INPUTS - 2)
-        return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → image → signals in MeV, cut at the threshold."""

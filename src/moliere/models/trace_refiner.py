@@ -13,8 +13,9 @@ from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, Loss, Objective, Refiner, models
 from moliere.models.energy_match import EnergyMatch
 from moliere.models.networks.refinement import TraceCritic, TraceRefiner
+from moliere.models.networks.trace_encoder import encode_triggered
 from moliere.models.networks.wasserstein import critic_loss
-from moliere.preprocess.traces import from_decades, surface_array, to_decades
+from moliere.preprocess.traces import from_decades, surface_array, to_decades, to_traces
 
 #: traces that are refined at once: more only take more memory
 _AT_ONCE = 4_000
@@ -106,13 +107,12 @@ class TraceRefinerGAN(Refiner):
 
     def _decades(self, signals: Tensor) -> Tensor:
         """(n, n_channels) in VEM → (n, n_stations, n_bins)."""
-        traces: Tensor = signals.nan_to_num(nan=0.0).unflatten(1, (self.array.n_stations, self.array.n_bins))
-        return to_decades(traces)
+        return to_decades(to_traces(signals, self.array))
 
     def _refine(self, traces: Tensor) -> Tensor:
         """Traces in decades (n, n_stations, n_bins) → of the same shape."""
-        triggered = traces.amax(dim=2) > 0
-        refined = torch.cat([self.refiner(part) for part in traces[triggered].split(_AT_ONCE)])
-        everywhere = torch.zeros_like(traces)
-        everywhere[triggered] = refined.to(traces.dtype)
-        return everywhere
+        return encode_triggered(self._refine_parts, traces, traces.amax(dim=2) > 0, self.array.n_bins).to(traces.dtype)
+
+    def _refine_parts(self, traces: Tensor) -> Tensor:
+        """(m, n_bins) → of the same shape, in bounded memory."""
+        return torch.cat([self.refiner(part) for part in traces.split(_AT_ONCE)])

@@ -71,6 +71,7 @@ class TwoStageFlow(GenerativeModel):
             raise ConfigError(f'{detector.name} has no common division into sectors; use backbone = "mlp"')
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.layers = LayerCoder([grid.n_cells for grid in detector.grids], self.threshold)
+        self.latent_dim = self.layers.width + self.n_channels
         self.voxels = _voxel_transform(detector, self.threshold, pooled=self._is_symmetric())
         self.layer_velocity = ResidualMLP(
             self.layers.width, self.encoding.width, config.layer_width, config.layer_blocks
@@ -122,11 +123,6 @@ class TwoStageFlow(GenerativeModel):
         told = self._tell(batch.condition, self.layers.measure(signals))
         target = self.voxels(signals, energy, rng).float()
         return Loss(flow_matching_loss(self.voxel_velocity, target, told, rng))
-
-    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), (n, 2 n_layers + n_channels)."""
-        shape = (len(condition), self.layers.width + self.n_channels)
-        return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → layers → voxels → signals in MeV."""

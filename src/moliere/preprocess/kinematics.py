@@ -21,7 +21,6 @@ from moliere.detectors.phase_space import Column, PhaseSpace
 from moliere.errors import InvalidEvents
 from moliere.events import Events
 from moliere.preprocess.base import Transform, transforms
-from moliere.simulators.muons.beam_dump import ring_offsets
 
 CARTESIAN = ("charge", "x", "y", "z", "px", "py", "pz")
 POLAR = ("charge", "r", "theta", "z", "pt", "theta_pt", "pz")
@@ -92,6 +91,8 @@ def smear_beam(events: Events, rng: np.random.Generator) -> Events:
     Raises:
         InvalidEvents: these are no muons in Cartesian form.
     """
+    from moliere.simulators.muons.beam_dump import ring_offsets
+
     names = _names_of(events.detector, CARTESIAN)
     signals = events.signals.astype(np.float64)
     signals[:, [names.index("x"), names.index("y")]] += ring_offsets(len(events), rng)

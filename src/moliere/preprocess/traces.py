@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from moliere.detectors import Detector, SurfaceArray
 from moliere.errors import DetectorError
 from moliere.events import Events
-
-ARRIVAL_TIMES = "arrival_times"
+from moliere.events.events import ARRIVAL_TIMES
 
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen
@@ -44,6 +43,12 @@ def from_decades(decades: Tensor) -> Tensor:
         tensor([0., 0., 9.])
     """
     return torch.expm1(decades.clamp(0, _MOST_DECADES) * _LN_10)
+
+
+def to_traces(signals: Tensor, array: SurfaceArray) -> Tensor:
+    """Signals (n, n_channels) → (n, n_stations, n_bins), 0 where a silent station has NaN."""
+    traces: Tensor = signals.nan_to_num(nan=0.0).unflatten(1, (array.n_stations, array.n_bins))
+    return traces
 
 
 class ArrivalTimes(nn.Module):

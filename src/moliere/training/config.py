@@ -34,7 +34,7 @@ class StageConfig(Config):
         """Numbers with units, where a column has a unit to be read."""
         if not isinstance(ranges, dict):
             return ranges
-        return {name: [_in_units(name, end) for end in ends] for name, ends in ranges.items()}
+        return {name: [in_units(name, end) for end in ends] for name, ends in ranges.items()}
 
     @model_validator(mode="after")
     def _one_length(self) -> StageConfig:
@@ -104,5 +104,6 @@ def _check_length(config: StageConfig | TrainingConfig) -> None:
         raise ValueError("give either iterations or minutes")
 
 
-def _in_units(name: str, value: Any) -> Any:
+def in_units(name: str, value: Any) -> Any:
+    """A number with its unit, '100 GeV', as a number where a column has a unit to be read."""
     return _PARSERS[name](value) if isinstance(value, str) and name in _PARSERS else value

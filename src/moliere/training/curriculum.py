@@ -47,12 +47,10 @@ class Curriculum:
 
     def place(self, progress: Progress) -> Place:
         """The stage that a run is in; past its end, the last one."""
-        position = self._position(progress)
-        for k, stage in enumerate(self.stages):
-            if position < _length(stage) or k == len(self.stages) - 1:
-                return Place(k, min(1.0, position / _length(stage)))
-            position -= _length(stage)
-        raise AssertionError("a curriculum has at least one stage")
+        position, k = self._position(progress), 0
+        while k < len(self.stages) - 1 and position >= _length(self.stages[k]):
+            position, k = position - _length(self.stages[k]), k + 1
+        return Place(k, min(1.0, position / _length(self.stages[k])))
 
     def _position(self, progress: Progress) -> float:
         return progress.iteration if self.stages[0].minutes is None else progress.seconds / 60

@@ -14,8 +14,7 @@ from moliere.config import Config, Table, apply_overrides, read_toml
 from moliere.errors import ConfigError, did_you_mean
 from moliere.events.store import Precision
 from moliere.models.base import models
-from moliere.training.config import TrainingConfig
-from moliere.units import parse_energy
+from moliere.training.config import TrainingConfig, in_units
 
 
 class DataConfig(Config):
@@ -42,7 +41,7 @@ class DataConfig(Config):
     def _parse_energies(cls, ends: Any) -> Any:
         if not isinstance(ends, list | tuple):
             return ends
-        return [parse_energy(end) if isinstance(end, str) else end for end in ends]
+        return [in_units("energy", end) for end in ends]
 
 
 class _RecipeTables(Config):

@@ -19,6 +19,8 @@ from moliere.training.batches import BatchSource
 #: reference events × generated events → named numbers, of which ``score`` is to be small
 Judge = Callable[[Events, Events], Mapping[str, float]]
 
+#: ways to select that look at no generated events
+UNJUDGED = ("last", "loss")
 #: validation events that a score looks at, and those that are generated at once
 _JUDGED, _AT_ONCE = 4_000, 500
 _JUDGE = 5  # what a derived seed is for
@@ -38,10 +40,10 @@ class Selection:
     """
 
     def __init__(self, kind: str, judge: Judge | None, path: Path, seed: int) -> None:
-        if kind not in ("last", "loss") and judge is None:
+        if kind not in UNJUDGED and judge is None:
             raise ConfigError(f"training.select = {kind!r} needs somebody who scores generated events: pass judge=")
         self.kind, self.path, self.seed = kind, path, seed
-        self.judge = judge if kind not in ("last", "loss") else None
+        self.judge = judge if kind not in UNJUDGED else None
 
     def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
         """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge."""

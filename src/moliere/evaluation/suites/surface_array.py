@@ -11,18 +11,18 @@ from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, whole_numbers
 from moliere.events import Events
+from moliere.events.events import ARRIVAL_TIMES
 
 Floats = NDArray[np.float64]
 
 _SIGNALS = ("total_signal", "hottest_signal")
-_ARRIVAL_TIMES = "arrival_times"
 
 
 def _measure(events: Events, threshold: float | None) -> Measured:
     """Signals below the threshold count as zero; features are the observables, signals in logarithms."""
     assert isinstance(events.detector, SurfaceArray)  # the suite says so
     signals = events.signals if threshold is None else np.where(events.signals < threshold, 0, events.signals)
-    observed = array_observables(events.detector, signals, events.extras.get(_ARRIVAL_TIMES))
+    observed = array_observables(events.detector, signals, events.extras.get(ARRIVAL_TIMES))
     columns = {name: np.log10(1 + values) if name in _SIGNALS else values for name, values in observed.items()}
     columns |= _footprint(events.detector, signals)
     if "energy" in events.incident:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector, SurfaceArray, catalog
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import ARRIVAL_TIMES, Events, EventSource
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.npz import open_npz, write_npz
 from moliere.events.formats.published import left_out
@@ -33,7 +33,7 @@ from moliere.units import eV, m, ns
 
 _SECOND = 1e9 * ns
 _BIN_WIDTH = 25.0
-TIMES, MAXIMUM = "arrival_times", "shower_maximum"
+MAXIMUM = "shower_maximum"
 _COLUMNS = ("energy", "mass_number", "xmax", "core_x", "core_y", "core_z", "theta", "phi")
 #: keys → number of axes
 _KEYS = {"detector": 2, "logE": 1, "mass": 1, "Xmax": 1, "showercore": 2, "showeraxis": 2, "showermax": 2, "time": 2}
@@ -69,7 +69,7 @@ class AirShowerFile(FileSource):
         n_events, n_stations, n_bins = signal.shape
         _check_shapes(path, arrays, n_events, n_stations)
         self._signals = np.nan_to_num(signal.reshape(n_events, -1), nan=0.0).astype(np.float32)
-        self._extras = {TIMES: arrays["time"] * _SECOND, MAXIMUM: arrays["showermax"] * m}
+        self._extras = {ARRIVAL_TIMES: arrays["time"] * _SECOND, MAXIMUM: arrays["showermax"] * m}
         detector = _recognise(path, arrays["detector"] * m, n_bins, detector)
         super().__init__(path, detector, n_events, _incident(arrays))
 
@@ -149,7 +149,7 @@ class AirShowerWriter:
             FormatError: a column or extra is missing that the format is made of.
         """
         missing = [name for name in _COLUMNS if name not in events.incident]
-        missing += [name for name in (TIMES, MAXIMUM) if name not in events.extras]
+        missing += [name for name in (ARRIVAL_TIMES, MAXIMUM) if name not in events.extras]
         if missing:
             raise FormatError(f"format 'airshower-npz' needs {', '.join(missing)}, which these events do not have")
         self.parts.append(events)
@@ -157,7 +157,7 @@ class AirShowerWriter:
 
 def _arrays(events: Events, array: SurfaceArray) -> dict[str, NDArray[Any]]:
     column = events.incident
-    silent = np.isnan(events.extras[TIMES])
+    silent = np.isnan(events.extras[ARRIVAL_TIMES])
     theta, phi = column["theta"], column["phi"]
     axis = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=1)
     return {
@@ -168,7 +168,7 @@ def _arrays(events: Events, array: SurfaceArray) -> dict[str, NDArray[Any]]:
         "showercore": np.stack([column[f"core_{axis}"] for axis in "xyz"], axis=1) / m,
         "showeraxis": axis,
         "showermax": events.extras[MAXIMUM] / m,
-        "time": events.extras[TIMES] / _SECOND,
+        "time": events.extras[ARRIVAL_TIMES] / _SECOND,
         SIGNAL: np.where(silent[:, :, None], np.nan, array.traces(events.signals)).astype(np.float32),
     }
 
@@ -193,7 +193,7 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
 
 def losses(source: EventSource) -> list[str]:
     """What would not come back."""
-    words = left_out(source, _COLUMNS, (TIMES, MAXIMUM), provenance=False)
+    words = left_out(source, _COLUMNS, (ARRIVAL_TIMES, MAXIMUM), provenance=False)
     return [*words, "the last bits of energies and angles (logarithms and unit vectors)"]
 
 

@@ -132,7 +132,7 @@ class LayerCritic(nn.Module):
         self.norms = nn.ModuleList(FieldNorm(c) for c in (16, 8, 8))
         flat = size[0] * size[1] * channels
         self.batch, self.batch_sparsity = MinibatchDiscrimination(flat), MinibatchDiscrimination(1)
-        self.width = flat + 10 + 1 + 10
+        self.width = flat + self.batch.n_outputs + 1 + self.batch_sparsity.n_outputs
 
     def forward(self, images: Tensor, unit: Tensor) -> Tensor:
         """(n, rows, columns) in GeV, units in GeV to look at them in (rows, columns) → (n, width)."""
@@ -175,7 +175,7 @@ class Discriminator(nn.Module):
         self.critics = nn.ModuleList(LayerCritic(size, channels, sparsity, scale) for size in sizes)
         self.batch = MinibatchDiscrimination(len(sizes))
         width = sum(critic.width for critic in self.critics if isinstance(critic, LayerCritic))
-        width += len(sizes) + 3 + 10 + told
+        width += len(sizes) + 3 + self.batch.n_outputs + told
         self.real = nn.Linear(width, 1)
         self.kind = nn.Linear(width, classes) if classes else None
         for head in filter(None, (self.real, self.kind)):

@@ -29,6 +29,7 @@ class MinibatchDiscrimination(nn.Module):
     def __init__(self, inputs: int, kernels: int = 10, width: int = 10) -> None:
         super().__init__()
         self.shape = kernels, width
+        self.n_outputs = kernels
         self.weight = nn.Parameter(torch.empty(inputs, kernels * width))
         limit = math.sqrt(6 / (inputs + kernels * width))
         nn.init.uniform_(self.weight, -limit, limit)

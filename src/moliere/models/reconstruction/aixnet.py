@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from moliere.config import Config
 from moliere.detectors import SurfaceArray
 from moliere.errors import InvalidEvents
+from moliere.events.events import ARRIVAL_TIMES
 from moliere.models.base import Batch, BuildContext, Loss, Objective, Reconstructor, models
 from moliere.models.networks.dense_separable import DenseSeparable, Tower
 from moliere.models.networks.trace_encoder import TraceEncoder, encode_triggered
 from moliere.models.reconstruction.targets import Targets
-from moliere.preprocess.traces import ARRIVAL_TIMES, ArrivalTimes, picture_shape, surface_array, to_decades
+from moliere.preprocess.traces import ArrivalTimes, picture_shape, surface_array, to_decades, to_traces
 
 #: events that are reconstructed at once: more only take more memory
 _AT_ONCE = 500
@@ -82,7 +83,7 @@ class AixNet(Reconstructor):
         """Statistics of targets and times, and the largest signals."""
         self.encoding.fit(batch.condition)
         self.times.fit(batch.extras[ARRIVAL_TIMES])
-        traces = self._traces(batch.signals)
+        traces = to_traces(batch.signals, self.array)
         for scale, signals in ((self.bin_scale, traces), (self.total_scale, traces.sum(dim=2))):
             scale.copy_(to_decades(signals.max()) if signals.any() else scale)
 
@@ -112,7 +113,7 @@ class AixNet(Reconstructor):
 
     def _maps(self, signals: Tensor, times: Tensor) -> Tensor:
         """(n, features + 2, rows, columns)."""
-        traces = self._traces(signals)
+        traces = to_traces(signals, self.array)
         total = traces.sum(dim=2)
         triggered = total > 0
         features = encode_triggered(self.encoder, to_decades(traces) / self.bin_scale, triggered, self.encoder.features)
@@ -120,11 +121,6 @@ class AixNet(Reconstructor):
         maps = torch.cat([features, beside * triggered[:, :, None]], dim=2).transpose(1, 2)
         picture: Tensor = maps.unflatten(2, picture_shape(self.array))
         return picture
-
-    def _traces(self, signals: Tensor) -> Tensor:
-        """(n, n_stations, n_bins), silent where NaN."""
-        traces: Tensor = signals.nan_to_num(nan=0.0).unflatten(1, (self.array.n_stations, self.array.n_bins))
-        return traces
 
 
 def _check_times(extras: Mapping[str, Tensor], n_events: int, array: SurfaceArray) -> Tensor:

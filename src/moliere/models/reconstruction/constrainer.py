@@ -13,7 +13,7 @@ from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, Loss, Objective, Reconstructor, models
 from moliere.models.networks.footprints import FootprintRegressor
 from moliere.models.reconstruction.targets import Targets
-from moliere.preprocess.traces import picture_shape, surface_array, to_decades
+from moliere.preprocess.traces import picture_shape, surface_array, to_decades, to_traces
 
 
 class ConstrainerConfig(Config):
@@ -70,6 +70,6 @@ class Constrainer(Reconstructor):
 
     def _predict(self, signals: Tensor) -> Tensor:
         """(n, width of the encoded targets)."""
-        traces = signals.nan_to_num(nan=0.0).unflatten(1, (self.array.n_stations, self.array.n_bins))
-        predicted: Tensor = self.network(to_decades(traces.sum(dim=2)).unflatten(1, self.shape))
+        totals = to_traces(signals, self.array).sum(dim=2)
+        predicted: Tensor = self.network(to_decades(totals).unflatten(1, self.shape))
         return predicted

@@ -13,7 +13,7 @@ from moliere.detectors.base import Floats, Ints
 from moliere.detectors.surface_array import SurfaceArray
 from moliere.errors import ConfigError, DetectorError, UnsupportedIncident, did_you_mean
 from moliere.events import Events
-from moliere.events.events import energy_of
+from moliere.events.events import ARRIVAL_TIMES, energy_of
 from moliere.simulators.airshower.electronics import Front, Recorded, front_times, record
 from moliere.simulators.airshower.primaries import PROTON, check_energies, mass_numbers
 from moliere.simulators.airshower.showers import MAX_ZENITH, Showers, draw_showers, spacing
@@ -119,7 +119,7 @@ class AirShower(Simulator):
             recorded = self._simulate_chunk(columns["energy"][rows], mass[rows], showers[rows], rng)
             signals[rows] = recorded.traces.reshape(-1, self.detector.n_channels)
             times[rows] = recorded.times
-        extras = {"arrival_times": times, "shower_maximum": showers.maximum}
+        extras = {ARRIVAL_TIMES: times, "shower_maximum": showers.maximum}
         columns |= {f"core_{axis}": showers.core[:, k] for k, axis in enumerate("xyz")}
         columns |= {"theta": showers.theta, "phi": showers.phi, "xmax": showers.xmax}
         return Events(self.detector, columns, signals, metadata=self._provenance, extras=extras)
