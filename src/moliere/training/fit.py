@@ -19,6 +19,7 @@ from moliere.events import EventSource
 from moliere.events.events import provenance_of
 from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
+from moliere.memory import freed_memory_kept
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bundle import Bundle
 from moliere.models.initial import load_initial
@@ -102,10 +103,11 @@ def fit(
     second = None
     if prepared.second is not None:
         second = _batches(recipe, prepared.second, split_events(prepared.second, recipe.data.split))
-    trained = train(
-        prepared.model, recipe, training, validation, folder,
-        second=second, resume=resume, console=console, judge=judge,
-    )  # fmt: skip
+    with freed_memory_kept():
+        trained = train(
+            prepared.model, recipe, training, validation, folder,
+            second=second, resume=resume, console=console, judge=judge,
+        )  # fmt: skip
     return _pack(recipe, prepared, trained), trained
 
 
