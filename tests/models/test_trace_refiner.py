@@ -24,7 +24,7 @@ from moliere.models import (
     load_bundle,
     save_bundle,
 )
-from moliere.models.networks.refinement import TraceCritic, TraceRefiner
+from moliere.models.networks.refinement import TraceRefiner
 from moliere.models.networks.wasserstein import critic_loss, gradient_penalty
 from moliere.units import EeV
 
@@ -136,20 +136,19 @@ def test_the_penalty_moves_the_critic() -> None:
     """Two derivatives through convolutions, activations, maxima, and the sum of exponentials."""
     batch, model = pair(), build()
     assert batch.second is not None
-    simulation, data = (model._decades(b.signals) for b in (batch, batch.second))
+    simulation, data = (model._triggered(b.signals)[:300] for b in (batch, batch.second))
     gradient_penalty(model.critic, data, simulation, torch.Generator().manual_seed(0)).backward()
     weights = [p for name, p in model.critic.named_parameters() if name.endswith("weight")]
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in weights)
 
 
-def test_the_critic_takes_any_order_of_stations_and_no_step_from_silence() -> None:
-    torch.manual_seed(0)
-    critic = TraceCritic(20, (4,), 4, 8)
-    traces = torch.rand(6, 9, 20)
-    torch.testing.assert_close(critic(traces), critic(traces[:, torch.randperm(9)]))
-    nearly = traces.clone()
-    traces[:, 4], nearly[:, 4] = 0, 1e-6
-    torch.testing.assert_close(critic(traces), critic(nearly), rtol=0, atol=1e-4)
+def test_the_trigger_is_that_of_the_data_unless_it_is_given() -> None:
+    batch = pair()
+    assert batch.second is not None
+    totals = batch.second.signals.unflatten(1, (9, 20)).sum(dim=2)
+    for model, expected in ((build(), float(totals[totals > 0].min())), (build(trigger=7.0), 7.0)):
+        model.fit_transforms(batch)
+        assert float(model.trigger) == pytest.approx(expected)
 
 
 def train(objective: Objective, batch: Batch, steps: int, rate: float) -> list[float]:
@@ -168,26 +167,29 @@ def test_the_critic_learns_and_the_refiner_learns_from_it() -> None:
     """Data have twice the signals of the simulation: the critic finds a distance, and the refiner makes more signal."""
     batch, model = pair(), build(critic_steps=1)
     critic, refiner = model.objectives()
-    losses = train(critic, batch, 80, 3e-3)
-    assert losses[-1] < -0.5 < losses[0]
+    losses = train(critic, batch, 150, 1e-2)
+    assert losses[-1] < -0.3 < losses[0]
     losses = train(refiner, batch, 10, 1e-3)
     assert losses[-1] < losses[0] - 0.1
     refined = model.eval().refine(batch.signals, batch.condition)
-    assert 1.2 < refined.sum() / batch.signals.sum() < 3
+    assert 1.15 < refined.sum() / batch.signals.sum() < 3
 
 
 def test_an_update_sees_its_part_of_both_samples() -> None:
     model, batch = build(critic_steps=5), pair(64)
     assert [objective.steps for objective in model.objectives()] == [5, 1]
     simulation, data = model._parts(batch, torch.Generator().manual_seed(0))
-    assert simulation.shape == data.shape == (13, 9, 20)
+    assert simulation.shape == data.shape
+    # 13 of 64 events, of whose 9 stations a third are silent
+    assert 0.5 * 13 * 9 < len(simulation) < 0.85 * 13 * 9
+    assert (simulation.amax(dim=1) > 0).all()
     with pytest.raises(ConfigError, match=r"data\.second"):
         model._parts(sample(4, 1.0, 0), torch.Generator())
 
 
 def test_different_energies_are_refused() -> None:
     batch, rng = pair(200, energies=(30, 100)), torch.Generator().manual_seed(0)
-    with pytest.raises(InvalidEvents, match=r"different incident energies .*matching_weights"):
+    with pytest.raises(InvalidEvents, match=r"different incident energies .*--match-incident"):
         build()._parts(batch, rng)
     build(columns=())._parts(batch, rng)  # no energies, no opinion
 

@@ -23,8 +23,10 @@ from moliere.cli import (
     info,
     listing,
     prepare,
+    reconstruct,
     refine,
     simulate,
+    study,
     train,
     transfer,
 )
@@ -39,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
-_MODELS = (train, generate, refine, evaluate, compare, transfer)
+_MODELS = (train, generate, refine, reconstruct, evaluate, compare, transfer, study)
 for verb in (*_DATA, *_MODELS, listing, geant4):
     verb.register(app)
 

@@ -31,6 +31,10 @@ def train(
         str | None,
         typer.Option("--select", help="Which weights are kept: last, loss, or the best by separation, physics or bdt."),
     ] = None,
+    match_incident: Annotated[
+        bool,
+        typer.Option("--match-incident", help="Train on events of the first sample with the second's energies."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check recipe and events, build the model, show what would be done.")
@@ -44,7 +48,7 @@ def train(
     """
     from moliere.training import load_recipe
 
-    chosen = load_recipe(recipe, [*(set_ or []), *([f"training.select={select}"] if select else [])])
+    chosen = load_recipe(recipe, [*(set_ or []), *_as_settings(select, match_incident=match_incident)])
     folder = output or Path("runs") / chosen.name
     if dry_run:
         _show_plan(chosen, folder)
@@ -52,6 +56,12 @@ def train(
     bundle_path = folder / f"{chosen.name}.bundle"
     _check_folder(folder, bundle_path, resume=resume, overwrite=overwrite)
     _run(chosen, folder, bundle_path, resume=resume)
+
+
+def _as_settings(select: str | None, *, match_incident: bool) -> list[str]:
+    """What options say in a recipe's words."""
+    chosen = [f"training.select={select}"] if select else []
+    return [*chosen, "data.match_incident=true"] if match_incident else chosen
 
 
 def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.errors import UnsupportedIncident
+from moliere.detectors import Detector, SurfaceArray
+from moliere.errors import InvalidEvents, UnsupportedIncident
 from moliere.models import Bundle
 from moliere.units import format_energy
 
@@ -46,4 +47,21 @@ def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> No
         raise UnsupportedIncident(
             f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(known)}, got {strange}; "
             "pass --outside extrapolate to override"
+        )
+
+
+def check_detector(bundle: Bundle, detector: Detector) -> None:
+    """Refuse signals of another detector than a bundle was trained for, or traces with other time bins.
+
+    Raises:
+        InvalidEvents: both are described.
+    """
+    own = bundle.detector
+    same = own.n_channels == detector.n_channels
+    if same and isinstance(own, SurfaceArray) and isinstance(detector, SurfaceArray):
+        same = (own.n_bins, own.bin_width) == (detector.n_bins, detector.bin_width)
+    if not same:
+        raise InvalidEvents(
+            f"bundle {bundle.name!r} takes events of {own.describe().splitlines()[0]}, these are of "
+            f"{detector.describe().splitlines()[0]}: stations and time bins must be the same"
         )

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, SurfaceArray
-from moliere.errors import BundleError, InvalidEvents
+from moliere.detectors import SurfaceArray
+from moliere.errors import BundleError
 from moliere.events import Events, EventSource
 from moliere.events.events import ARRIVAL_TIMES
-from moliere.generation.guard import check_incident
+from moliere.generation.guard import check_detector, check_incident
 from moliere.models import Bundle
 from moliere.models.base import Refiner
 from moliere.preprocess import condition_matrix
@@ -36,7 +36,7 @@ def refine_batches(bundle: Bundle, source: EventSource, *, batch_size: int = 256
     """
     if not isinstance(bundle.model, Refiner):
         raise BundleError(f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which refines no events")
-    _check_detector(bundle, source.detector)
+    check_detector(bundle, source.detector)
     check_incident(bundle, source.incident)
     model = bundle.model.eval()
     for events in source.chunks(batch_size):
@@ -46,18 +46,6 @@ def refine_batches(bundle: Bundle, source: EventSource, *, batch_size: int = 256
         metadata = {**events.metadata, "refined_by": f"moliere bundle {bundle.name}"}
         extras = _extras(events, signals)
         yield Events(source.detector, events.incident, signals, events.weights, metadata, extras)
-
-
-def _check_detector(bundle: Bundle, detector: Detector) -> None:
-    own = bundle.detector
-    same = own.n_channels == detector.n_channels
-    if same and isinstance(own, SurfaceArray) and isinstance(detector, SurfaceArray):
-        same = (own.n_bins, own.bin_width) == (detector.n_bins, detector.bin_width)
-    if not same:
-        raise InvalidEvents(
-            f"bundle {bundle.name!r} refines events of {own.describe().splitlines()[0]}, these are of "
-            f"{detector.describe().splitlines()[0]}: stations and time bins must be the same"
-        )
 
 
 def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

@@ -66,6 +66,6 @@ def _compare(one: Floats, other: Floats) -> None:
     raise InvalidEvents(
         f"data.events ({spans[0]}) and data.second ({spans[1]}) have different incident energies "
         f"(Kolmogorov-Smirnov distance {test.statistic:.2f}, p = {test.pvalue:.0e}): a refiner would learn them as if "
-        "they were the detector's doing. Take events with the weights of moliere.events.resample.matching_weights, or "
+        "they were the detector's doing. Train with --match-incident, which takes those with the data's energies, or "
         "simulate the data's spectrum; data without energies are trained on with data.condition = []"
     )

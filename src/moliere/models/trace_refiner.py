@@ -26,13 +26,13 @@ class TraceRefinerConfig(Config):
 
     kind: Literal["trace-refiner"] = "trace-refiner"
     features: int = Field(default=64, ge=1, description="channels of the refiner's blocks; 16 are ten times faster")
-    trigger: float = Field(
-        default=0.0, ge=0, description="VEM; a refined station with a smaller total is silent, as the data's are"
+    trigger: float | None = Field(
+        default=None, ge=0, description="VEM; a refined station with a smaller total is silent; the data's by default"
     )
     penalty: float = Field(default=10.0, ge=0, description="weight of the gradient penalty")
     critic_steps: int = Field(default=5, ge=1, description="updates of the critic for each of the refiner")
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
-    critic_features: int = Field(default=16, ge=1, description="of a trace, in the critic")
+    critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")
     critic_width: int = Field(default=100, ge=1, description="of the critic's dense layers")
 
 
@@ -42,9 +42,9 @@ class TraceRefinerGAN(Refiner):
 
     Four residual blocks of two convolutions along time, 7 bins and 64 channels each, and a last one of 1 × 1 refine
     every station by itself, in log10(1 + S). Only stations that have a signal are refined, and in the end those below
-    the ``trigger`` are silenced; not in training, as a cut has no gradient: of stations that start below it nothing
-    would be learned. The refiner starts as the identity. A critic tells refined from measured events; see
-    :class:`~moliere.models.networks.refinement.TraceCritic`.
+    the ``trigger``, the smallest total of the data's stations, are silenced; not in training, as a cut has no gradient:
+    of stations that start below it nothing would be learned. The refiner starts as the identity. A critic tells refined
+    from measured traces; see :class:`~moliere.models.networks.refinement.TraceCritic`.
 
     Simulation is the recipe's ``data.events``, data its ``data.second``. Both must have the same distribution of
     energies, or the refiner learns the difference; this is checked while it is trained. Every update sees a random
@@ -66,6 +66,15 @@ class TraceRefinerGAN(Refiner):
         self.energies = EnergyMatch(context.columns.index("energy") if "energy" in context.columns else None)
         self.refiner = TraceRefiner(config.features)
         self.critic = TraceCritic(self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width)
+        self.register_buffer("trigger", torch.tensor(config.trigger or 0.0))
+
+    trigger: Tensor
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """The trigger, unless it is given: the smallest total signal of the data's stations that have one."""
+        if self.settings.trigger is None and batch.second is not None:
+            totals = to_traces(batch.second.signals, self.array).sum(dim=2)
+            self.trigger.copy_(totals[totals > 0].min() if totals.any() else self.trigger)
 
     def objectives(self) -> tuple[Objective, ...]:
         """The critic first; then the refiner."""
@@ -79,21 +88,21 @@ class TraceRefinerGAN(Refiner):
         """Signals in VEM → such as data have, whatever came in; NaN is silence."""
         del condition
         traces = from_decades(self._refine(self._decades(signals)))
-        kept = traces.sum(dim=2, keepdim=True) >= self.settings.trigger
+        kept = traces.sum(dim=2, keepdim=True) >= self.trigger
         return (traces * kept).flatten(1)
 
     def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, data = self._parts(batch, rng)
         with torch.no_grad():
-            refined = self._refine(simulation)
+            refined = self._refine_parts(simulation)
         return critic_loss(self.critic, data, refined, self.settings.penalty, rng)
 
     def _refiner_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, _ = self._parts(batch, rng)
-        return Loss(-self.critic(self._refine(simulation)).mean())
+        return Loss(-self.critic(self._refine_parts(simulation)).mean())
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As many random events of simulation and of data, in decades."""
+        """As many traces of simulation and of data, of random events, in decades: (m, n_bins) each."""
         second = batch.second
         if second is None:
             raise ConfigError("trace-refiner learns from data beside the simulation; name their file in data.second")
@@ -102,12 +111,18 @@ class TraceRefinerGAN(Refiner):
         n = -(-min(len(batch), len(second)) // self.settings.critic_steps)
         rows = (torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in (batch, second))
         signals = (part.signals[k.to(part.signals.device)] for part, k in zip((batch, second), rows, strict=True))
-        simulation, data = map(self._decades, signals)
-        return simulation, data
+        simulation, data = map(self._triggered, signals)
+        m = min(len(simulation), len(data))
+        return simulation[:m], data[:m]
 
     def _decades(self, signals: Tensor) -> Tensor:
         """(n, n_channels) in VEM → (n, n_stations, n_bins)."""
         return to_decades(to_traces(signals, self.array))
+
+    def _triggered(self, signals: Tensor) -> Tensor:
+        """(n, n_channels) in VEM → traces of the stations that have a signal, in decades (m, n_bins)."""
+        traces = self._decades(signals)
+        return traces[traces.amax(dim=2) > 0]
 
     def _refine(self, traces: Tensor) -> Tensor:
         """Traces in decades (n, n_stations, n_bins) → of the same shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from rich.console import Console
 from moliere import samples
 from moliere.errors import ConfigError
 from moliere.events import EventSource
-from moliere.events.events import provenance_of
+from moliere.events.events import energy_of, provenance_of
+from moliere.events.resample import matching_weights, unweighted_rows
 from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
 from moliere.memory import freed_memory_kept
@@ -31,7 +32,7 @@ from moliere.training.loop import Trained, train
 from moliere.training.recipe import Recipe
 from moliere.training.selection import Judge
 
-_WEIGHTS, _SUBSET = 3, 4  # what a derived seed is for
+_WEIGHTS, _SUBSET, _MATCH = 3, 4, 7  # what a derived seed is for
 #: transforms are fitted on at most this much signal, drawn at random
 _FIT_BYTES = 64 * 2**20
 
@@ -66,7 +67,25 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
-    return Prepared(source, split, _build(recipe, source, split), second)
+    if recipe.data.match_incident:
+        split = _matched(recipe, split, source, second)
+    return Prepared(source, split, _build(recipe, source, split, second), second)
+
+
+def _matched(recipe: Recipe, split: Split, source: EventSource, second: EventSource | None) -> Split:
+    """Those events of training and validation that together have the second sample's incident energies.
+
+    Raises:
+        ConfigError: there is no second sample.
+        InvalidEvents: one of the samples has no energies, or they share none.
+    """
+    if second is None:
+        raise ConfigError("data.match_incident matches the energies of data.second, which is not named")
+    like = energy_of(second.incident)
+    rng = np.random.default_rng(derive_seed(recipe.training.seed, _MATCH))
+    weights = matching_weights(energy_of(source.incident), like)
+    train, validation = (part[unweighted_rows(weights[part], rng)] for part in (split.train, split.validation))
+    return Split(train, validation, split.test)
 
 
 def _open(recipe: Recipe, events: str, store: Path) -> EventSource:
@@ -118,7 +137,7 @@ def _batches(recipe: Recipe, source: EventSource, split: Split) -> tuple[BatchSo
     return training, validation
 
 
-def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
+def _build(recipe: Recipe, source: EventSource, split: Split, second: EventSource | None) -> Model:
     """A model with weights drawn from the recipe's seed and transforms fitted to a sample of its training events."""
     columns = recipe.data.condition
     condition_matrix(source.incident, columns)  # says which column is missing, before one is looked up
@@ -127,7 +146,11 @@ def _build(recipe: Recipe, source: EventSource, split: Split) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
-    model.fit_transforms(to_batch(source, _fit_sample(source, split, recipe.training.seed), columns, model.extras))
+    sample = to_batch(source, _fit_sample(source, split, recipe.training.seed), columns, model.extras)
+    if second is not None:
+        rows = _fit_sample(second, split_events(second, recipe.data.split), recipe.training.seed)
+        sample = replace(sample, second=to_batch(second, rows, columns, model.extras))
+    model.fit_transforms(sample)
     load_initial(model, recipe.training.initial)
     return model
 

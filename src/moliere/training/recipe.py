@@ -25,6 +25,9 @@ class DataConfig(Config):
         default=None,
         description="a second sample, drawn from beside the first: data, for what refines simulations",
     )
+    match_incident: bool = Field(
+        default=False, description="train on events of the first sample with the second one's incident energies"
+    )
     detector: str | None = Field(default=None, description="catalogue name or file, where the events do not say it")
     condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")

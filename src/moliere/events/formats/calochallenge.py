@@ -17,7 +17,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, catalog, from_spec
+from moliere.detectors import Calorimeter, Detector, catalog, from_spec
 from moliere.errors import FormatError, UnknownName
 from moliere.events.events import Events
 from moliere.events.formats.base import FileSource, Format, Rows, formats
@@ -58,9 +58,10 @@ class CaloChallengeFile(FileSource):
 
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         with reading(path) as file:
-            showers, energies = dataset(file, SHOWERS), dataset(file, ENERGIES)
-            n_events, n_voxels = _check_shapes(path, showers, energies)
             metadata = _read_attributes(file)
+            showers = dataset(file, SHOWERS)
+            energies = None if _is_data(file, metadata) else dataset(file, ENERGIES)
+            n_events, n_voxels = _check_shapes(path, showers, energies)
             detector = detector or _recognise(path, metadata, n_voxels)
             if detector.n_channels != n_voxels:
                 raise FormatError(
@@ -84,12 +85,18 @@ class CaloChallengeFile(FileSource):
             return {name: np.asarray(file["extras"][name][rows]) for name in self._extras}
 
 
-def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset) -> tuple[int, int]:
+def _is_data(file: h5py.File, metadata: Mapping[str, Any]) -> bool:
+    """Whether nobody knows what came in, as of air showers that were measured; of calorimeters it is always known."""
+    spec = metadata.get("detector_spec")
+    return ENERGIES not in file and isinstance(spec, dict) and spec.get("kind") != Calorimeter.kind
+
+
+def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset | None) -> tuple[int, int]:
     n = showers.shape[0] if showers.ndim == 2 else -1
-    if showers.ndim != 2 or energies.shape not in {(n, 1), (n,)}:
+    if showers.ndim != 2 or (energies is not None and energies.shape not in {(n, 1), (n,)}):
+        found = f" and {ENERGIES} has shape {energies.shape}" if energies is not None else ""
         raise FormatError(
-            f"{path}: {SHOWERS} has shape {showers.shape} and {ENERGIES} has shape {energies.shape}; "
-            "expected (n_events, n_voxels) and (n_events, 1)"
+            f"{path}: {SHOWERS} has shape {showers.shape}{found}; expected (n_events, n_voxels) and (n_events, 1)"
         )
     return n, int(showers.shape[1])
 
@@ -117,8 +124,10 @@ def _suggest(n_voxels: int) -> str:
     )
 
 
-def _read_incident(file: h5py.File, energies: h5py.Dataset) -> dict[str, NDArray[Any]]:
-    columns: dict[str, NDArray[Any]] = {"energy": np.asarray(energies, dtype=np.float64).reshape(-1)}
+def _read_incident(file: h5py.File, energies: h5py.Dataset | None) -> dict[str, NDArray[Any]]:
+    columns: dict[str, NDArray[Any]] = {}
+    if energies is not None:
+        columns["energy"] = np.asarray(energies, dtype=np.float64).reshape(-1)
     for name, column in file.get("incident", {}).items():
         columns[name] = np.asarray(column)
     return columns
@@ -139,7 +148,9 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
 
 def _datasets(events: Events) -> dict[str, NDArray[Any]]:
     # float64: the incident energy conditions a model, and float32 would not come back as it went in
-    datasets: dict[str, NDArray[Any]] = {SHOWERS: events.signals, ENERGIES: events.energy[:, None]}
+    datasets: dict[str, NDArray[Any]] = {SHOWERS: events.signals}
+    if "energy" in events.incident or isinstance(events.detector, Calorimeter):
+        datasets[ENERGIES] = events.energy[:, None]
     datasets |= {f"incident/{name}": column for name, column in events.incident.items() if name != "energy"}
     datasets |= {f"extras/{name}": rows for name, rows in events.extras.items()}
     return datasets if events.weights is None else {**datasets, "weights": events.weights}

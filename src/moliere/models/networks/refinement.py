@@ -1,15 +1,14 @@
-"""The refiner of traces and the critic that it learns from; both treat all stations alike."""
+"""The refiner of traces and the critic that it learns from; both see one station at a time."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.models.networks.trace_encoder import TraceEncoder, encode_triggered
+from moliere.models.networks.trace_encoder import TraceEncoder
 from moliere.preprocess.traces import from_decades, to_decades
 
 BLOCKS, KERNEL = 4, 7
@@ -60,17 +59,12 @@ class _ResidualBlock(nn.Module):
 
 
 class TraceCritic(nn.Module):
-    r"""Events (n, n_stations, n_bins) in decades → how real they are, (n,).
+    r"""Traces in decades (m, n_bins) → how real they are, (m,).
 
-    The published critic is not known; this one is built for a refiner that treats all stations alike. Convolutions
-    along time and a dense layer make features of a station, with its total signal, in decades, beside them:
-
-    .. math:: \phi(s) = h(c(s), \log_{10}(1 + S)) - h(c(0), 0)
-
-    so that silent stations say nothing, and signals that go to zero reach that in one piece: a jump would count
-    stations, which no penalty sees. Sum and maximum over stations, and two dense layers, make the verdict. The order
-    and the places of the stations do not matter, so that any array will do; how many have which signals and shapes
-    does. No normalisation, as the penalty is of single events.
+    The published critic is not known; this one judges single traces, as the refiner makes them one by one:
+    convolutions along time, the total signal in decades beside their features, and dense layers. A critic of whole
+    events gives one verdict where this one gives a dozen, and the refiner learns many times more slowly from it. No
+    normalisation, as the penalty is of single traces.
 
     Args:
         n_bins: of a trace.
@@ -82,20 +76,17 @@ class TraceCritic(nn.Module):
     def __init__(self, n_bins: int, trace_channels: Sequence[int], features: int, width: int) -> None:
         super().__init__()
         self.encoder = TraceEncoder(n_bins, trace_channels, features, _SLOPE)
-        self.station = nn.Linear(features + 1, width)
-        self.hidden, self.outward = nn.Linear(2 * width, width), nn.Linear(width, 1)
-        self.width = width
+        self.first, self.second, self.outward = (
+            nn.Linear(features + 1, width),
+            nn.Linear(width, width),
+            nn.Linear(width, 1),
+        )
 
     def forward(self, traces: Tensor) -> Tensor:
         """Judge."""
-        described = encode_triggered(self._describe, traces, traces.amax(dim=2) > 0, self.width)
-        pooled = torch.cat([described.sum(dim=1) / math.sqrt(traces.shape[1]), described.amax(dim=1)], dim=1)
-        verdict: Tensor = self.outward(F.leaky_relu(self.hidden(pooled), _SLOPE))
+        total = to_decades(from_decades(traces).sum(dim=1, keepdim=True))
+        x = torch.cat([self.encoder(traces), total], dim=1)
+        for layer in (self.first, self.second):
+            x = F.leaky_relu(layer(x), _SLOPE)
+        verdict: Tensor = self.outward(x)
         return verdict.squeeze(1)
-
-    def _describe(self, traces: Tensor) -> Tensor:
-        """(m, n_bins) → (m, width), zero for a trace of zeros."""
-        with_silence = torch.cat([traces, traces.new_zeros(1, traces.shape[1])])
-        total = to_decades(from_decades(with_silence).sum(dim=1, keepdim=True))
-        features = F.leaky_relu(self.station(torch.cat([self.encoder(with_silence), total], dim=1)), _SLOPE)
-        return features[:-1] - features[-1:]

@@ -1,0 +1,182 @@
+"""The study of refinement as a page: what a reconstruction gains, how far traces are from data's, what was done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moliere.detectors.base import Floats
+from moliere.evaluation.reconstruction import Quality, QualityPoint
+from moliere.evaluation.refinement import ExampleTrace, MeanTraces, RefinementResult
+from moliere.files import check_free, replacing
+from moliere.report.html import make_environment, package_version
+from moliere.report.picture import Picture
+from moliere.report.plots import divide
+from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
+from moliere.report.tables import Table
+from moliere.units import EeV, format_energy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: sample → colour, line and marker: data as the reference, refined events as what is judged, simulation between
+_LOOKS = {"data": (REFERENCE, "-", "o"), "simulation": ("#2f6fb3", ":", "^"), "refined": (GENERATED, "--", "s")}
+#: what the study asks for, and the words of the verdict
+_LEAST_REDUCTION, _MOST_RESOLUTION = 3.0, 1.15
+
+
+def write_study(result: RefinementResult, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write ``study.html`` and ``study.json``.
+
+    Args:
+        result: from :func:`moliere.studies.run_refinement`.
+        folder: made if it does not exist.
+        overwrite: replace what is there.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        OutputExists: the folder holds a page and ``overwrite`` is not set.
+        WriteError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    check_free(folder / "study.html", overwrite=overwrite)
+    context = {
+        "result": result,
+        "verdict": verdict_of(result),
+        "reached": _is_reached(result),
+        "energies": _energy_pictures(result),
+        "traces": _trace_pictures(result),
+    }
+    page = make_environment().get_template("study.html").render(**context, version=package_version())
+    for name, written in (("study.json", json.dumps(result.to_dict(), indent=1)), ("study.html", page)):
+        with replacing(folder / name, overwrite=True) as partial:
+            partial.write_text(written, encoding="utf-8")
+    return folder / "study.html"
+
+
+def verdict_of(result: RefinementResult) -> str:
+    """One sentence: what refinement did to bias and resolution on data."""
+    before, after = (result.reconstructions[name].whole for name in ("simulation", "refined"))
+    return (
+        f"trained on refined instead of original simulation, the energy bias on data is {100 * after.bias:+.1f} % "
+        f"instead of {100 * before.bias:+.1f} %, the resolution {100 * after.resolution:.1f} % instead of "
+        f"{100 * before.resolution:.1f} %, {result.resolution_ratio:.2f} times that of a training on data"
+    )
+
+
+def _is_reached(result: RefinementResult) -> bool:
+    return result.bias_reduction >= _LEAST_REDUCTION and result.resolution_ratio <= _MOST_RESOLUTION
+
+
+def _energy_pictures(result: RefinementResult) -> list[Picture]:
+    points = {name: trained.points for name, trained in result.reconstructions.items()}
+    views: tuple[tuple[str, str, Callable[[Quality], tuple[float, float]]], ...] = (
+        ("bias", "Energy bias on data (%)", lambda q: (100 * q.bias, 100 * q.bias_error)),
+        ("resolution", "Energy resolution on data (%)", lambda q: (100 * q.resolution, 100 * q.resolution_error)),
+    )
+    return [
+        Picture(name, _draw_energies(points, title, get), title, table=_energy_table(points, get))
+        for name, title, get in views
+    ]
+
+
+def _draw_energies(
+    points: Mapping[str, tuple[QualityPoint, ...]], label: str, get: Callable[[Quality], tuple[float, float]]
+) -> Figure:
+    with style():
+        figure = new_figure(4.4, 2.9)
+        axes = figure.add_axes((0.14, 0.15, 0.83, 0.74))
+        for name, of_sample in points.items():
+            colour, line, marker = _LOOKS[name]
+            energies = [point.energy / EeV for point in of_sample]
+            values, errors = zip(*(get(point.quality) for point in of_sample), strict=True)
+            axes.errorbar(energies, values, errors, color=colour, ls=line, marker=marker, label=f"trained on {name}")
+        if label.startswith("Energy bias"):
+            axes.axhline(0, color=GUIDE, linewidth=0.7)
+        axes.set_xlabel("true energy (EeV)")
+        axes.set_ylabel(label.removesuffix(" (%)").removeprefix("Energy ").removesuffix(" on data") + " (%)")
+        _legend(axes)
+    return figure
+
+
+def _energy_table(
+    points: Mapping[str, tuple[QualityPoint, ...]], get: Callable[[Quality], tuple[float, float]]
+) -> Table:
+    columns: dict[str, list[float]] = {"energy (EeV)": [p.energy / EeV for p in next(iter(points.values()))]}
+    for name, of_sample in points.items():
+        values = [get(point.quality) for point in of_sample]
+        columns |= {f"{name} (%)": [v for v, _ in values], f"error of {name} (%)": [e for _, e in values]}
+    return columns
+
+
+def _trace_pictures(result: RefinementResult) -> list[Picture]:
+    means = [
+        Picture(f"mean-trace-{k}", _draw_means(mean, result.bin_width), _interval(mean.signals))
+        for k, mean in enumerate(result.means)
+    ]
+    examples = [
+        Picture(f"example-trace-{k}", _draw_example(example, result.bin_width), _title(example))
+        for k, example in enumerate(result.examples)
+    ]
+    return means + examples
+
+
+def _draw_means(mean: MeanTraces, bin_width: float) -> Figure:
+    with style():
+        figure = new_figure(3.5, 2.9)
+        upper, lower = figure.add_axes((0.18, 0.4, 0.79, 0.5)), figure.add_axes((0.18, 0.15, 0.79, 0.21))
+        data = np.asarray(mean.traces["data"])
+        for name in ("data", "simulation", "refined"):
+            trace = np.asarray(mean.traces[name])
+            _step(upper, trace, bin_width, name)
+            _step(lower, divide(trace, data), bin_width, name)
+        upper.set_yscale("log")
+        upper.tick_params(labelbottom=False)
+        upper.set_ylabel("mean signal (VEM)")
+        lower.set_ylim(0.5, 1.5)
+        lower.set_ylabel("ratio to data")
+        lower.set_xlabel("time (ns)")
+        _legend(upper)
+    return figure
+
+
+def _draw_example(example: ExampleTrace, bin_width: float) -> Figure:
+    with style():
+        figure = new_figure(3.5, 2.4)
+        axes = figure.add_axes((0.18, 0.18, 0.79, 0.7))
+        _step(axes, np.asarray(example.original), bin_width, "simulation")
+        _step(axes, np.asarray(example.refined), bin_width, "refined")
+        axes.set_xlabel("time (ns)")
+        axes.set_ylabel("signal (VEM)")
+        _legend(axes)
+    return figure
+
+
+def _step(axes: Axes, values: Floats, bin_width: float, name: str) -> None:
+    colour, line, _ = _LOOKS[name]
+    axes.stairs(values, bin_width * np.arange(len(values) + 1), baseline=None, color=colour, ls=line, label=name)
+
+
+def _legend(axes: Axes) -> None:
+    """Above the axes: lines never hide it."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, borderpad=0.1, handlelength=2.2, columnspacing=1.0
+    )
+
+
+def _interval(signals: tuple[float, float]) -> str:
+    low, high = signals
+    if not np.isfinite(high):
+        return f"stations above {low:,.0f} VEM"
+    return f"stations of {low:,.0f} to {high:,.0f} VEM" if low else f"stations below {high:,.0f} VEM"
+
+
+def _title(example: ExampleTrace) -> str:
+    return f"{format_energy(example.energy)}, station of {sum(example.original):,.0f} VEM"

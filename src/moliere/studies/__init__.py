@@ -1,0 +1,7 @@
+"""Published studies as a whole: from the simulation to the page, each step kept where it is done."""
+
+from __future__ import annotations
+
+from moliere.studies.refinement import RefinementStudy, run_refinement
+
+__all__ = ["RefinementStudy", "run_refinement"]

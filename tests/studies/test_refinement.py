@@ -1,0 +1,85 @@
+"""The study runs from nothing to a page, keeps what is done, and refuses what it cannot judge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from moliere.errors import CheckpointError, ConfigError, DetectorError
+from moliere.evaluation.refinement import RefinementResult
+from moliere.events.formats import read_events, write_events
+from moliere.report.study_page import verdict_of, write_study
+from moliere.studies import RefinementStudy, run_refinement
+
+TINY = RefinementStudy(
+    n_events=150, refiner_iterations=2, reconstruction_iterations=2, classifiers=("boosting",), threads=1
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> RefinementResult:
+    return run_refinement(TINY, folder)
+
+
+def test_all_that_the_study_promises_is_there(result: RefinementResult) -> None:
+    assert set(result.reconstructions) == {"simulation", "refined", "data"}
+    judged = {trained.whole.n_events for trained in result.reconstructions.values()}
+    assert len(judged) == 1
+    assert min(judged) == pytest.approx(30, abs=3)  # a fifth, which strata round
+    assert set(result.traces) == {"simulation", "refined"}
+    # with half the noise the original simulation is told from data by a glance
+    assert result.traces["simulation"].worst.auc > 0.9
+    assert result.own_resolution.n_events == result.label_shift.n_events
+    assert {name for mean in result.means for name in mean.traces} == {"simulation", "refined", "data"}
+    assert result.examples
+
+
+def test_the_page_says_what_was_found(result: RefinementResult, folder: Path) -> None:
+    page = write_study(result, folder / "page")
+    text = page.read_text()
+    assert verdict_of(result)[1:] in text
+    assert text.count("<figure") == 2 + len(result.means) + len(result.examples)
+    numbers = json.loads((folder / "page" / "study.json").read_text())
+    assert numbers["resolution_ratio"] == pytest.approx(result.resolution_ratio)
+    assert numbers["label_shift"]["bias"] == pytest.approx(result.label_shift.bias)
+
+
+def test_what_is_done_is_not_done_again(result: RefinementResult, folder: Path) -> None:
+    steps: list[str] = []
+    again = run_refinement(TINY, folder, steps.append)
+    assert steps == ["judging"]
+    assert again == result
+    (folder / "aixnet-refined.bundle").unlink()
+    run_refinement(TINY, folder, steps.append)
+    assert steps[1:] == ["training aixnet-refined", "judging"]
+
+
+def test_a_folder_belongs_to_one_study(result: RefinementResult, folder: Path) -> None:
+    del result
+    with pytest.raises(CheckpointError, match=r"other settings \(n_events, seed\)"):
+        run_refinement(TINY.model_copy(update={"n_events": 200, "seed": 3}), folder)
+
+
+def test_samples_of_a_users_own(result: RefinementResult, folder: Path, tmp_path: Path) -> None:
+    """Data without energies cannot be judged; other detectors have no traces."""
+    own = TINY.model_copy(update={"simulation": str(folder / "simulation.h5"), "data": str(folder / "data.h5")})
+    found = run_refinement(own, tmp_path / "own")
+    assert not (tmp_path / "own" / "data.h5").exists()
+    assert found.reconstructions["data"] == result.reconstructions["data"]
+    data = read_events(folder / "data.h5")
+    nameless = replace(data, incident={name: x for name, x in data.incident.items() if name != "energy"})
+    write_events(tmp_path / "nameless.h5", nameless)
+    with pytest.raises(ConfigError, match="judges energies, which .*nameless"):
+        run_refinement(own.model_copy(update={"data": str(tmp_path / "nameless.h5")}), tmp_path / "other")
+    with pytest.raises(DetectorError, match="trace-refiner needs an array"):
+        run_refinement(
+            own.model_copy(update={"simulation": "photons-mini", "data": "photons-mini"}), tmp_path / "photons"
+        )
