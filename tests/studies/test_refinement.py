@@ -77,7 +77,7 @@ def test_samples_of_a_users_own(result: RefinementResult, folder: Path, tmp_path
     data = read_events(folder / "data.h5")
     nameless = replace(data, incident={name: x for name, x in data.incident.items() if name != "energy"})
     write_events(tmp_path / "nameless.h5", nameless)
-    with pytest.raises(ConfigError, match="judges energies, which .*nameless"):
+    with pytest.raises(ConfigError, match=r"judges energies, which .*nameless"):
         run_refinement(own.model_copy(update={"data": str(tmp_path / "nameless.h5")}), tmp_path / "other")
     with pytest.raises(DetectorError, match="trace-refiner needs an array"):
         run_refinement(
