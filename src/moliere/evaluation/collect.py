@@ -111,7 +111,7 @@ def collect(
         observables=table.observables,
         features=table.features,
         feature_names=table.feature_names,
-        kept=Kept(detector, table.scale[:kept_rows], table.signals),
+        kept=Kept(detector, table.scale[:kept_rows], table.signals, table.times),
         mean_signals=means.values(),
     )
 
@@ -129,6 +129,7 @@ class _Table:
         self._n_events = n_events
         self.scale = np.zeros(n_events)
         self.signals = np.zeros((n_kept, n_channels), np.float32)
+        self.times: Floats | None = None
         self.observables: dict[str, Floats] = {}
         self.features = np.zeros((n_events, 0), np.float32)
         self.feature_names: tuple[str, ...] = ()
@@ -148,6 +149,10 @@ class _Table:
                 del self.observables[name]
         keep = rows < len(self.signals)
         self.signals[rows[keep]] = measured.signals[keep]
+        if measured.times is not None:
+            if self.times is None:
+                self.times = np.full((len(self.signals), measured.times.shape[1]), np.nan)
+            self.times[rows[keep]] = measured.times[keep]
 
 
 class _Means:

@@ -55,4 +55,10 @@ def _event(
     signals = used.kept.signals[row]
     channels = np.flatnonzero(signals)
     energy = float(used.kept.scale[row])
-    return ExampleEvent(sample, energy, tuple(channels.tolist()), short(signals[channels]), nearest)
+    return ExampleEvent(sample, energy, tuple(channels.tolist()), short(signals[channels]), nearest, _times(used, row))
+
+
+def _times(used: Collected, row: int) -> tuple[float | None, ...]:
+    if used.kept.times is None:
+        return ()
+    return tuple(None if np.isnan(time) else round(time, 1) for time in used.kept.times[row].tolist())

@@ -192,6 +192,7 @@ class ExampleEvent:
         channels: those above the threshold.
         signals: theirs, in MeV.
         nearest: of a reference event and the generated one that lies nearest to it, cell by cell.
+        times: arrival times of all stations in ns, ``None`` for silent ones; empty where there are no stations.
     """
 
     sample: Literal["reference", "generated"]
@@ -199,6 +200,7 @@ class ExampleEvent:
     channels: tuple[int, ...]
     signals: tuple[float, ...]
     nearest: bool = False
+    times: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

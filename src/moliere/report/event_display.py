@@ -70,16 +70,23 @@ def lit_cells(channels: Sequence[int], energies: Sequence[float], limit: int = M
 
 
 def event_pairs(examples: Sequence[ExampleEvent]) -> list[EventPair]:
-    """Examples of a report in pairs: the first of each sample, the second, …; most energetic first, neighbours last."""
-    pairs = []
+    """Examples of a report in pairs, as the display has them."""
+    pairs = in_pairs(examples)
+    return [EventPair(title_of(*pair), *(lit_cells(e.channels, e.signals) for e in pair)) for pair in pairs]
+
+
+def in_pairs(examples: Sequence[ExampleEvent]) -> list[tuple[ExampleEvent, ExampleEvent]]:
+    """The first of each sample, the second, …; most energetic first, neighbours last."""
+    pairs: list[tuple[ExampleEvent, ExampleEvent]] = []
     for nearest in (False, True):
         chosen = [event for event in examples if event.nearest == nearest]
-        sides = [[event for event in chosen if event.sample == sample] for sample in ("reference", "generated")]
-        pairs += sorted(zip(*sides, strict=False), key=lambda pair: -pair[0].energy)
-    return [EventPair(_title(*pair), *(lit_cells(e.channels, e.signals) for e in pair)) for pair in pairs]
+        first, second = ([e for e in chosen if e.sample == sample] for sample in ("reference", "generated"))
+        pairs += sorted(zip(first, second, strict=False), key=lambda pair: -pair[0].energy)
+    return pairs
 
 
-def _title(reference: ExampleEvent, generated: ExampleEvent) -> str:
+def title_of(reference: ExampleEvent, generated: ExampleEvent) -> str:
+    """What a pair is called: its incident energies."""
     energies = [format_energy(event.energy) for event in (reference, generated)]
     return " | ".join(dict.fromkeys(energies)) + (" (nearest neighbours)" if reference.nearest else "")
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from moliere.detectors import from_spec
 from moliere.detectors.calorimeter import Calorimeter
+from moliere.detectors.surface_array import SurfaceArray
 from moliere.evaluation.result import Report
 from moliere.files import check_free, replacing
 from moliere.report import words
 from moliere.report.citations import cited
 from moliere.report.event_display import display_to_json, event_pairs
 from moliere.report.event_picture import draw_pair
+from moliere.report.footprints import footprints_to_json
 from moliere.report.picture import Picture
 from moliere.report.scene import Scene, build_scene
 from moliere.report.sections import Section, correlation_section, histogram_sections, response_pictures
@@ -62,6 +64,8 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     sections += [*histogram_sections(report.histograms), correlation_section(report)]
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
+    if isinstance(detector, SurfaceArray):
+        sections.append(footprint_section(report.examples, detector))
     sections = [section for section in sections if section.pictures]
     context = {
         "report": report,
@@ -69,6 +73,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
         "sections": sections,
         "headline_level": words.overall(report),
         "display": _display(report, scene),
+        "footprints": footprints_to_json(report.examples, detector) if isinstance(detector, SurfaceArray) else None,
         "papers": cited(report),
         "tables": pack_tables(_pictures(sections)),
     }

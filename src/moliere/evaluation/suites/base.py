@@ -28,11 +28,13 @@ class Kept:
         detector: theirs.
         scale: incident energy, or momentum, in MeV, (n,).
         signals: as the suite prepared them, (n, n_channels).
+        times: arrival times of stations in ns, NaN for silent ones, (n, n_stations); ``None`` where there are none.
     """
 
     detector: Any
     scale: Floats
     signals: NDArray[np.float32]
+    times: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Measured:
         observables: name → (n,).
         features: the classifiers' high-level vector, (n, d).
         feature_names: of its columns.
+        times: arrival times of stations, see :class:`Kept`.
     """
 
     scale: Floats
@@ -52,6 +55,7 @@ class Measured:
     observables: Mapping[str, Floats]
     features: Features
     feature_names: tuple[str, ...]
+    times: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def _measure(events: Events, threshold: float | None) -> Measured:
     features = np.stack(list(columns.values()), axis=1).astype(np.float32)
     # data have no labels: they are binned by what they left on the ground
     scale = events.incident.get("energy", observed["total_signal"])
-    return Measured(scale, signals, observed, features, tuple(columns))
+    return Measured(scale, signals, observed, features, tuple(columns), events.extras.get(ARRIVAL_TIMES))
 
 
 def _footprint(detector: SurfaceArray, signals: NDArray[np.float32]) -> dict[str, Floats]:

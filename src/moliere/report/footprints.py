@@ -1,0 +1,140 @@
+"""Air showers on the ground: stations as circles, their signal as size and their arrival time as colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moliere.detectors.base import Floats
+from moliere.detectors.surface_array import SurfaceArray
+from moliere.evaluation.result import ExampleEvent
+from moliere.report.event_display import in_pairs, title_of
+from moliere.report.picture import Picture
+from moliere.report.sections import Section
+from moliere.report.style import GUIDE, new_figure, style
+from moliere.units import m
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+
+_KM = 1000 * m
+#: pairs that are drawn, and those that the player has: a page is read over networks
+_DRAWN, _PLAYED = 3, 8
+#: area of a circle in points² for each decade of signal
+_AREA = 45.0
+_COLOURS = "viridis"
+_KEY = (
+    "Stations as circles: total signal as area, on a logarithmic scale, arrival time as colour; silent ones as rings."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Footprint:
+    """One shower as its stations recorded it.
+
+    Args:
+        traces: in the detector's unit, (n_stations, n_bins).
+        times: arrival times in ns from the first station's, NaN where a station is silent or nothing is known.
+    """
+
+    traces: Floats
+    times: Floats
+
+    @property
+    def totals(self) -> Floats:
+        """Total signals, (n_stations,)."""
+        return np.asarray(self.traces.sum(axis=1))
+
+
+def footprint_of(event: ExampleEvent, array: SurfaceArray) -> Footprint:
+    """An example of a report as a footprint."""
+    signals = np.zeros(array.n_channels)
+    signals[list(event.channels)] = event.signals
+    times = np.full(array.n_stations, np.nan)
+    if event.times:
+        times[:] = [np.nan if time is None else time for time in event.times]
+        times -= np.nanmin(times) if np.isfinite(times).any() else 0.0
+    return Footprint(signals.reshape(array.n_stations, array.n_bins), times)
+
+
+def footprint_section(examples: Sequence[ExampleEvent], array: SurfaceArray) -> Section:
+    """Some pairs of showers side by side, the most energetic first."""
+    chosen = in_pairs([event for event in examples if not event.nearest])
+    chosen = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, _DRAWN).astype(int))] if chosen else []
+    pictures = tuple(
+        Picture(f"footprint-{k}", _draw_pair(pair, array), title_of(*pair), broad=True) for k, pair in enumerate(chosen)
+    )
+    return Section("ground", "Showers on the ground", pictures, note=_KEY)
+
+
+def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> Figure:
+    sides = [footprint_of(event, array) for event in pair]
+    latest = max((float(np.nanmax(side.times)) for side in sides if np.isfinite(side.times).any()), default=1.0)
+    with style():
+        figure = new_figure(8.4, 3.9)
+        for k, (name, side) in enumerate(zip(("reference", "generated"), sides, strict=True)):
+            axes = figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78))
+            points = _draw_stations(axes, side, array, latest)
+            axes.set_title(f"{name}: {np.count_nonzero(side.totals)} stations, {side.totals.sum():,.0f} {array.unit}")
+            axes.tick_params(labelleft=k == 0)
+        bar = figure.add_axes((0.925, 0.13, 0.014, 0.78))
+        figure.colorbar(points, cax=bar, label="arrival time (ns)")
+        figure.axes[0].set_ylabel("y (km)")
+    return figure
+
+
+def _draw_stations(axes: Axes, side: Footprint, array: SurfaceArray, latest: float) -> PathCollection:
+    """Silent stations as small rings; those without a time are grey."""
+    x, y = (array.stations[:, k] / _KM for k in (0, 1))
+    lit = side.totals > 0
+    timed = lit & np.isfinite(side.times)
+    axes.scatter(x[~lit], y[~lit], 6, facecolors="none", edgecolors=GUIDE, linewidths=0.6)
+    areas = _AREA * np.log10(1 + side.totals)
+    axes.scatter(x[lit & ~timed], y[lit & ~timed], areas[lit & ~timed], color=GUIDE)
+    points = axes.scatter(
+        x[timed], y[timed], areas[timed], c=side.times[timed], cmap=_COLOURS, vmin=0, vmax=max(latest, 1e-9)
+    )
+    axes.set_aspect("equal")
+    axes.set_xlabel("x (km)")
+    return points
+
+
+def footprints_to_json(examples: Sequence[ExampleEvent], array: SurfaceArray) -> dict[str, Any] | None:
+    """What the player needs, in plain types; ``None`` where there is nothing to play.
+
+    Returns:
+        ``unit``, ``bin_width`` (ns), ``stations`` (km), ``colours``, and ``pairs`` with a title and both showers: the
+        numbers of the stations that are not silent, their arrival times and traces.
+    """
+    pairs = in_pairs([event for event in examples if not event.nearest])[:_PLAYED]
+    if not pairs or array.n_bins == 1:
+        return None
+    return {
+        "unit": array.unit,
+        "bin_width": array.bin_width,
+        "stations": (array.stations[:, :2] / _KM).round(3).tolist(),
+        "colours": _colours(),
+        "pairs": [
+            {"title": title_of(*pair), "showers": [_to_json(footprint_of(event, array)) for event in pair]}
+            for pair in pairs
+        ],
+    }
+
+
+def _to_json(side: Footprint) -> dict[str, Any]:
+    lit = np.flatnonzero(side.totals)
+    times = [None if np.isnan(time) else round(time, 1) for time in side.times[lit].tolist()]
+    traces = [[float(f"{value:.3g}") for value in trace] for trace in side.traces[lit].tolist()]
+    return {"stations": lit.tolist(), "times": times, "traces": traces}
+
+
+def _colours(n: int = 16) -> list[str]:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colour) for colour in colormaps[_COLOURS](np.linspace(0, 1, n))]
