@@ -19,7 +19,7 @@ from moliere.report import words
 from moliere.report.citations import cited
 from moliere.report.event_display import display_to_json, event_pairs
 from moliere.report.event_picture import draw_pair
-from moliere.report.footprints import footprints_to_json
+from moliere.report.footprints import footprint_section, footprints_to_json
 from moliere.report.picture import Picture
 from moliere.report.scene import Scene, build_scene
 from moliere.report.sections import Section, correlation_section, histogram_sections, response_pictures
