@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from moliere.cli import main
+from moliere.events.formats import read_events
 from moliere.models import load_bundle
 
 Run = Callable[..., Any]
@@ -82,3 +83,15 @@ def test_a_quick_study_ends_with_its_page(run: Run, tmp_path: Path) -> None:
     assert "bias on data" in found.out
     assert (tmp_path / "study" / "study.html").is_file()
     assert "exists" in run(*command).err
+
+
+def test_footprints_are_prepared_from_traces(run: Run, showers: Path, tmp_path: Path) -> None:
+    output = tmp_path / "footprints.h5"
+    assert run("prepare", "footprints", showers / "data.h5", "-o", output).code == 0
+    events, showers_ = read_events(output), read_events(showers / "data.h5")
+    assert events.signals.shape == (150, 81)
+    assert (events.signals.argmax(axis=1) == 40).all()
+    # what leaves the picture is lost
+    assert events.signals.sum() == pytest.approx(showers_.signals.sum(), rel=1e-2)
+    assert "response" not in run("info", output).out
+    assert "exists" in run("prepare", "footprints", showers / "data.h5", "-o", output).err

@@ -126,7 +126,7 @@ def test_a_bundle_brings_back_the_same_footprints(tmp_path: Path) -> None:
 
 
 def test_traces_and_other_conditions_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"80 bins; sum them with .*centred_footprints"):
+    with pytest.raises(ConfigError, match=r"80 bins; sum them with: moliere prepare footprints"):
         FootprintGAN(FootprintGANConfig(), BuildContext(catalog.get("airshower-9x9"), ("energy",)))
     with pytest.raises(ConfigError, match="on the energy alone"):
         FootprintGAN(FootprintGANConfig(), BuildContext(ARRAY, ("energy", "theta")))

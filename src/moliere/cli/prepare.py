@@ -7,15 +7,20 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, Seed, console, epilog, track
+from moliere.cli.options import DetectorName, Overwrite, Seed, console, epilog, stream
+
+#: events that are summed at once
+_PIECE = 1000
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(no_args_is_help=True, help="Make events ready for a training.")
     group.command("smear", epilog=epilog("moliere prepare smear discrete.h5 -o continuous.h5 --seed 7"))(smear)
-    # a callback keeps the name of the only verb on the command line
-    group.callback()(lambda: None)
+    example = "moliere prepare footprints showers.h5 -o footprints.h5"
+    group.command("footprints", epilog=epilog(example))(footprints)
+    example = "moliere prepare join eplus.h5 gamma.h5 piplus.h5 --particles e+,gamma,pi+ -o all.h5"
+    group.command("join", epilog=epilog(example))(join)
     app.add_typer(group, name="prepare")
 
 
@@ -35,11 +40,60 @@ def smear(
 
     source = open_source(file, detector)
     name = choose_format(output, source.detector.kind)
-    with (
-        track("smearing", len(source)) as progress,
-        create_events(output, source.detector, name, overwrite=overwrite) as writer,
-    ):
-        for events in smearing.smear(source, seed, width):
-            writer.append(events)
-            progress(len(events))
+    writing = create_events(output, source.detector, name, overwrite=overwrite)
+    stream("smearing", smearing.smear(source, seed, width), writing, len(source))
     console.print(f"{output}: {len(source):,} events, energies spread by a factor of up to e^±{width:g}")
+
+
+def footprints(
+    file: Annotated[str, typer.Argument(help="Air showers of an array whose stations form a picture.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    detector: DetectorName = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Sum traces to one signal a station, and move the hottest station into the middle of the picture."""
+    from itertools import chain
+
+    from moliere.events.formats import create_events
+    from moliere.files import check_free
+    from moliere.preprocess.traces import centred_footprints
+    from moliere.samples import open_source
+
+    check_free(output, overwrite=overwrite)
+    source = open_source(file, detector)
+    pieces = map(centred_footprints, source.chunks(_PIECE))
+    first = next(pieces, centred_footprints(source.take(slice(0, 0))))
+    writing = create_events(output, first.detector, overwrite=overwrite)
+    stream("summing", chain([first], pieces), writing, len(source))
+    console.print(f"{output}: {len(source):,} footprints of {first.detector.describe().splitlines()[0]}")
+
+
+def join(
+    files: Annotated[list[str], typer.Argument(help="Events of one detector: files or shipped samples.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    particles: Annotated[
+        str | None,
+        typer.Option("--particles", help="Of each file, e+,gamma,pi+, where it does not say what came in."),
+    ] = None,
+    detector: DetectorName = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Mix the events of several files, such as those of one particle each, for a model of all of them."""
+    from moliere.errors import ConfigError
+    from moliere.events.formats import create_events
+    from moliere.events.join import join as joined
+    from moliere.files import check_free
+    from moliere.samples import open_source
+    from moliere.simulators.incident import particle_id
+
+    check_free(output, overwrite=overwrite)
+    sources = [open_source(file, detector) for file in files]
+    named = particles.split(",") if particles else [source.metadata.get("particle") for source in sources]
+    if len(named) != len(files):
+        raise ConfigError(f"--particles names {len(named)} particles for {len(files)} files; name one for each")
+    kinds = [None if name is None else particle_id(name.strip()) for name in named]
+    writing = create_events(output, sources[0].detector, overwrite=overwrite)
+    total = sum(map(len, sources))
+    stream("joining", joined(sources, kinds, seed), writing, total)
+    console.print(f"{output}: {total:,} events of {len(files)} files")

@@ -46,7 +46,8 @@ class FootprintGAN(GenerativeModel):
     while it does not know is worth nothing. Networks see log10(1 + S). Generated stations with less than the smallest
     signal in training are silent: no real station has so little.
 
-    Signals are one a station; :func:`~moliere.preprocess.traces.centred_footprints` makes such events of traces.
+    Signals are one a station; ``moliere prepare footprints``
+    (:func:`~moliere.preprocess.traces.centred_footprints`) makes such events of traces.
 
     References:
         Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
@@ -133,7 +134,7 @@ def _check_footprints(context: BuildContext) -> tuple[int, int]:
     if array.n_bins != 1:
         raise ConfigError(
             f"footprint-gan makes one signal a station, but those of {array.name} have traces of {array.n_bins} bins; "
-            "sum them with moliere.preprocess.traces.centred_footprints(events)"
+            "sum them with: moliere prepare footprints FILE -o footprints.h5"
         )
     if context.columns != ("energy",):
         raise ConfigError(

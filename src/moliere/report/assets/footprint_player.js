@@ -10,7 +10,7 @@
   time.max = nBins - 1;
 
   const sum = (values) => values.reduce((a, b) => a + b, 0);
-  const radius = (signal) => 4 * Math.sqrt(Math.log10(1 + signal));
+  const radius = (signal) => 6 * Math.sqrt(Math.log10(1 + signal));
   const showers = () => data.pairs[choice.value].showers;
 
   // from km on the ground to pixels, the same for both showers, y upwards
