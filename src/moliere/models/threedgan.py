@@ -32,8 +32,9 @@ from moliere.units import GeV, MeV, format_energy
 _ENERGY_UNIT = 100 * GeV
 #: what the condition's angle may be: the incident particle's, or the one measured from its image
 _ANGLES = ("theta", "mtheta")
-#: showers generated at once: more only take more memory, 25 MB each
-_AT_ONCE = 16
+#: showers generated at once: tensors of more than 32 MB are given back to the system after every layer, for a quarter
+#: of the time
+_AT_ONCE = 4
 #: below a percentage error, as Keras has it
 _SMALLEST = 1e-7
 
