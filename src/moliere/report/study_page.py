@@ -97,7 +97,7 @@ def _draw_energies(
             colour, line, marker = _LOOKS[name]
             energies = [point.energy / EeV for point in of_sample]
             values, errors = zip(*(get(point.quality) for point in of_sample), strict=True)
-            axes.errorbar(energies, values, errors, color=colour, ls=line, marker=marker, label=f"trained on {name}")
+            axes.errorbar(energies, values, errors, color=colour, ls=line, marker=marker, label=name)
         if label.startswith("Energy bias"):
             axes.axhline(0, color=GUIDE, linewidth=0.7)
         axes.set_xlabel("true energy (EeV)")

@@ -44,7 +44,7 @@ from moliere.samples import open_source
 from moliere.seeding import derive_seed
 from moliere.simulators import Production, build_simulator, produce, simulators
 from moliere.simulators.incident import sample_incident
-from moliere.threads import set_threads
+from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe
 from moliere.training.recipe import DataConfig
 from moliere.units import EeV
@@ -74,7 +74,7 @@ class RefinementStudy(Config):
     @classmethod
     def quick(cls, **settings: Any) -> RefinementStudy:
         """A few minutes, to see all of it work; too short to prove anything."""
-        short = {"n_events": 2_000, "refiner_iterations": 60, "reconstruction_iterations": 80}
+        short = {"n_events": 3_000, "refiner_iterations": 300, "reconstruction_iterations": 400}
         return cls.from_table({**short, "classifiers": ("boosting",), **settings})
 
 
@@ -187,8 +187,8 @@ def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | N
         for name in TRAINED_ON
     }
     study.step("judging")
-    set_threads(settings.threads)
-    return _judge(settings, {name: _test_part(path, networks[name]) for name, path in paths.items()}, networks)
+    with limited_threads(settings.threads):
+        return _judge(settings, {name: _test_part(path, networks[name]) for name, path in paths.items()}, networks)
 
 
 def _test_part(path: str, network: Bundle) -> Events:
