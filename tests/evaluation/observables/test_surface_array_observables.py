@@ -12,6 +12,8 @@ from moliere.evaluation.observables.surface_array import (
     lateral_distribution,
     quantile_times,
     ring_boundaries,
+    ring_label,
+    ring_signals,
 )
 
 #: four stations in a row, 1 km apart, four bins of 10 ns
@@ -33,6 +35,16 @@ def test_a_shower_by_hand_and_an_empty_one() -> None:
     times, rises = [12.5, 22.5, 35, 12, 20, 28], [10, 8]
     assert [float(values[0]) for values in observed.values()] == pytest.approx([25, 2, 20, *times, *rises, 30])
     assert all(values[1] == 0 for values in observed.values())
+
+
+def test_rings_are_around_the_hottest_station() -> None:
+    """Four stations in a row, the second the hottest: itself, its two neighbours, and one two kilometres away."""
+    traces = np.zeros((2, 4, 4), np.float32)
+    traces[0, :, 0] = 6, 20, 4, 3
+    found = ring_signals(ROW, flat(traces))
+    assert [values[0] for values in found.values()] == [20, 5, 3]
+    assert all(values[1] == 0 for values in found.values())
+    assert ring_label(ROW, 1) == "signal at 500 – 1,500 m from the hottest station"
 
 
 def test_arrival_times_are_optional_and_the_trigger_has_a_level() -> None:

@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from moliere.detectors import SurfaceArray
 from moliere.evaluation.observables.base import Floats
 from moliere.evaluation.observables.tally import Tally
+from moliere.units import m
 
 _FRACTIONS = (0.1, 0.5, 0.9)
 _TRACES = {"summed": "summed trace", "hottest": "hottest station's trace"}
 CORE = ("core_x", "core_y")
+#: rings around the hottest station whose signals are observables; farther out hardly any station triggers
+_RINGS = 5
 
 #: name → label and unit; the last one needs arrival times
 LABELS: dict[str, tuple[str, str]] = {
@@ -131,6 +134,37 @@ def ring_boundaries(detector: SurfaceArray) -> Floats:
     distances = np.hypot(offsets[..., 0], offsets[..., 1])
     apart = distances[distances > 0]
     return np.arange(apart.min() / 2, apart.max(), apart.min()) if len(apart) else np.zeros(0)
+
+
+def ring_signals(detector: SurfaceArray, signals: NDArray[np.float32]) -> dict[str, Floats]:
+    """Mean signal of the stations in each of the inner rings around the hottest one, itself the first of them.
+
+    Args:
+        detector: stations and time bins.
+        signals: in VEM, (n, n_channels).
+
+    Returns:
+        ``ring_signal[0]``, ``ring_signal[1]``, … → (n,) in VEM; 0 where the array has no station in a ring.
+    """
+    footprint = detector.footprint(signals).astype(np.float64)
+    x, y = detector.stations[:, :2].T
+    ring = np.searchsorted(_inner_boundaries(detector), np.hypot(x - x[:, None], y - y[:, None]), side="right")
+    around = ring[footprint.argmax(axis=1)]
+    found = {}
+    for k in range(len(_inner_boundaries(detector))):
+        inside = around == k
+        found[f"ring_signal[{k}]"] = (footprint * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    return found
+
+
+def ring_label(detector: SurfaceArray, ring: int) -> str:
+    """Where a ring is, in words."""
+    ends = np.concatenate([[0.0], _inner_boundaries(detector)]) / m
+    return f"signal at {ends[ring]:,.0f} – {ends[ring + 1]:,.0f} m from the hottest station"
+
+
+def _inner_boundaries(detector: SurfaceArray) -> Floats:
+    return ring_boundaries(detector)[:_RINGS]
 
 
 def lateral_distribution(

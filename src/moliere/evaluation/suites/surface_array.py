@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
-from moliere.evaluation.observables.surface_array import LABELS, array_observables
+from moliere.evaluation.observables.surface_array import LABELS, array_observables, ring_label, ring_signals
 from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, whole_numbers
@@ -15,7 +15,13 @@ from moliere.events.events import ARRIVAL_TIMES
 
 Floats = NDArray[np.float64]
 
-_SIGNALS = ("total_signal", "hottest_signal")
+_SIGNALS = ("total_signal", "hottest_signal", "bin_signal")
+_RING = "ring_signal["
+
+
+def _is_signal(name: str) -> bool:
+    """Whether an observable spans decades."""
+    return name in _SIGNALS or name.startswith(_RING)
 
 
 def _measure(events: Events, threshold: float | None) -> Measured:
@@ -23,7 +29,8 @@ def _measure(events: Events, threshold: float | None) -> Measured:
     assert isinstance(events.detector, SurfaceArray)  # the suite says so
     signals = events.signals if threshold is None else np.where(events.signals < threshold, 0, events.signals)
     observed = array_observables(events.detector, signals, events.extras.get(ARRIVAL_TIMES))
-    columns = {name: np.log10(1 + values) if name in _SIGNALS else values for name, values in observed.items()}
+    observed |= ring_signals(events.detector, signals)
+    columns = {name: np.log10(1 + values) if _is_signal(name) else values for name, values in observed.items()}
     columns |= _footprint(events.detector, signals)
     if "energy" in events.incident:
         columns["log_incident_energy"] = np.log10(events.energy)
@@ -40,13 +47,15 @@ def _footprint(detector: SurfaceArray, signals: NDArray[np.float32]) -> dict[str
 
 
 def _words(name: str, detector: SurfaceArray) -> Words:
+    if name.startswith(_RING):
+        return Words(ring_label(detector, int(name.removeprefix(_RING).rstrip("]"))), detector.unit, "signal")
     label, unit = LABELS[name]
     group: Group = "signal" if name in (*_SIGNALS, "triggered_stations") else "timing"
     return Words(label, detector.unit if unit == "VEM" else unit, group)
 
 
 def _binning(name: str, detector: SurfaceArray, values: Floats) -> Binning:
-    if name in (*_SIGNALS, "bin_signal"):
+    if _is_signal(name):
         return log_bins(0.0, values, 41)
     return whole_numbers(values) if name == "triggered_stations" else quantile_bins(values)
 
