@@ -10,11 +10,13 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.detectors.surface_array import SurfaceArray
-from moliere.evaluation.result import ExampleEvent
+from moliere.evaluation.result import ExampleEvent, Report
 from moliere.report.event_display import in_pairs, title_of
 from moliere.report.picture import Picture
+from moliere.report.plots import divide
 from moliere.report.sections import Section
 from moliere.report.style import GUIDE, new_figure, style
+from moliere.report.tables import Table
 from moliere.units import m
 
 if TYPE_CHECKING:
@@ -62,14 +64,61 @@ def footprint_of(event: ExampleEvent, array: SurfaceArray) -> Footprint:
     return Footprint(signals.reshape(array.n_stations, array.n_bins), times)
 
 
-def footprint_section(examples: Sequence[ExampleEvent], array: SurfaceArray) -> Section:
-    """Some pairs of showers side by side, the most energetic first."""
+def footprint_section(report: Report, array: SurfaceArray) -> Section:
+    """The average of all events, then some pairs of showers side by side, the most energetic first."""
+    return Section("ground", "Showers on the ground", (*_average(report, array), *_examples(report, array)), note=_KEY)
+
+
+def _average(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
+    if not report.mean_showers:
+        return ()
+    whole = report.mean_showers[0]
+    means = [np.asarray(mean).reshape(array.n_stations, -1).sum(axis=1) for mean in (whole.reference, whole.generated)]
+    stations = np.arange(array.n_stations)
+    table: Table = {
+        "station": [str(k) for k in stations],
+        "x (km)": (array.stations[:, 0] / _KM).tolist(),
+        "y (km)": (array.stations[:, 1] / _KM).tolist(),
+        f"reference ({array.unit})": means[0].tolist(),
+        f"generated ({array.unit})": means[1].tolist(),
+    }
+    title = "mean signal of every station, and generated over reference"
+    return (Picture("footprint-mean", _draw_average(means, array), title, broad=True, table=table),)
+
+
+def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
+    """Sizes as of single showers; the generated stations' colour is their ratio to the reference."""
+    from matplotlib.colors import LogNorm
+
+    x, y = (array.stations[:, k] / _KM for k in (0, 1))
+    with style():
+        figure = new_figure(8.4, 3.9)
+        left, right = (figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78)) for k in (0, 1))
+        left.scatter(x, y, _AREA * np.log10(1 + means[0]), color=GUIDE)
+        colours = divide(means[1], means[0])
+        points = right.scatter(
+            x, y, _AREA * np.log10(1 + means[1]), c=colours, cmap="RdBu_r", norm=LogNorm(0.5, 2), edgecolors=GUIDE,
+            linewidths=0.4,
+        )  # fmt: skip
+        for axes, name, mean in ((left, "reference", means[0]), (right, "generated", means[1])):
+            axes.set_title(f"{name}: {mean.sum():,.0f} {array.unit} an event")
+            axes.set_aspect("equal")
+            axes.set_xlabel("x (km)")
+        right.tick_params(labelleft=False)
+        left.set_ylabel("y (km)")
+        bar = figure.colorbar(points, cax=figure.add_axes((0.925, 0.13, 0.014, 0.78)), label="generated / reference")
+        bar.set_ticks([0.5, 0.7, 1, 1.4, 2], labels=["0.5", "0.7", "1", "1.4", "2"])
+        bar.ax.minorticks_off()
+    return figure
+
+
+def _examples(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
+    examples = report.examples
     chosen = in_pairs([event for event in examples if not event.nearest])
     chosen = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, _DRAWN).astype(int))] if chosen else []
-    pictures = tuple(
+    return tuple(
         Picture(f"footprint-{k}", _draw_pair(pair, array), title_of(*pair), broad=True) for k, pair in enumerate(chosen)
     )
-    return Section("ground", "Showers on the ground", pictures, note=_KEY)
 
 
 def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> Figure:

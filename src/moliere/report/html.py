@@ -65,7 +65,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
     if isinstance(detector, SurfaceArray):
-        sections.append(footprint_section(report.examples, detector))
+        sections.append(footprint_section(report, detector))
     sections = [section for section in sections if section.pictures]
     context = {
         "report": report,

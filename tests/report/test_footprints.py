@@ -1,0 +1,68 @@
+"""Showers on the ground: sizes, colours, what the player gets, and arrays without times or traces."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from moliere.detectors import SurfaceArray
+from moliere.detectors.surface_array import station_positions
+from moliere.evaluation import evaluate
+from moliere.evaluation.result import ExampleEvent, Report
+from moliere.events import Events
+from moliere.report.footprints import footprint_of, footprint_section, footprints_to_json
+from moliere.report.html import render_report
+
+ARRAY = SurfaceArray("small", station_positions(3, 1500e3, 0.0, "cartesian"), 10, 25.0, (3, 3))
+
+
+def sample(n: int, seed: int) -> Events:
+    rng = np.random.default_rng(seed)
+    traces = rng.exponential(30, (n, 9, 10))
+    traces[rng.random((n, 9)) < 0.3] = 0
+    times = np.where(traces.any(axis=2), rng.normal(0, 100, (n, 9)), np.nan)
+    incident = {"energy": np.linspace(1e12, 1e14, n)}
+    return Events(ARRAY, incident, traces.reshape(n, -1), extras={"arrival_times": times})
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return evaluate(sample(150, 0), sample(150, 1), classifier_seeds=0, threads=1)
+
+
+def test_an_example_comes_back_as_its_stations() -> None:
+    event = ExampleEvent("reference", 1e13, (0, 15), (2.0, 5.0), times=(300.0, 250.0, *[None] * 7))
+    found = footprint_of(event, ARRAY)
+    assert found.traces[0, 0] == 2
+    assert found.traces[1, 5] == 5
+    assert found.totals.tolist() == [2, 5, *[0] * 7]
+    assert found.times[:2].tolist() == [50, 0]  # from the first station's
+    assert np.isnan(found.times[2:]).all()
+
+
+def test_the_page_shows_the_average_and_pairs_and_plays_them(report: Report) -> None:
+    sections, page = render_report(report)
+    ground = next(section for section in sections if section.anchor == "ground")
+    assert [picture.name for picture in ground.pictures][:2] == ["footprint-mean", "footprint-0"]
+    table = ground.pictures[0].table
+    assert table is not None
+    np.testing.assert_allclose(
+        sum(float(value) for value in table["reference (VEM)"]), sum(report.mean_showers[0].reference), rtol=1e-3
+    )
+    assert 'id="footprint-player"' in page
+    data = page.split('id="footprint-data">')[1].split("</script>")[0]
+    shower = json.loads(data)["pairs"][0]["showers"][0]
+    assert len(shower["stations"]) == len(shower["times"]) == len(shower["traces"])
+    assert all(len(trace) == 10 for trace in shower["traces"])
+
+
+def test_without_times_stations_are_grey_and_without_traces_nothing_plays(report: Report) -> None:
+    timeless = replace(report, examples=tuple(replace(event, times=()) for event in report.examples))
+    assert len(footprint_section(timeless, ARRAY).pictures) > 1
+    summed = SurfaceArray("sums", ARRAY.positions, 1, 250.0, (3, 3))
+    flat = [replace(event, channels=(3,), signals=(1.0,)) for event in report.examples]
+    assert footprints_to_json(flat, summed) is None
+    assert footprints_to_json([], ARRAY) is None
