@@ -26,6 +26,7 @@ from moliere.models import (
 )
 from moliere.models.networks.refinement import TraceRefiner
 from moliere.models.networks.wasserstein import critic_loss, gradient_penalty
+from moliere.preprocess.traces import to_decades
 from moliere.units import EeV
 
 ARRAY = SurfaceArray("line", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0)
@@ -136,7 +137,7 @@ def test_the_penalty_moves_the_critic() -> None:
     """Two derivatives through convolutions, activations, maxima, and the sum of exponentials."""
     batch, model = pair(), build()
     assert batch.second is not None
-    simulation, data = (model._triggered(b.signals)[:300] for b in (batch, batch.second))
+    simulation, data = (to_decades(model._triggered(b.signals)[:300]) for b in (batch, batch.second))
     gradient_penalty(model.critic, data, simulation, torch.Generator().manual_seed(0)).backward()
     weights = [p for name, p in model.critic.named_parameters() if name.endswith("weight")]
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in weights)
@@ -176,13 +177,13 @@ def test_the_critic_learns_and_the_refiner_learns_from_it() -> None:
 
 
 def test_an_update_sees_its_part_of_both_samples() -> None:
-    model, batch = build(critic_steps=5), pair(64)
+    model, batch = build(critic_steps=5, traces=100), pair(64)
     assert [objective.steps for objective in model.objectives()] == [5, 1]
     simulation, data = model._parts(batch, torch.Generator().manual_seed(0))
-    assert simulation.shape == data.shape
-    # 13 of 64 events, of whose 9 stations a third are silent
-    assert 0.5 * 13 * 9 < len(simulation) < 0.85 * 13 * 9
+    assert simulation.shape == data.shape == (100, 20)
     assert (simulation.amax(dim=1) > 0).all()
+    few, _ = model._parts(pair(4), torch.Generator().manual_seed(0))
+    assert 0.4 * 36 < len(few) < 36  # a third of the stations are silent
     with pytest.raises(ConfigError, match=r"data\.second"):
         model._parts(sample(4, 1.0, 0), torch.Generator())
 

@@ -31,6 +31,7 @@ class TraceRefinerConfig(Config):
     )
     penalty: float = Field(default=10.0, ge=0, description="weight of the gradient penalty")
     critic_steps: int = Field(default=5, ge=1, description="updates of the critic for each of the refiner")
+    traces: int = Field(default=512, ge=1, description="of each sample that an update sees, drawn from the batch's")
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
     critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")
     critic_width: int = Field(default=100, ge=1, description="of the critic's dense layers")
@@ -47,9 +48,8 @@ class TraceRefinerGAN(Refiner):
     from measured traces; see :class:`~moliere.models.networks.refinement.TraceCritic`.
 
     Simulation is the recipe's ``data.events``, data its ``data.second``. Both must have the same distribution of
-    energies, or the refiner learns the difference; this is checked while it is trained. Every update sees a random
-    part of the batch, one in ``critic_steps``: five updates see as many events as five batches would, and the refiner,
-    which costs most, is not run on all of them each time.
+    energies, or the refiner learns the difference; this is checked while it is trained. Every update sees some traces
+    drawn at random from those of the batch: from many events, as those of one are alike.
 
     References:
         Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
@@ -87,7 +87,7 @@ class TraceRefinerGAN(Refiner):
     def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
         """Signals in VEM → such as data have, whatever came in; NaN is silence."""
         del condition
-        traces = from_decades(self._refine(self._decades(signals)))
+        traces = from_decades(self._refine(to_decades(to_traces(signals, self.array))))
         kept = traces.sum(dim=2, keepdim=True) >= self.trigger
         return (traces * kept).flatten(1)
 
@@ -102,26 +102,21 @@ class TraceRefinerGAN(Refiner):
         return Loss(-self.critic(self._refine_parts(simulation)).mean())
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As many traces of simulation and of data, of random events, in decades: (m, n_bins) each."""
+        """As many traces of simulation and of data, drawn from the batch, in decades: (m, n_bins) each."""
         second = batch.second
         if second is None:
             raise ConfigError("trace-refiner learns from data beside the simulation; name their file in data.second")
         if self.training:
             self.energies.look(batch, second)
-        n = -(-min(len(batch), len(second)) // self.settings.critic_steps)
-        rows = (torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in (batch, second))
-        signals = (part.signals[k.to(part.signals.device)] for part, k in zip((batch, second), rows, strict=True))
-        simulation, data = map(self._triggered, signals)
-        m = min(len(simulation), len(data))
-        return simulation[:m], data[:m]
-
-    def _decades(self, signals: Tensor) -> Tensor:
-        """(n, n_channels) in VEM → (n, n_stations, n_bins)."""
-        return to_decades(to_traces(signals, self.array))
+        parts = [self._triggered(part.signals) for part in (batch, second)]
+        m = min(self.settings.traces, *map(len, parts))
+        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:m] for part in parts]
+        simulation, data = (to_decades(part[k.to(part.device)]) for part, k in zip(parts, rows, strict=True))
+        return simulation, data
 
     def _triggered(self, signals: Tensor) -> Tensor:
-        """(n, n_channels) in VEM → traces of the stations that have a signal, in decades (m, n_bins)."""
-        traces = self._decades(signals)
+        """(n, n_channels) → traces of the stations that have a signal (m, n_bins), both in VEM."""
+        traces = to_traces(signals, self.array)
         return traces[traces.amax(dim=2) > 0]
 
     def _refine(self, traces: Tensor) -> Tensor:
