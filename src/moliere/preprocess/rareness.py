@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +96,7 @@ class Rareness(nn.Module):
         self.register_buffer("reference", torch.full((reference_size, width), torch.nan, dtype=torch.float64))
         self.register_buffer("distances", torch.zeros(len(groups), n_knots, dtype=torch.float64))
         self.register_buffer("highest", torch.ones((), dtype=torch.float64))
+        self._grown: tuple[int, list[Any]] = (-1, [])
 
     @property
     def n_reference(self) -> int:
@@ -148,8 +150,17 @@ class Rareness(nn.Module):
         return rows
 
     def _mean_distances(self, columns: Floats) -> list[Floats]:
-        points = self._points()
-        return [_mean_distance(points[:, group], columns[:, group], self.k) for group in map(list, self.groups)]
+        groups = map(list, self.groups)
+        return [_mean_distance(tree, columns[:, g], self.k) for tree, g in zip(self._trees(), groups, strict=True)]
+
+    def _trees(self) -> list[Any]:
+        """Of the reference, one a group; made again only when the reference was filled again."""
+        from scipy.spatial import cKDTree
+
+        if self._grown[0] != self.reference._version:
+            points = self._points()
+            self._grown = self.reference._version, [cKDTree(points[:, group]) for group in map(list, self.groups)]
+        return self._grown[1]
 
     def _points(self) -> Floats:
         points = self.reference.cpu().numpy()
@@ -181,11 +192,9 @@ def _merge(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
     return np.asarray(muons), np.bincount(where.reshape(-1), weights, len(muons)).astype(np.float64)
 
 
-def _mean_distance(points: Floats, columns: Floats, k: int) -> Floats:
+def _mean_distance(tree: Any, columns: Floats, k: int) -> Floats:
     """To the k nearest points, the muon itself left out; (n,)."""
-    from scipy.spatial import cKDTree
-
-    found: NDArray[np.float64] = cKDTree(points).query(columns, k + 1)[0]
+    found: NDArray[np.float64] = tree.query(columns, k + 1)[0]
     # where it is a point itself the nearest is at 0, else there is one neighbour too many
     is_point = found[:, 0] == 0
     return np.asarray(np.where(is_point, found[:, 1:].mean(axis=1), found[:, :-1].mean(axis=1)))

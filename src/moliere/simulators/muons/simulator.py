@@ -73,6 +73,8 @@ class Muons(Simulator):
     prompt_share: float = 0.55
 
     block_size: ClassVar[int] = 50_000
+    default_detector: ClassVar[str | None] = "ship-muons"
+    default_energies: ClassVar[tuple[float, float]] = (BEAM_ENERGY, BEAM_ENERGY)
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can be simulated."""
