@@ -61,6 +61,10 @@ SMALL: dict[str, list[Small]] = {
         Small("polar_muon", MUON_GAN, columns=()),
         Small("polar_muon", {**MUON_GAN, "form": "cartesian", "columns": "normal"}, columns=()),
     ],
+    "muon-vae": [
+        Small("muon", {"width": [32, 32], "reference": 100, "boost": boost}, columns=())
+        for boost in ("none", "resample", "loss")
+    ],
     "trace-refiner": [
         Small(
             "array",

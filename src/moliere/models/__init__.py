@@ -11,6 +11,8 @@ from moliere.models.muons import (
     AuxiliaryMuonGANConfig,
     MuonFlow,
     MuonFlowConfig,
+    MuonVAE,
+    MuonVAEConfig,
     VanillaMuonGAN,
     VanillaMuonGANConfig,
 )
@@ -39,6 +41,8 @@ __all__ = [
     "Model",
     "MuonFlow",
     "MuonFlowConfig",
+    "MuonVAE",
+    "MuonVAEConfig",
     "Objective",
     "SteeredModel",
     "ThreeDGan",
