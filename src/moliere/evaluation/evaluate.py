@@ -26,6 +26,7 @@ from moliere.evaluation.figures import (
 from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.histograms import histogram_pairs, own_pairs
 from moliere.evaluation.interpolation import interpolation
+from moliere.evaluation.planes import planes, rarity, rarity_figures, share_rows
 from moliere.evaluation.response import response_points
 from moliere.evaluation.result import Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
 from moliere.evaluation.samples import Samples, Sources, sample_warnings
@@ -96,7 +97,10 @@ def evaluate(
         if samples.baseline is not None:
             step("the baseline")
             figures = beside(figures, _compare(samples, samples.baseline, settings, lambda _: None).figures)
+        rare = rarity(one, other, chosen)
+        figures = (*figures, *rarity_figures(rare))
         more = details(one, other, samples.training, samples.bins, classifier_seeds, seed, step)
+        more |= {"shares": share_rows(one, other, chosen), "planes": planes(one, other, chosen, rare)}
         if left_out is not None:
             more["interpolation"] = interpolation(one, other, left_out, samples.bins, seed)
     return Report(

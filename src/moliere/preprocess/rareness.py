@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import ConfigError, InvalidEvents
+from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
 from moliere.preprocess.kinematics import check_rows
 
@@ -151,7 +151,7 @@ class Rareness(nn.Module):
 
     def _mean_distances(self, columns: Floats) -> list[Floats]:
         groups = map(list, self.groups)
-        return [_mean_distance(tree, columns[:, g], self.k) for tree, g in zip(self._trees(), groups, strict=True)]
+        return [mean_distance(tree, columns[:, g], self.k) for tree, g in zip(self._trees(), groups, strict=True)]
 
     def _trees(self) -> list[Any]:
         """Of the reference, one a group; made again only when the reference was filled again."""
@@ -190,14 +190,6 @@ def _merge(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Different muons, and the weights of each together."""
     muons, where = np.unique(columns, axis=0, return_inverse=True)
     return np.asarray(muons), np.bincount(where.reshape(-1), weights, len(muons)).astype(np.float64)
-
-
-def _mean_distance(tree: Any, columns: Floats, k: int) -> Floats:
-    """To the k nearest points, the muon itself left out; (n,)."""
-    found: NDArray[np.float64] = tree.query(columns, k + 1)[0]
-    # where it is a point itself the nearest is at 0, else there is one neighbour too many
-    is_point = found[:, 0] == 0
-    return np.asarray(np.where(is_point, found[:, 1:].mean(axis=1), found[:, :-1].mean(axis=1)))
 
 
 def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
