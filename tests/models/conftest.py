@@ -6,7 +6,7 @@ import pytest
 from moliere.detectors import Calorimeter, PhaseSpace, SurfaceArray, catalog
 from moliere.detectors.surface_array import station_positions
 from moliere.events import Events
-from moliere.preprocess import to_polar
+from moliere.preprocess import rareness_flux, to_polar
 from moliere.preprocess.traces import centred_footprints
 from moliere.simulators import AirShower, Muons
 from moliere.units import EeV, GeV
@@ -57,3 +57,9 @@ def muon_events() -> Events:
 def polar_muon_events(muon_events: Events) -> Events:
     """The same in polar form."""
     return to_polar(muon_events)
+
+
+@pytest.fixture(scope="session")
+def rareness_events(muon_events: Events) -> Events:
+    """How rare they are in each quantity."""
+    return rareness_flux(muon_events)

@@ -65,6 +65,7 @@ SMALL: dict[str, list[Small]] = {
         Small("muon", {"width": [32, 32], "reference": 100, "boost": boost}, columns=())
         for boost in ("none", "resample", "loss")
     ],
+    "rareness-autoencoder": [Small("rareness", {"width": [32, 32]}, columns=())],
     "trace-refiner": [
         Small(
             "array",
@@ -126,8 +127,8 @@ def is_physical(detector: Detector, signals: Tensor) -> bool:
     """Nothing below zero, but for fluxes, whose charges are 1 or -1."""
     if not isinstance(detector, PhaseSpace):
         return bool((signals >= 0).all())
-    names = [column.name for column in detector.columns]
-    return bool((signals[:, names.index("charge")].abs() == 1).all())
+    charges = [k for k, column in enumerate(detector.columns) if column.name == "charge"]
+    return bool((signals[:, charges].abs() == 1).all())
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")

@@ -13,6 +13,8 @@ from moliere.models.muons import (
     MuonFlowConfig,
     MuonVAE,
     MuonVAEConfig,
+    RarenessAutoencoder,
+    RarenessAutoencoderConfig,
     VanillaMuonGAN,
     VanillaMuonGANConfig,
 )
@@ -44,6 +46,8 @@ __all__ = [
     "MuonVAE",
     "MuonVAEConfig",
     "Objective",
+    "RarenessAutoencoder",
+    "RarenessAutoencoderConfig",
     "SteeredModel",
     "ThreeDGan",
     "ThreeDGanConfig",

@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,15 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
+from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import ConfigError, InvalidEvents
+from moliere.events import Events
 from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
-from moliere.preprocess.kinematics import check_rows
+from moliere.preprocess.kinematics import check_rows, to_polar
+
+_QUANTITIES = ("r", "z", "pt", "pz")
 
 
 def half_normal_ranks(values: Floats, weights: Floats | None = None) -> Floats:
@@ -171,6 +176,31 @@ class Rareness(nn.Module):
 
     def _levels(self) -> Floats:
         return np.asarray(2 * ndtr(self._scores()) - 1)
+
+
+def rareness_flux(events: Events, k: int = 3, rng: np.random.Generator | None = None) -> Events:
+    """How rare muons are in r, z, pt and pz, each by itself, as events of ``ship-muons-rareness``.
+
+    Args:
+        events: a flux in Cartesian or polar form.
+        k: how many neighbours.
+        rng: draws the reference; by default the same every time.
+
+    Raises:
+        InvalidEvents: other columns, or what :meth:`Rareness.fit` does not take.
+    """
+    polar = events if "theta_pt" in _names(events) else to_polar(events)
+    columns = [_names(polar).index(name) for name in _QUANTITIES]
+    rows = torch.from_numpy(polar.signals[:, columns].astype(np.float64))
+    rareness = Rareness([(column,) for column in range(len(columns))], k)
+    weights = None if events.weights is None else torch.from_numpy(np.array(events.weights))
+    rareness.fit(rows, weights, rng or np.random.default_rng(0))
+    signals = rareness(rows).numpy().astype(np.float32)
+    return replace(polar, detector=catalog.get("ship-muons-rareness"), signals=signals)
+
+
+def _names(events: Events) -> list[str]:
+    return [column.name for column in events.detector.columns] if isinstance(events.detector, PhaseSpace) else []
 
 
 def _checked(weights: Floats | None, n: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moliere.models.muons.auxiliary_gan import AuxiliaryMuonGAN, AuxiliaryMuonGANConfig
 from moliere.models.muons.flow import MuonFlow, MuonFlowConfig
+from moliere.models.muons.rareness_autoencoder import RarenessAutoencoder, RarenessAutoencoderConfig
 from moliere.models.muons.vae import MuonVAE, MuonVAEConfig
 from moliere.models.muons.vanilla_gan import VanillaMuonGAN, VanillaMuonGANConfig
 
@@ -14,6 +15,8 @@ __all__ = [
     "MuonFlowConfig",
     "MuonVAE",
     "MuonVAEConfig",
+    "RarenessAutoencoder",
+    "RarenessAutoencoderConfig",
     "VanillaMuonGAN",
     "VanillaMuonGANConfig",
 ]

@@ -110,9 +110,11 @@ class MuonColumns(nn.Module):
 
     def draw_passed(self, n: int, rng: torch.Generator) -> Tensor:
         """Charges and uniform angles, (n, 1) or (n, 3)."""
-        uniform = torch.rand(n, len(self.passed), generator=rng, device=rng.device)
-        charge = torch.where(uniform[:, :1] < self.positive_share.to(uniform), 1.0, -1.0)
-        return torch.cat([charge, (2 * uniform[:, 1:] - 1) * _TURN], dim=1)
+        passed = torch.rand(n, len(self.passed), generator=rng, device=rng.device)
+        is_positive = passed[:, 0] < self.positive_share.to(passed.device)
+        passed.mul_(2 * _TURN).sub_(_TURN)
+        passed[:, 0] = 2 * is_positive - 1.0
+        return passed
 
 
 def form_of(detector: Detector) -> Form:

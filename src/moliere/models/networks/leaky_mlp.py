@@ -37,6 +37,8 @@ class LeakyMLP(nn.Module):
 
     def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """(n, inputs) → (n, outputs); in training, ``rng`` says what is dropped, and without it nothing is."""
+        if self.norms and not self.training:
+            return self._normed_before(x)
         for k, layer in enumerate(self.layers):
             x = F.leaky_relu_(layer(x), _SLOPE)
             if self.norms and len(x):
@@ -45,6 +47,21 @@ class LeakyMLP(nn.Module):
                 x = x * kept(x.shape, self.dropout, rng).to(x.device)
         out: Tensor = self.outward(x)
         return out
+
+    def _normed_before(self, x: Tensor) -> Tensor:
+        """The same with running statistics, which scale and shift: the layer behind does that as well, for nothing."""
+        x = F.leaky_relu_(self.layers[0](x), _SLOPE)
+        for norm, layer in zip(self.norms, [*self.layers[1:], self.outward], strict=True):
+            assert isinstance(norm, nn.BatchNorm1d)
+            assert isinstance(layer, nn.Linear)
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            shift = norm.bias - norm.running_mean * scale
+            x = F.linear(x, layer.weight * scale, layer.bias + layer.weight @ shift)
+            if layer is not self.outward:
+                x = F.leaky_relu_(x, _SLOPE)
+        return x
 
 
 def kept(shape: Sequence[int], dropout: float, rng: torch.Generator) -> Tensor:
