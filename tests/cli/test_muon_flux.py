@@ -108,12 +108,14 @@ def test_the_same_muons_whatever_the_batch_size(generate: Run, tmp_path: Path) -
 
 def test_a_page_of_a_flux(generate: Run, run: Run, flux: Path, tmp_path: Path) -> None:
     assert generate("muons-aux-gan", "-n", 400, "-o", tmp_path / "x.npz").code == 0
-    arguments = ["--suite", "ship", "--classifier-seeds", 1, "--max-events", 350, "--threads", 1]
+    bundle = flux / "muons-aux-gan" / "muons-aux-gan.bundle"
+    arguments = ["--suite", "ship", "--classifier-seeds", 1, "--max-events", 350, "--threads", 1, "--bundle", bundle]
     outcome = run("evaluate", flux / "flux.h5", tmp_path / "x.npz", "-o", tmp_path / "page", *arguments)
     assert outcome.code == 0, outcome.err
     report = json.loads((tmp_path / "page" / "report.json").read_text())
     assert report["figures"][0]["name"] == "auc-polar-bdt"
     assert len(report["planes"]) == 16
+    assert report["timing"]["batch_size"] == 1000
     assert {path.stem for path in (tmp_path / "page" / "figures").glob("*.svg")} >= {"plane", "pairs", "shield_x"}
 
 
