@@ -26,6 +26,9 @@ um = 1e-3
 cm = 10.0
 m = 1e3
 ns = 1.0
+#: megavolt nanoseconds a square millimetre: with it p = q c B R is in MeV
+tesla = 1e-3
+c_light = 299.792458  # mm / ns
 rad = 1.0
 deg = 0.017453292519943295
 

@@ -25,6 +25,7 @@ CHANNELS = {
     "airshower-9x9": 81 * 80,
     "ship-muons": 7,
     "ship-muons-polar": 7,
+    "ship-muons-rareness": 4,
     "atlas-eta-000": 5 * 336,
     "atlas-eta-020": 7 * 336,
     "atlas-eta-055": 10 * 336,

@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moliere.detectors import Calorimeter, SurfaceArray, catalog
+from moliere.detectors import Calorimeter, PhaseSpace, SurfaceArray, catalog
 from moliere.detectors.surface_array import station_positions
 from moliere.events import Events
+from moliere.preprocess import rareness_flux, to_polar
 from moliere.preprocess.traces import centred_footprints
-from moliere.simulators import AirShower
-from moliere.units import EeV
+from moliere.simulators import AirShower, Muons
+from moliere.units import EeV, GeV
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,23 @@ def array_events() -> Events:
 def footprint_events(array_events: Events) -> Events:
     """Their footprints, the hottest station in the middle."""
     return centred_footprints(array_events)
+
+
+@pytest.fixture(scope="session")
+def muon_events() -> Events:
+    """Muons behind a beam dump, Cartesian, with weights."""
+    detector = catalog.get("ship-muons")
+    assert isinstance(detector, PhaseSpace)
+    return Muons(detector).simulate({"energy": np.full(2_000, 400 * GeV)}, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def polar_muon_events(muon_events: Events) -> Events:
+    """The same in polar form."""
+    return to_polar(muon_events)
+
+
+@pytest.fixture(scope="session")
+def rareness_events(muon_events: Events) -> Events:
+    """How rare they are in each quantity."""
+    return rareness_flux(muon_events)

@@ -176,6 +176,23 @@ def test_signed_root_is_the_first_networks_form() -> None:
     torch.testing.assert_close(coded, torch.tensor([[-0.5, -0.25], [0.9, 0.81]]))
 
 
+def test_knots_that_are_even_in_the_score_keep_the_shape_of_tails() -> None:
+    """Exponential values through knots and back from a normal distribution: the last of 20,000 is no plateau."""
+    rng = np.random.default_rng(0)
+    values = torch.from_numpy(rng.exponential(size=(200_000, 1)))
+    normal = torch.from_numpy(rng.normal(size=(400_000, 1)))
+    beyond = {}
+    for spacing in ("share", "score"):
+        transform = QuantileNormal([0], 500, spacing=spacing)
+        transform.fit(values, torch.ones(len(values)))
+        assert transform.inverse(transform(values, values[:, 0]), values[:, 0]) == pytest.approx(values.numpy())
+        made = transform.inverse(normal, normal[:, 0])
+        beyond[spacing] = float((made > 9).double().mean())
+    expected = np.exp(-9)  # 49 of 400,000
+    assert abs(beyond["score"] - expected) < 4 * np.sqrt(expected / 200_000 + expected / 400_000)
+    assert beyond["share"] > 3 * expected
+
+
 def test_normal_scores_are_scikit_learns_within_its_quantiles() -> None:
     values, ours = muons(), QuantileNormal([1, 2, 6])
     ours.fit(values, ONES)

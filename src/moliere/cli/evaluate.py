@@ -174,7 +174,7 @@ def _timed(report: Report, bundle: Bundle, like: EventSource, threads: int, refe
     device = f"CPU, {torch.get_num_threads()} threads"
     # what lies outside of its range costs the same
     timing = measure(
-        lambda _: generate(bundle, incident, outside="extrapolate"), 1000, device, reference_ms=reference_ms
+        lambda n: generate(bundle, incident, n_events=n, outside="extrapolate"), 1000, device, reference_ms=reference_ms
     )
     made = bundle.provenance
     timing = replace(

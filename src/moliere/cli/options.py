@@ -83,6 +83,21 @@ def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]
     return parse(low), parse(high or low)
 
 
+def parse_count(text: str) -> int:
+    """A whole number from 1 on, written out or as 1e6.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value.is_integer() or value < 1:
+        raise typer.BadParameter(f"{text!r} is no number of events; give one such as 10000 or 1e6")
+    return int(value)
+
+
 def parse_spreads(**texts: str | None) -> dict[str, tuple[float, float]]:
     """Ends of the spreads that are given, in mm and rad."""
     from moliere.units import parse_angle, parse_length

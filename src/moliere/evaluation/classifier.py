@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
@@ -63,8 +63,8 @@ Classifier = Callable[[Parts, int], tuple[NDArray[np.float64], NDArray[np.float6
 
 #: name → parts, seed → scores of the stop and of the test part
 classifiers: Registry[Classifier] = Registry("classifier")
-#: shares of train and stop; the community's protocol has its own
-_SHARES: dict[str, tuple[float, float]] = {"calochallenge": (0.6, 0.2)}
+#: shares of train and stop, where a protocol has its own; of 104,000 events each, bdt trains and tests on 50,000
+_SHARES: dict[str, tuple[float, float]] = {"calochallenge": (0.6, 0.2), "bdt": (50 / 104, 4 / 104)}
 _USUAL_SHARES = (8 / 15, 2 / 15)
 
 
@@ -150,6 +150,23 @@ def boosting(parts: Parts, seed: int) -> tuple[NDArray[np.float64], NDArray[np.f
     )
     model.fit(*parts.train)
     return model.predict_proba(parts.stop[0])[:, 1], model.predict_proba(parts.test[0])[:, 1]
+
+
+@classifiers.register("bdt")
+def bdt(parts: Parts, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gradient boosting as the SHiP muon GANs are judged by; a minute where :func:`boosting` takes a second."""
+    model = ship_boosting(seed).fit(*parts.train)
+    return model.predict_proba(parts.stop[0])[:, 1], model.predict_proba(parts.test[0])[:, 1]
+
+
+def ship_boosting(seed: int) -> GradientBoostingClassifier:
+    """100 trees of depth 4, learning rate 0.1, not fitted.
+
+    References:
+        "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
+        2019, https://arxiv.org/abs/1909.04451
+    """
+    return GradientBoostingClassifier(n_estimators=100, learning_rate=0.1, max_depth=4, random_state=seed)
 
 
 @classifiers.register("mlp")

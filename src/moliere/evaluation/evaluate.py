@@ -26,6 +26,7 @@ from moliere.evaluation.figures import (
 from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.histograms import histogram_pairs, own_pairs
 from moliere.evaluation.interpolation import interpolation
+from moliere.evaluation.planes import Rarity, planes, rarity, rarity_figures, share_rows
 from moliere.evaluation.response import response_points
 from moliere.evaluation.result import Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
 from moliere.evaluation.samples import Samples, Sources, sample_warnings
@@ -97,6 +98,7 @@ def evaluate(
             step("the baseline")
             figures = beside(figures, _compare(samples, samples.baseline, settings, lambda _: None).figures)
         more = details(one, other, samples.training, samples.bins, classifier_seeds, seed, step)
+        more |= {"shares": share_rows(one, other, chosen), "planes": planes(one, other, chosen, compared.rare)}
         if left_out is not None:
             more["interpolation"] = interpolation(one, other, left_out, samples.bins, seed)
     return Report(
@@ -144,6 +146,7 @@ class _Compared:
     histograms: tuple[HistogramPair, ...]
     response: tuple[ResponsePoint, ...]
     correlations: Correlations | None
+    rare: Rarity | None
 
 
 def _compare(samples: Samples, other: Collected, settings: _Settings, step: Step) -> _Compared:
@@ -161,7 +164,8 @@ def _compare(samples: Samples, other: Collected, settings: _Settings, step: Step
     if matrices is not None:
         figures.append(matrices[1])
     figures += response_figures(points) if points else ()
-    return _Compared(tuple(figures), pairs, points, matrices[0] if matrices else None)
+    figures += rarity_figures(rare := rarity(one, other, suite))
+    return _Compared(tuple(figures), pairs, points, matrices[0] if matrices else None, rare)
 
 
 def _figures(one: Collected, other: Collected, settings: _Settings, step: Step) -> Iterator[Figure]:

@@ -153,3 +153,52 @@ class Interpolation:
     distance: float
     seen: float | None
     floor: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many events of both samples have something in common, such as a momentum above a threshold.
+
+    Args:
+        label: what they have, in words.
+        reference: share of the reference.
+        reference_error: one standard deviation, binomial.
+        generated: share of the generated events.
+        generated_error: likewise.
+        p_value: of both shares being the same (Fisher's exact test).
+    """
+
+    label: str
+    reference: float
+    reference_error: float
+    generated: float
+    generated_error: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two observables of both samples in common bins.
+
+    Args:
+        names: along x and y.
+        labels: for people, with units.
+        log: which axes are logarithmic.
+        x_edges: increasing.
+        y_edges: increasing.
+        reference: share of the events in each bin, (n_x, n_y).
+        generated: likewise.
+        reference_rareness: mean distance to neighbours in each bin, in spreads of the columns; 0 in empty ones, and no
+            rows where nobody asked.
+        generated_rareness: likewise.
+    """
+
+    names: tuple[str, str]
+    labels: tuple[str, str]
+    log: tuple[bool, bool]
+    x_edges: tuple[float, ...]
+    y_edges: tuple[float, ...]
+    reference: tuple[tuple[float, ...], ...]
+    generated: tuple[tuple[float, ...], ...]
+    reference_rareness: tuple[tuple[float, ...], ...] = ()
+    generated_rareness: tuple[tuple[float, ...], ...] = ()

@@ -15,7 +15,9 @@ from moliere.evaluation.evidence import (
     Giveaway,
     Interpolation,
     Memorisation,
+    Plane,
     Reweighting,
+    Share,
     Tail,
 )
 
@@ -34,6 +36,7 @@ Group = Literal[
     "timing",
     "momentum",
     "position",
+    "shield",
 ]
 
 
@@ -252,6 +255,8 @@ class Report:
         memorisation: whether it repeats its training, where the training's events are known.
         correlations: of the observables with each other, in both samples.
         interpolation: agreement at incident energies that the model has not seen, where some were left out.
+        shares: of events that have something in common, such as a momentum above 100 GeV.
+        planes: pairs of observables.
         baseline: the third sample that figures stand beside, where one was given.
         schema: version of this structure; ``docs/report.md`` describes it.
     """
@@ -277,6 +282,8 @@ class Report:
     memorisation: Memorisation | None = None
     correlations: Correlations | None = None
     interpolation: Interpolation | None = None
+    shares: tuple[Share, ...] = ()
+    planes: tuple[Plane, ...] = ()
     baseline: Sample | None = None
     schema: int = SCHEMA
 

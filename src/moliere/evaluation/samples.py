@@ -78,7 +78,8 @@ class Samples:
     ) -> Samples:
         """Read all of them; see :func:`~moliere.evaluation.evaluate`."""
         reference = sources.reference
-        bins = energy_bins(reference.incident["energy"]) if "energy" in reference.incident else []
+        by_energy = suite.scale == "incident energy" and "energy" in reference.incident
+        bins = energy_bins(reference.incident["energy"]) if by_energy else []
         like = energy_of(reference.incident) if match_incident else None
         free, matched = Choice(max_events, seed), Choice(max_events, seed, like)
         wanted = {"reference": free, "generated": matched, "baseline": matched, "training": free}

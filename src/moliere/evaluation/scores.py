@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from moliere.detectors import Calorimeter
 from moliere.errors import InvalidEvents
+from moliere.evaluation.classifier import ship_boosting
 from moliere.evaluation.correlations import varying
 from moliere.evaluation.equal_population import equal_population_separation
 from moliere.evaluation.observables import threedgan
@@ -50,8 +50,7 @@ def bdt(reference: Events, generated: Events) -> dict[str, float]:
     features = np.concatenate([one[:n], other[:n]])
     labels = np.repeat([0, 1], n)
     train = np.arange(2 * n) % 2 == 0
-    model = GradientBoostingClassifier(n_estimators=100, learning_rate=0.1, max_depth=4, random_state=0)
-    model.fit(features[train], labels[train])
+    model = ship_boosting(0).fit(features[train], labels[train])
     auc = float(roc_auc_score(labels[~train], model.predict_proba(features[~train])[:, 1]))
     return {"score": abs(auc - 0.5), "auc_bdt": auc}
 

@@ -42,10 +42,10 @@ def _tail(name: str, share: float, reference: Floats, generated: Floats, *, uppe
         generated_edge=own,
         reference_fraction=beyond[0] / len(reference),
         generated_fraction=beyond[1] / len(generated),
-        p_value=_same_rate(beyond[0], len(reference), beyond[1], len(generated)),
+        p_value=same_rate(beyond[0], len(reference), beyond[1], len(generated)),
     )
 
 
-def _same_rate(k: int, n: int, j: int, m: int) -> float:
+def same_rate(k: int, n: int, j: int, m: int) -> float:
     """P-value of k of n and j of m being the same rate: exact, given k + j (Fisher)."""
     return float(stats.fisher_exact([[k, n - k], [j, m - j]]).pvalue)

@@ -27,12 +27,21 @@ def unweighted_rows(weights: Floats, rng: np.random.Generator) -> NDArray[np.int
         >>> unweighted_rows(np.array([1.0, 0.0, 1.0]), np.random.default_rng(0))
         array([0, 2])
     """
+    check_weights(weights)
+    return np.flatnonzero(rng.random(len(weights)) * weights.max() < weights)
+
+
+def check_weights(weights: Floats) -> None:
+    """Refuse weights that nothing can be drawn by.
+
+    Raises:
+        InvalidEvents: a weight is negative or not finite, or all are zero.
+    """
     if not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
         raise InvalidEvents(
             f"weights run from {np.nanmin(weights):.4g} to {np.nanmax(weights):.4g}; they must be finite, not negative "
             "and not all zero"
         )
-    return np.flatnonzero(rng.random(len(weights)) * weights.max() < weights)
 
 
 def matching_weights(energy: Floats, like: Floats) -> Floats:

@@ -12,35 +12,43 @@ from torch import Tensor
 
 from moliere.errors import BundleError
 from moliere.events import Events
+from moliere.generation.boost import steered
 from moliere.generation.guard import check_incident
-from moliere.models import Bundle, GenerativeModel
+from moliere.models import Bundle, GenerativeModel, SteeredModel
+from moliere.models.steering import Proposal, effective_share
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
 
 #: latents are drawn in blocks of so many events, each with a seed of its own
 BLOCK = 256
+#: blocks that say how much weighted events are worth
+_PILOT = 64
 
 
 def generate(
     bundle: Bundle,
     incident: Mapping[str, NDArray[Any]],
     *,
+    n_events: int | None = None,
     seed: int = 0,
+    proposal: Proposal | None = None,
     outside: Literal["refuse", "extrapolate"] = "refuse",
 ) -> Events:
     """Generate one event for each incident particle, all in memory.
 
     Args:
         bundle: a trained generative model.
-        incident: columns (n,) in MeV, rad, …
+        incident: columns (n,) in MeV, rad, …; none for a model that is conditioned on nothing.
+        n_events: how many, where no column tells.
         seed: the same seed and position give the same event.
+        proposal: makes rare events more often, with the weights that undo it; see :func:`boost`.
         outside: what to do outside the bundle's range of validity.
 
     Raises:
         UnsupportedIncident: outside that range.
-        BundleError: not a generative model.
+        BundleError: not a generative model, or with a proposal not one that can be steered.
     """
-    pieces = list(generate_batches(bundle, incident, seed=seed, outside=outside))
+    pieces = list(generate_batches(bundle, incident, n_events=n_events, seed=seed, proposal=proposal, outside=outside))
     if not pieces:
         none = np.zeros((0, bundle.detector.n_channels), np.float32)
         return Events(bundle.detector, dict(incident), none, metadata=_metadata(bundle, seed))
@@ -51,8 +59,10 @@ def generate_batches(
     bundle: Bundle,
     incident: Mapping[str, NDArray[Any]],
     *,
+    n_events: int | None = None,
     batch_size: int = 1024,
     seed: int = 0,
+    proposal: Proposal | None = None,
     device: str = "cpu",
     outside: Literal["refuse", "extrapolate"] = "refuse",
 ) -> Iterator[Events]:
@@ -64,42 +74,78 @@ def generate_batches(
     Args:
         bundle: a trained generative model.
         incident: columns (n,).
+        n_events: how many, where no column tells.
         batch_size: events decoded at once, rounded up to whole blocks.
         seed: of all events.
+        proposal: makes rare events more often, with the weights that undo it.
         device: where the network runs; latents are always drawn on the CPU.
         outside: what to do outside the bundle's range of validity.
     """
-    model = bundle.model
-    if not isinstance(model, GenerativeModel):
-        raise BundleError(f"bundle {bundle.name!r} holds a {type(model).__name__}, which does not generate events")
-    condition = torch.from_numpy(condition_matrix(incident, bundle.columns))
+    source = _Source(bundle, condition_matrix(incident, bundle.columns, n_events), seed, proposal, device)
     if outside == "refuse":
         check_incident(bundle, incident)
-    model = model.to(device).eval()
     step = BLOCK * max(1, -(-batch_size // BLOCK))
-    for start in range(0, len(condition), step):
-        rows = slice(start, start + step)
-        signals = _decode(model, condition, start, step, seed, device)
-        part = {name: np.asarray(column)[rows] for name, column in incident.items()}
-        yield Events(bundle.detector, part, signals, metadata=_metadata(bundle, seed))
+    metadata = _metadata(bundle, seed) | source.boost_metadata()
+    for start in range(0, len(source.condition), step):
+        signals, weights = source.make(start, step)
+        part = {name: np.asarray(column)[start : start + step] for name, column in incident.items()}
+        yield Events(bundle.detector, part, signals, weights, metadata=metadata)
 
 
-@torch.inference_mode()
-def _decode(
-    model: GenerativeModel, condition: Tensor, start: int, step: int, seed: int, device: str
-) -> NDArray[np.float32]:
-    blocks = range(start // BLOCK, -(-min(start + step, len(condition)) // BLOCK))
-    latent = torch.cat([_latent_block(model, condition, block, seed) for block in blocks])
-    rows = condition[start : start + step].to(device)
-    return np.asarray(model.decode(latent.to(device), rows).cpu().numpy())
+class _Source:
+    """Makes the signals of any part of all events.
 
+    Args:
+        bundle: holds a generative model.
+        condition: of all events, (n, n_columns).
+        seed: of all events.
+        proposal: what auxiliaries are drawn from instead, if anything.
+        device: where the network runs.
 
-def _latent_block(model: GenerativeModel, condition: Tensor, block: int, seed: int) -> Tensor:
-    """The latents of one block; a last, incomplete block is drawn whole, as random streams depend on the length."""
-    rows = condition[block * BLOCK : (block + 1) * BLOCK]
-    padded = torch.cat([rows, rows[-1:].expand(BLOCK - len(rows), -1)])
-    rng = torch.Generator().manual_seed(derive_seed(seed, block))
-    return model.draw_latent(padded, rng)[: len(rows)]
+    Raises:
+        BundleError: the model does not generate, or cannot be steered.
+    """
+
+    def __init__(
+        self, bundle: Bundle, condition: NDArray[np.float64], seed: int, proposal: Proposal | None, device: str
+    ) -> None:
+        if not isinstance(bundle.model, GenerativeModel):
+            kind = type(bundle.model).__name__
+            raise BundleError(f"bundle {bundle.name!r} holds a {kind}, which does not generate events")
+        if proposal is not None:
+            steered(bundle)
+        self.model = bundle.model.to(device).eval()
+        self.condition, self.seed = torch.from_numpy(condition), seed
+        self.proposal, self.device = proposal, device
+
+    @torch.inference_mode()
+    def make(self, start: int, step: int) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+        """Signals of events ``start`` to ``start + step``, and their weights where there is a proposal."""
+        blocks = range(start // BLOCK, -(-min(start + step, len(self.condition)) // BLOCK))
+        drawn = [self._draw(block) for block in blocks]
+        latent = torch.cat([latent for latent, _ in drawn]).to(self.device)
+        signals = self.model.decode(latent, self.condition[start : start + step].to(self.device))
+        weights = None if self.proposal is None else torch.cat([log for _, log in drawn]).exp().numpy()
+        return np.asarray(signals.cpu().numpy()), weights
+
+    def _draw(self, block: int) -> tuple[Tensor, Tensor]:
+        """Latents and log weights of a block; an incomplete one is drawn whole: random streams depend on the length."""
+        rows = self.condition[block * BLOCK : (block + 1) * BLOCK]
+        padded = rows if len(rows) == BLOCK else torch.cat([rows, rows[-1:].expand(BLOCK - len(rows), -1)])
+        rng = torch.Generator().manual_seed(derive_seed(self.seed, block))
+        if self.proposal is None:
+            return self.model.draw_latent(padded, rng)[: len(rows)], padded.new_zeros(0)
+        assert isinstance(self.model, SteeredModel)
+        latent, log_weights = self.model.draw_steered(padded, rng, self.proposal)
+        return latent[: len(rows)], log_weights[: len(rows)]
+
+    def boost_metadata(self) -> dict[str, Any]:
+        """What weights are worth, before any event is made, of as many as the first blocks hold."""
+        if self.proposal is None or len(self.condition) == 0:
+            return {}
+        blocks = range(min(_PILOT, -(-len(self.condition) // BLOCK)))
+        log_weights = torch.cat([self._draw(block)[1] for block in blocks])
+        return {"boost": self.proposal.describe(), "effective_share": round(effective_share(log_weights), 4)}
 
 
 def _metadata(bundle: Bundle, seed: int) -> dict[str, Any]:

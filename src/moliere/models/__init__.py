@@ -6,7 +6,20 @@ from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Mode
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan import CaloGAN, CaloGANConfig
 from moliere.models.footprint_gan import FootprintGAN, FootprintGANConfig
+from moliere.models.muons import (
+    AuxiliaryMuonGAN,
+    AuxiliaryMuonGANConfig,
+    MuonFlow,
+    MuonFlowConfig,
+    MuonVAE,
+    MuonVAEConfig,
+    RarenessAutoencoder,
+    RarenessAutoencoderConfig,
+    VanillaMuonGAN,
+    VanillaMuonGANConfig,
+)
 from moliere.models.reconstruction import AixNet, AixNetConfig, Constrainer, ConstrainerConfig
+from moliere.models.steering import SteeredModel
 from moliere.models.threedgan import ThreeDGan, ThreeDGanConfig
 from moliere.models.trace_refiner import TraceRefinerConfig, TraceRefinerGAN
 from moliere.models.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
@@ -14,6 +27,8 @@ from moliere.models.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
 __all__ = [
     "AixNet",
     "AixNetConfig",
+    "AuxiliaryMuonGAN",
+    "AuxiliaryMuonGANConfig",
     "Batch",
     "BuildContext",
     "Bundle",
@@ -26,13 +41,22 @@ __all__ = [
     "GenerativeModel",
     "Loss",
     "Model",
+    "MuonFlow",
+    "MuonFlowConfig",
+    "MuonVAE",
+    "MuonVAEConfig",
     "Objective",
+    "RarenessAutoencoder",
+    "RarenessAutoencoderConfig",
+    "SteeredModel",
     "ThreeDGan",
     "ThreeDGanConfig",
     "TraceRefinerConfig",
     "TraceRefinerGAN",
     "TwoStageFlow",
     "TwoStageFlowConfig",
+    "VanillaMuonGAN",
+    "VanillaMuonGANConfig",
     "load_bundle",
     "models",
     "save_bundle",

@@ -8,7 +8,7 @@ from moliere.preprocess.energy import EnergyLadder, IncidentFraction
 from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
 from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
 from moliere.preprocess.occupancy import Counts, keep_largest
-from moliere.preprocess.rareness import Rareness, half_normal_ranks
+from moliere.preprocess.rareness import Rareness, half_normal_ranks, rareness_flux
 from moliere.preprocess.scaling import EnergyStandardise, Log, Logit, Standardise
 from moliere.preprocess.voxels import LayerShares, ZeroBand
 
@@ -36,6 +36,7 @@ __all__ = [
     "gaussianised",
     "half_normal_ranks",
     "keep_largest",
+    "rareness_flux",
     "smear_beam",
     "to_cartesian",
     "to_polar",

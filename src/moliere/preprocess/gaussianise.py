@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -85,31 +86,52 @@ class QuantileNormal(_Columns):
     Args:
         columns: positions of the columns.
         n_quantiles: knots between which shares are interpolated.
+        spacing: of the knots; evenly in the share of values below, as scikit-learn has it, or in their normal score,
+            so that the outermost knots lie between single values: then tails keep their shape.
     """
 
     quantiles: Tensor
+    levels: Tensor
 
-    def __init__(self, columns: Sequence[int], n_quantiles: int = 500) -> None:
+    def __init__(
+        self, columns: Sequence[int], n_quantiles: int = 500, spacing: Literal["share", "score"] = "share"
+    ) -> None:
         super().__init__(columns)
         if n_quantiles < 2:
             raise ConfigError(f"{n_quantiles} quantiles; expected at least 2, the two ends")
         start = torch.linspace(0, 1, n_quantiles, dtype=torch.float64)
+        self.spacing = spacing
+        self.register_buffer("levels", start)
         self.register_buffer("quantiles", start[:, None].repeat(1, len(columns)))
 
     def fit(self, values: Tensor, energy: Tensor) -> None:
         """Take the quantiles of training values (n, d); raises :class:`InvalidEvents` where there are none."""
         del energy
         check_rows(values)
-        levels = np.linspace(0, 1, len(self.quantiles))
-        found = np.quantile(values[:, self.columns].double().numpy(), levels, axis=0)
+        if self.spacing == "score":
+            self.levels.copy_(_even_scores(len(self.levels), len(values)))
+        found = np.quantile(values[:, self.columns].double().numpy(), self.levels.numpy(), axis=0)
         # rounding in the interpolation can make them fall by an epsilon
         self.quantiles.copy_(torch.from_numpy(np.maximum.accumulate(found)))
 
     def _forward(self, x: Tensor) -> Tensor:
-        return torch.stack([_scores(x[:, k], q) for k, q in enumerate(self.quantiles.T.contiguous())], dim=1)
+        return torch.stack(
+            [_scores(x[:, k], q, self.levels) for k, q in enumerate(self.quantiles.T.contiguous())], dim=1
+        )
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return torch.stack([_values(y[:, k], q) for k, q in enumerate(self.quantiles.T.contiguous())], dim=1)
+        return torch.stack(
+            [_values(y[:, k], q, self.levels) for k, q in enumerate(self.quantiles.T.contiguous())], dim=1
+        )
+
+
+def _even_scores(n: int, n_values: int) -> Tensor:
+    """Levels of which all but the ends have even normal scores, the outermost where one value lies beyond."""
+    if n < 4:
+        return torch.linspace(0, 1, n, dtype=torch.float64)
+    farthest = -torch.special.ndtri(torch.tensor(1 / (n_values + 1), dtype=torch.float64))
+    inside = torch.special.ndtr(torch.linspace(-1, 1, n - 2, dtype=torch.float64) * farthest)
+    return torch.cat([inside.new_zeros(1), inside, inside.new_ones(1)])
 
 
 def _ends(quantiles: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -120,9 +142,8 @@ def _ends(quantiles: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return first, last, score, reach
 
 
-def _scores(x: Tensor, quantiles: Tensor) -> Tensor:
+def _scores(x: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
     first, last, score, reach = _ends(quantiles)
-    levels = torch.linspace(0, 1, len(quantiles), dtype=quantiles.dtype, device=quantiles.device)
     # ties: the mean of the highest and the lowest level that they have
     share = (_interpolate(x, quantiles, levels, right=True) + _interpolate(x, quantiles, levels, right=False)) / 2
     inside = torch.special.ndtri(_OUTERMOST + (1 - 2 * _OUTERMOST) * share.clamp(0, 1))
@@ -130,9 +151,8 @@ def _scores(x: Tensor, quantiles: Tensor) -> Tensor:
     return torch.where(x > last, above, torch.where(x < first, below, inside))
 
 
-def _values(y: Tensor, quantiles: Tensor) -> Tensor:
+def _values(y: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
     first, last, score, reach = _ends(quantiles)
-    levels = torch.linspace(0, 1, len(quantiles), dtype=quantiles.dtype, device=quantiles.device)
     share = (torch.special.ndtr(y) - _OUTERMOST) / (1 - 2 * _OUTERMOST)
     inside = _interpolate(share.clamp(0, 1), levels, quantiles, right=True)
     above, below = last + (y - score) * reach, first + (y + score) * reach

@@ -8,17 +8,23 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
+from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import ConfigError, InvalidEvents
+from moliere.events import Events
+from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
-from moliere.preprocess.kinematics import check_rows
+from moliere.preprocess.kinematics import check_rows, to_polar
+
+_QUANTITIES = ("r", "z", "pt", "pz")
 
 
 def half_normal_ranks(values: Floats, weights: Floats | None = None) -> Floats:
@@ -95,6 +101,7 @@ class Rareness(nn.Module):
         self.register_buffer("reference", torch.full((reference_size, width), torch.nan, dtype=torch.float64))
         self.register_buffer("distances", torch.zeros(len(groups), n_knots, dtype=torch.float64))
         self.register_buffer("highest", torch.ones((), dtype=torch.float64))
+        self._grown: tuple[int, list[Any]] = (-1, [])
 
     @property
     def n_reference(self) -> int:
@@ -148,8 +155,17 @@ class Rareness(nn.Module):
         return rows
 
     def _mean_distances(self, columns: Floats) -> list[Floats]:
-        points = self._points()
-        return [_mean_distance(points[:, group], columns[:, group], self.k) for group in map(list, self.groups)]
+        groups = map(list, self.groups)
+        return [mean_distance(tree, columns[:, g], self.k) for tree, g in zip(self._trees(), groups, strict=True)]
+
+    def _trees(self) -> list[Any]:
+        """Of the reference, one a group; made again only when the reference was filled again."""
+        from scipy.spatial import cKDTree
+
+        if self._grown[0] != self.reference._version:
+            points = self._points()
+            self._grown = self.reference._version, [cKDTree(points[:, group]) for group in map(list, self.groups)]
+        return self._grown[1]
 
     def _points(self) -> Floats:
         points = self.reference.cpu().numpy()
@@ -160,6 +176,31 @@ class Rareness(nn.Module):
 
     def _levels(self) -> Floats:
         return np.asarray(2 * ndtr(self._scores()) - 1)
+
+
+def rareness_flux(events: Events, k: int = 3, rng: np.random.Generator | None = None) -> Events:
+    """How rare muons are in r, z, pt and pz, each by itself, as events of ``ship-muons-rareness``.
+
+    Args:
+        events: a flux in Cartesian or polar form.
+        k: how many neighbours.
+        rng: draws the reference; by default the same every time.
+
+    Raises:
+        InvalidEvents: other columns, or what :meth:`Rareness.fit` does not take.
+    """
+    polar = events if "theta_pt" in _names(events) else to_polar(events)
+    columns = [_names(polar).index(name) for name in _QUANTITIES]
+    rows = torch.from_numpy(polar.signals[:, columns].astype(np.float64))
+    rareness = Rareness([(column,) for column in range(len(columns))], k)
+    weights = None if events.weights is None else torch.from_numpy(np.array(events.weights))
+    rareness.fit(rows, weights, rng or np.random.default_rng(0))
+    signals = rareness(rows).numpy().astype(np.float32)
+    return replace(polar, detector=catalog.get("ship-muons-rareness"), signals=signals)
+
+
+def _names(events: Events) -> list[str]:
+    return [column.name for column in events.detector.columns] if isinstance(events.detector, PhaseSpace) else []
 
 
 def _checked(weights: Floats | None, n: int) -> Floats:
@@ -179,16 +220,6 @@ def _merge(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Different muons, and the weights of each together."""
     muons, where = np.unique(columns, axis=0, return_inverse=True)
     return np.asarray(muons), np.bincount(where.reshape(-1), weights, len(muons)).astype(np.float64)
-
-
-def _mean_distance(points: Floats, columns: Floats, k: int) -> Floats:
-    """To the k nearest points, the muon itself left out; (n,)."""
-    from scipy.spatial import cKDTree
-
-    found: NDArray[np.float64] = cKDTree(points).query(columns, k + 1)[0]
-    # where it is a point itself the nearest is at 0, else there is one neighbour too many
-    is_point = found[:, 0] == 0
-    return np.asarray(np.where(is_point, found[:, 1:].mean(axis=1), found[:, :-1].mean(axis=1)))
 
 
 def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:

@@ -22,7 +22,13 @@ from moliere.report.event_picture import draw_pair
 from moliere.report.footprints import footprint_section, footprints_to_json
 from moliere.report.picture import Picture
 from moliere.report.scene import Scene, build_scene
-from moliere.report.sections import Section, correlation_section, histogram_sections, response_pictures
+from moliere.report.sections import (
+    Section,
+    correlation_section,
+    histogram_sections,
+    plane_section,
+    response_pictures,
+)
 from moliere.report.shower_section import shower_section
 from moliere.report.style import to_element, to_png_uri
 from moliere.report.tables import to_csv
@@ -61,7 +67,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     detector = from_spec(report.detector)
     scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
     sections = [Section("response", "Response and resolution", response_pictures(report))]
-    sections += [*histogram_sections(report.histograms), correlation_section(report)]
+    sections += [*histogram_sections(report.histograms), plane_section(report), correlation_section(report)]
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
     if isinstance(detector, SurfaceArray):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from moliere.evaluation.result import HistogramPair, Report
 from moliere.report.correlation_picture import correlation_table, draw_correlations, worst_pairs
 from moliere.report.picture import Picture
+from moliere.report.plane_picture import draw_pairs, draw_plane, plane_table
 from moliere.report.plots import draw_histogram, draw_resolution, draw_response
 from moliere.report.small_multiples import draw_separations, draw_small_multiples, family
 from moliere.report.tables import histogram_table, histograms_table, response_table, separations_table
@@ -25,6 +26,7 @@ _GROUPS = {
     "timing": "Arrival times",
     "momentum": "Momentum",
     "position": "Position",
+    "shield": "Behind a magnetised shield",
 }
 _KEY = (
     "Fraction of all events in each bin: reference filled, generated as a line with statistical errors. "
@@ -80,6 +82,19 @@ def correlation_section(report: Report) -> Section:
     title, table = "Correlations of the observables", correlation_table(found)
     picture = Picture("correlations", draw_correlations(found), title, notes, broad=True, table=table)
     return Section("correlations", "Correlations", (picture,))
+
+
+def plane_section(report: Report) -> Section:
+    """Pairs of observables, where a suite shows any: the first in full, the others in one square."""
+    if not report.planes:
+        return Section("planes", "Pairs")
+    first, *others = report.planes
+    title = " against ".join(first.names[::-1])
+    pictures = [Picture("plane", draw_plane(first), title, broad=True, table=plane_table(first))]
+    if others:
+        notes = ("reference below the diagonal, generated above; colours are logarithmic, the same for both of a pair",)
+        pictures.append(Picture("pairs", draw_pairs(others), "All pairs of columns", notes, broad=True))
+    return Section("planes", "Pairs", tuple(pictures))
 
 
 def histogram_sections(histograms: Sequence[HistogramPair]) -> list[Section]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from moliere.errors import ConfigError
 from moliere.events import EventSource
+from moliere.events.resample import check_weights
 from moliere.events.store import IN_MEMORY_BYTES, signal_bytes
 from moliere.models.base import Batch
 from moliere.preprocess import condition_matrix
@@ -49,6 +51,37 @@ class BatchSource:
     def window(self) -> int:
         """How many neighbouring events are shuffled among each other: all in memory, else what a disk reads at once."""
         return len(self) if self.held is not None else _WINDOW
+
+    @cached_property
+    def cumulative(self) -> Tensor | None:
+        """Running sums of the events' weights, where they have any.
+
+        Raises:
+            InvalidEvents: weights that are negative or not finite, or none above 0.
+        """
+        if self.source.weights is None or len(self) == 0:
+            return None
+        weights = self.source.weights[self.index]
+        check_weights(weights)
+        return torch.from_numpy(np.cumsum(weights))
+
+    def draw(self, batch_size: int, seed: int, step: int) -> Batch:
+        """Batch ``step`` of an endless sequence: shuffled epochs, or drawn by weight where events have weights.
+
+        What is drawn by weight has none left, so that every model learns the weighted events.
+        """
+        if self.cumulative is None:
+            return self.take(batch_positions(len(self), batch_size, seed, step, self.window))
+        return replace(self.take(weighted_positions(self.cumulative, batch_size, seed, step)), weights=None)
+
+    def passes(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        """All events once, in order, or as many drawn by weight: the same ones every time."""
+        positions = torch.arange(len(self))
+        if self.cumulative is None:
+            yield from map(self.take, positions.split(batch_size))
+        else:
+            drawn = weighted_positions(self.cumulative, len(self), seed, 0)
+            yield from (replace(self.take(part), weights=None) for part in drawn.split(batch_size))
 
     def take(self, positions: Tensor) -> Batch:
         """The events at these positions of the index."""
@@ -102,6 +135,23 @@ def batch_positions(n_events: int, batch_size: int, seed: int, step: int, window
     size = min(batch_size, n_events)
     epoch, place = divmod(step, n_events // size)
     return _shuffled(n_events, derive_seed(seed, 0, epoch), window or n_events)[place * size : (place + 1) * size]
+
+
+def weighted_positions(cumulative: Tensor, n: int, seed: int, step: int) -> Tensor:
+    """Positions of n events drawn in proportion to their weights, with replacement.
+
+    Stateless as :func:`batch_positions`. One draw falls in each n-th of all weight, so that a batch holds heavy and
+    light events in their true shares as nearly as it can.
+
+    Args:
+        cumulative: running sums of the weights.
+        n: how many are drawn.
+        seed: of the run.
+        step: which batch.
+    """
+    rng = torch.Generator().manual_seed(derive_seed(seed, 0, step))
+    shares = (torch.arange(n) + torch.rand(n, generator=rng, dtype=torch.float64)) / n
+    return torch.searchsorted(cumulative, shares * cumulative[-1], right=True).clamp_(max=len(cumulative) - 1)
 
 
 @lru_cache(maxsize=2)  # the same order serves a whole epoch

@@ -18,7 +18,7 @@ from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import derive_seed
 from moliere.training.averages import average_weights
-from moliere.training.batches import BatchSource, batch_positions
+from moliere.training.batches import BatchSource
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from moliere.training.config import TrainingConfig
 from moliere.training.curriculum import Curriculum, Place, stage_batches
@@ -105,7 +105,7 @@ def train(
 def _draw(events: BatchSource, config: TrainingConfig, iteration: int, purpose: int | None = None) -> Batch:
     """One batch of an endless sequence of shuffled epochs."""
     seed = config.seed if purpose is None else derive_seed(config.seed, purpose)
-    return events.take(batch_positions(len(events), config.batch_size, seed, iteration, events.window))
+    return events.draw(config.batch_size, seed, iteration)
 
 
 class _Run:
@@ -218,10 +218,12 @@ class _Run:
         totals = dict.fromkeys((o.name for o in objectives), 0.0)
         for k, objective in enumerate(objectives):
             rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, _VALIDATION, k))
-            for positions in torch.arange(len(events)).split(self.config.batch_size):
-                batch = events.take(positions)
+            seen = 0
+            for batch in events.passes(self.config.batch_size, self.config.seed):
                 if second is not None:
-                    batch = replace(batch, second=second.take(positions % len(second)))
+                    positions = torch.arange(seen, seen + len(batch)) % len(second)
+                    batch = replace(batch, second=second.take(positions))
+                seen += len(batch)
                 batch = batch.to(self.fabric.device)
                 totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
         return totals

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from moliere.errors import ConfigError
 from moliere.events import Events
+from moliere.events.resample import unweighted_rows
 from moliere.files import replacing
 from moliere.models.base import GenerativeModel, Model
 from moliere.preprocess import condition_matrix
@@ -51,12 +53,19 @@ class Selection:
             return {}
         if not isinstance(model, GenerativeModel):
             raise ConfigError(f"training.select = {self.kind!r} judges generated events; this model makes none")
-        reference = validation.source.take(validation.index[:_JUDGED])
+        reference = validation.source.take(self._judged(validation))
         return {name: float(value) for name, value in self.judge(reference, self._generate(model, reference)).items()}
+
+    def _judged(self, validation: BatchSource) -> NDArray[np.int64]:
+        """The first validation events; where they have weights, the first of those that are kept by weight."""
+        index, weights = validation.index, validation.source.weights
+        if weights is not None:
+            index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(self.seed, _JUDGE)))]
+        return index[:_JUDGED]
 
     def _generate(self, model: GenerativeModel, like: Events) -> Events:
         """The same incident particles and the same latents every time."""
-        condition = torch.from_numpy(condition_matrix(like.incident, model.context.columns))
+        condition = torch.from_numpy(condition_matrix(like.incident, model.context.columns, len(like)))
         device = next(model.parameters()).device
         rng = torch.Generator().manual_seed(derive_seed(self.seed, _JUDGE))
         signals = []

@@ -21,6 +21,9 @@ _MOMENTUM = {
 }
 #: columns that each of these can be made of
 _FORMS = (("px", "py", "pz"), ("pt", "pz"))
+#: Cartesian pairs → polar ones
+_PLANES = {("x", "y"): ("r", "theta"), ("px", "py"): ("pt", "theta_pt")}
+_POLAR = ("charge", "r", "theta", "z", "pt", "theta_pt", "pz")
 
 
 def labels(detector: PhaseSpace) -> dict[str, tuple[str, str]]:
@@ -60,3 +63,22 @@ def _momentum(columns: dict[str, Floats]) -> dict[str, Floats]:
         return {}
     pt = np.hypot(columns["px"], columns["py"]) if cartesian else columns["pt"]
     return {"p": np.hypot(pt, columns["pz"]), "pt": pt, "polar_angle": np.arctan2(pt, columns["pz"])}
+
+
+def polar_columns(detector: PhaseSpace, signals: NDArray[np.float32]) -> dict[str, Floats]:
+    """Charge, r, theta, z, pt, theta_pt and pz, as far as the columns say them: what muons are judged in.
+
+    Angles run from the y axis, as in the published data; in the Cartesian form they are computed.
+
+    Args:
+        detector: the columns.
+        signals: (n, n_channels).
+
+    Returns:
+        Name → (n,).
+    """
+    found = {column.name: signals[:, k].astype(np.float64) for k, column in enumerate(detector.columns)}
+    for (x, y), (radius, azimuth) in _PLANES.items():
+        if {x, y} <= found.keys():
+            found |= {radius: np.hypot(found[x], found[y]), azimuth: np.arctan2(found[x], found[y])}
+    return {name: found[name] for name in _POLAR if name in found}

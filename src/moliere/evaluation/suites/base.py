@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,10 @@ class Suite:
         classifiers: registry names.
         inputs: ``observables`` or keys of ``low_level``.
         scale: what :attr:`Measured.scale` is, in words.
+        shares: observables → name of a kind of events → which they are, (n,); what users count.
+        planes: detector → pairs of observables that are shown together.
+        rareness: kept events → columns by whose neighbours events are rare, (n, d);
+            ``None`` where nothing is known of it.
     """
 
     detector: type[Detector]
@@ -98,6 +102,9 @@ class Suite:
     classifiers: tuple[str, ...] = ("boosting", "mlp")
     inputs: tuple[str, ...] = ("observables",)
     scale: str = "incident energy"
+    shares: Callable[[Mapping[str, Floats]], Mapping[str, NDArray[np.bool_]]] | None = None
+    planes: Callable[[Any], Sequence[tuple[str, str]]] | None = None
+    rareness: Callable[[Kept], Floats] | None = None
 
 
 #: name → suite

@@ -1,0 +1,157 @@
+"""Pairs of observables, and what has no place in a histogram: shares of events that users count, and how rare they are.
+
+References:
+    "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida, 2019,
+    https://arxiv.org/abs/1909.04451
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from moliere.evaluation.collect import Collected
+from moliere.evaluation.distances import Floats
+from moliere.evaluation.evidence import Plane, Share
+from moliere.evaluation.result import Figure
+from moliere.evaluation.suites import Suite
+from moliere.evaluation.tails import same_rate
+from moliere.evaluation.verdicts import judge
+from moliere.events.neighbours import mean_distance
+
+#: bins along each axis of a plane
+_BINS = 24
+#: as published: neighbours, and the reference events among which they are looked for
+_NEIGHBOURS, _POINTS = 3, 10_000
+#: the rarest of the reference
+_RAREST = 0.001
+#: fewer of them say nothing
+_LEAST = 10
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """How rare the events of both samples are, by distance to their neighbours in a part of the reference.
+
+    Args:
+        reference: mean distances of the reference, (n,).
+        generated: of the generated events, (m,).
+    """
+
+    reference: Floats
+    generated: Floats
+
+
+def rarity(reference: Collected, generated: Collected, suite: Suite) -> Rarity | None:
+    """Rarity of all kept events; nothing where the suite knows no such thing, or there are too few events."""
+    if suite.rareness is None or len(reference) <= 2 * _NEIGHBOURS:
+        return None
+    one, other = (suite.rareness(sample.kept) for sample in (reference, generated))
+    if one.shape[1] == 0:
+        return None
+    spread = one.std(axis=0)
+    scaled = [values / np.where(spread > 0, spread, 1) for values in (one, other)]
+    tree = cKDTree(scaled[0][:_POINTS])
+    return Rarity(*(mean_distance(tree, values, _NEIGHBOURS) for values in scaled))
+
+
+def share_rows(reference: Collected, generated: Collected, suite: Suite) -> tuple[Share, ...]:
+    """Shares of the events that a suite counts."""
+    if suite.shares is None:
+        return ()
+    first, second = (suite.shares(sample.observables) for sample in (reference, generated))
+    return tuple(_share(label, first[label], second[label]) for label in first)
+
+
+def _share(label: str, one: Any, other: Any) -> Share:
+    first, second = (share_of(mask) for mask in (one, other))
+    p_value = same_rate(int(one.sum()), len(one), int(other.sum()), len(other))
+    return Share(label, *first, *second, p_value)
+
+
+def share_of(chosen: Any, weights: Floats | None = None) -> tuple[float, float]:
+    r"""Share of events that are chosen, and its error.
+
+    .. math:: f = \frac{\sum w_i c_i}{\sum w_i}, \quad \sigma_f = \frac{\sqrt{\sum w_i^2 (c_i - f)^2}}{\sum w_i}
+
+    Args:
+        chosen: whether an event is, (n,).
+        weights: of the events; 1 each by default.
+
+    Example:
+        >>> share_of(np.array([True, False, False, False]))
+        (0.25, 0.216...)
+    """
+    weights = np.ones(len(chosen)) if weights is None else weights
+    share = float(weights @ chosen / weights.sum())
+    return share, float(np.sqrt(np.sum((weights * (chosen - share)) ** 2)) / weights.sum())
+
+
+def rarity_figures(rare: Rarity | None) -> Iterator[Figure]:
+    """By how much the rate of events as rare as the reference's rarest deviates, in percent."""
+    if rare is None or _RAREST * len(rare.reference) < _LEAST or len(rare.generated) == 0:
+        return
+    edge = np.quantile(rare.reference, 1 - _RAREST)
+    one, other = (share_of(values > edge) for values in (rare.reference, rare.generated))
+    value = 100 * abs(other[0] / one[0] - 1)
+    error = 100 * float(np.hypot(other[1], one[1] * other[0] / one[0]) / one[0])
+    floor = 100 * one[1] / one[0] * np.sqrt(1 + len(rare.reference) / len(rare.generated))
+    yield Figure(
+        "rarest", "rate of the rarest 0.1 %", "distribution", value, error, float(np.sqrt(2 / np.pi) * floor),
+        float(floor), "%", judge(value, error, float(np.sqrt(2 / np.pi) * floor), float(floor)),
+        f"|generated / reference - 1| beyond the reference's rarest 0.1 %, by distance to {_NEIGHBOURS} neighbours",
+    )  # fmt: skip
+
+
+def planes(reference: Collected, generated: Collected, suite: Suite, rare: Rarity | None) -> tuple[Plane, ...]:
+    """Every pair of observables that a suite shows together; the first with the mean rarity of its bins."""
+    if suite.planes is None:
+        return ()
+    pairs = [pair for pair in suite.planes(reference.kept.detector) if set(pair) <= reference.observables.keys()]
+    return tuple(_plane(pair, reference, generated, suite, rare if k == 0 else None) for k, pair in enumerate(pairs))
+
+
+def _plane(
+    names: tuple[str, str], reference: Collected, generated: Collected, suite: Suite, rare: Rarity | None
+) -> Plane:
+    detector = reference.kept.detector
+    words = [suite.words(name, detector) for name in names]
+    binnings = [suite.binning(name, detector, reference.observables[name]) for name in names]
+    edges = [_coarse(binning.edges, log=binning.log) for binning in binnings]
+    counts = [_counts(sample.observables, names, edges) for sample in (reference, generated)]
+    means: list[Any] = [(), ()]
+    if rare is not None:
+        samples = ((reference.observables, rare.reference), (generated.observables, rare.generated))
+        means = [_rows(_means(values, names, edges, distances)) for values, distances in samples]
+    labels = [f"{word.label} ({word.unit})" if word.unit else word.label for word in words]
+    return Plane(
+        names, (labels[0], labels[1]), (binnings[0].log, binnings[1].log),
+        tuple(edges[0].tolist()), tuple(edges[1].tolist()),
+        *(_rows(count / max(len(sample), 1)) for count, sample in zip(counts, (reference, generated), strict=True)),
+        *means,
+    )  # fmt: skip
+
+
+def _coarse(edges: Floats, *, log: bool) -> Floats:
+    """The same range in fewer bins."""
+    between = np.geomspace if log else np.linspace
+    return np.asarray(between(edges[0], edges[-1], _BINS + 1))
+
+
+def _counts(values: Mapping[str, Floats], names: tuple[str, str], edges: list[Floats]) -> Floats:
+    return np.asarray(np.histogram2d(values[names[0]], values[names[1]], edges)[0])
+
+
+def _means(values: Mapping[str, Floats], names: tuple[str, str], edges: list[Floats], distances: Floats) -> Floats:
+    """Mean distance in each bin, of as many events as distances are known of; 0 in empty bins."""
+    x, y = (values[name][: len(distances)] for name in names)
+    total = np.histogram2d(x, y, edges, weights=distances)[0]
+    return np.asarray(total / np.maximum(np.histogram2d(x, y, edges)[0], 1))
+
+
+def _rows(table: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(f"{value:.4g}") for value in row) for row in table)

@@ -1,0 +1,58 @@
+"""How to make rare events more often: what a user asks for, made into what a model draws from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from moliere.detectors import Detector, PhaseSpace
+from moliere.errors import BundleError, ConfigError, InvalidEvents
+from moliere.events import EventSource
+from moliere.models import Bundle, SteeredModel
+from moliere.models.steering import NearSeeds, Proposal, WiderHalfNormal
+
+
+def boost(bundle: Bundle, scale: float | None = None, seeds: EventSource | None = None) -> Proposal:
+    """What auxiliaries are drawn from so that rare events come more often.
+
+    Args:
+        bundle: of a model whose latent says how rare an event shall be.
+        scale: width of the half-Gaussians; above 1 makes more rare events.
+        seeds: events to look like in rareness, of the bundle's detector.
+
+    Raises:
+        BundleError: the model cannot be steered.
+        ConfigError: neither or both are given, or the scale is too small.
+        InvalidEvents: seeds of another detector.
+    """
+    model = steered(bundle)
+    if (scale is None) == (seeds is None):
+        raise ConfigError("give either a rareness scale or events to take rareness from, not both and not none")
+    if scale is not None:
+        return WiderHalfNormal(model.n_auxiliaries, scale)
+    assert seeds is not None
+    if _columns(seeds.detector) != _columns(bundle.detector):
+        raise InvalidEvents(
+            f"seeds are of {seeds.detector.name}, but bundle {bundle.name!r} is of {bundle.detector.name}; "
+            "give seeds with the same columns"
+        )
+    signals = torch.from_numpy(np.array(seeds.take(slice(None)).signals))
+    return NearSeeds(model.rareness_of(signals))
+
+
+def steered(bundle: Bundle) -> SteeredModel:
+    """The model of a bundle, if it can be steered.
+
+    Raises:
+        BundleError: it cannot.
+    """
+    if not isinstance(bundle.model, SteeredModel):
+        raise BundleError(
+            f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which is not told how rare an event shall "
+            "be; train one that is, such as muons-aux-gan"
+        )
+    return bundle.model
+
+
+def _columns(detector: Detector) -> list[str]:
+    return [column.name for column in detector.columns] if isinstance(detector, PhaseSpace) else [detector.name]

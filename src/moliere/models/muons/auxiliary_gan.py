@@ -1,0 +1,113 @@
+"""The muon GAN that is told how rare a muon shall be, and can therefore be steered."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moliere.config import Config
+from moliere.models.base import Batch, BuildContext, Loss, Objective, models
+from moliere.models.muons.columns import QUANTITIES
+from moliere.models.muons.gan import MuonGAN, MuonGANConfig
+from moliere.models.networks.leaky_mlp import LeakyMLP
+from moliere.models.steering import SteeredModel
+from moliere.preprocess import Rareness
+
+#: draws the muons that rareness refers to; the same for every training, so that rareness means the same
+_SEED = 0
+#: rareness is fitted to so many muons at most: its ranks are good to a hundredth at one in a thousand
+_FITTED = 200_000
+#: hidden widths of the regressors, published: of one number for all columns, and of one for each quantity
+_WIDTHS: dict[str, tuple[int, ...]] = {"joint": (64, 128), "each": (32, 64)}
+
+
+class AuxiliaryMuonGANConfig(MuonGANConfig):
+    """Settings of :class:`AuxiliaryMuonGAN`."""
+
+    kind: Literal["muon-aux-gan"] = "muon-aux-gan"
+    rareness: Literal["joint", "each"] = Field(
+        default="joint", description="one number of all columns (1-D), or one for each quantity (4-D)"
+    )
+    neighbours: int = Field(default=3, ge=1)
+    reference: int = Field(default=10_000, ge=2, description="muons that distances are measured to")
+    adversarial_weight: float = Field(default=10.0, gt=0, description="against 1 of the auxiliaries' squared error")
+
+
+@models.register("muon-aux-gan")
+class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
+    r"""A GAN whose latent says how rare the muon shall be, in numbers of half-Gaussians.
+
+    Regressors :math:`a` learn rareness (:class:`~moliere.preprocess.Rareness`) from real muons, first and by
+    themselves, in a stage whose only objective is ``regressors``. The generator then minimises
+
+    .. math:: -10 \langle \log D(\tilde x) \rangle + \sum_k \langle (a_k(\tilde x) - a_k)^2 \rangle
+
+    so that larger auxiliaries make rarer muons: generating with wider auxiliaries makes more of them.
+
+    References:
+        "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
+        2019, https://arxiv.org/abs/1909.04451, and the authors' later code, Enhanced_Generative_Networks
+    """
+
+    config_type: ClassVar[type[Config]] = AuxiliaryMuonGANConfig
+
+    def __init__(self, config: AuxiliaryMuonGANConfig, context: BuildContext) -> None:
+        quantities = QUANTITIES[config.form]
+        names = quantities if config.rareness == "each" else (tuple(name for q in quantities for name in q),)
+        super().__init__(config, context, told=len(names))
+        self.adversarial_weight = config.adversarial_weight
+        self.groups = [self.columns.positions(group) for group in names]
+        self.rareness = Rareness(self.groups, config.neighbours, config.reference)
+        hidden = _WIDTHS[config.rareness]
+        self.regressors = nn.ModuleList(
+            LeakyMLP(len(group), hidden, 1, dropout=config.dropout) for group in self.groups
+        )
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """Columns, then rareness of their rows."""
+        super().fit_transforms(batch)
+        weights = None if batch.weights is None else batch.weights[:_FITTED]
+        self.rareness.fit(self.columns(batch.signals[:_FITTED]), weights, np.random.default_rng(_SEED))
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Regressors, which are to be trained first, then discriminator and generator."""
+        return (Objective("regressors", self.regressors.parameters, self._regressor_loss), *super().objectives())
+
+    @property
+    def auxiliaries(self) -> slice:
+        """The last numbers of the latent."""
+        return slice(-len(self.groups), None)
+
+    @property
+    def n_auxiliaries(self) -> int:
+        """1 or 4."""
+        return len(self.groups)
+
+    def rareness_of(self, signals: Tensor) -> Tensor:
+        """Rareness among the muons trained on: (n, 7) → (n, 1) or (n, 4)."""
+        return self.rareness(self.columns(signals)).float()  # type: ignore[no-any-return]
+
+    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, len(self.groups), generator=rng, device=rng.device).abs()
+
+    def _regressor_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        rows = self.columns(batch.signals)
+        return Loss(self._misread(rows, self.rareness(rows).float(), rng))
+
+    def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
+        deceit = self._deceit(rows, rng)
+        misread = self._misread(rows, latent[:, self.auxiliaries], None)
+        return Loss(
+            self.adversarial_weight * deceit + misread, {"deceit": deceit.item(), "auxiliaries": misread.item()}
+        )
+
+    def _misread(self, rows: Tensor, rareness: Tensor, rng: torch.Generator | None) -> Tensor:
+        """Squared error of the regressors, summed over the auxiliaries."""
+        read = torch.cat([net(rows[:, group], rng) for net, group in zip(self.regressors, self.groups, strict=True)], 1)
+        # not the published ReLU: a unit that starts below zero everywhere would never learn
+        return F.mse_loss(F.softplus(read), rareness) * len(self.groups)

@@ -1,0 +1,119 @@
+"""What the muon GANs share: a generator that is told charge and angles, and a discriminator of whole rows.
+
+References:
+    "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida, 2019,
+    https://arxiv.org/abs/1909.04451
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from moliere.config import Config
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective
+from moliere.models.muons.columns import Form, MuonColumns
+from moliere.models.networks.leaky_mlp import LeakyMLP
+
+CITATION = "Ahdida et al. 2019, arXiv:1909.04451"
+
+
+class MuonGANConfig(Config):
+    """Settings that all muon GANs have; the defaults are the published ones."""
+
+    form: Form = Field(default="polar", description="of the rows that networks see, whatever the events' is")
+    columns: Literal["ranges", "normal"] = Field(
+        default="ranges", description="scaled to their ranges, as published, or made normal by their quantiles"
+    )
+    latent: int = Field(default=100, ge=1)
+    generator_width: tuple[int, ...] = Field(default=(1000, 1000, 250, 50), min_length=1)
+    discriminator_width: tuple[int, ...] = Field(default=(1000, 1000, 250, 50), min_length=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="in the discriminator")
+
+
+class MuonGAN(GenerativeModel):
+    """A generator and a discriminator of muons; what the generator is told further is up to the kind.
+
+    The latent is N(0, 1), then charge and angles, then what :meth:`_draw_told` gives. The generator learns the
+    remaining columns; batches are drawn by weight, so that it learns the weighted flux.
+    """
+
+    citation: ClassVar[str] = CITATION
+
+    def __init__(self, config: MuonGANConfig, context: BuildContext, told: int) -> None:
+        super().__init__(config, context)
+        self.settings = config
+        self.columns = muon_columns(config, context)
+        inputs = config.latent + len(self.columns.passed) + told
+        self.generator = LeakyMLP(inputs, config.generator_width, len(self.columns.free), norm=True)
+        self.discriminator = LeakyMLP(len(self.columns.names), config.discriminator_width, 1, dropout=config.dropout)
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """Ranges or quantiles of the columns, and the share of positive muons."""
+        self.columns.fit(batch.signals, batch.weights)
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Discriminator, generator."""
+        return (
+            Objective("discriminator", self.discriminator.parameters, self._discriminator_loss),
+            Objective("generator", self.generator.parameters, self._generator_loss),
+        )
+
+    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """N(0, 1), charge, angles, and what the kind tells; (n, latent_dim)."""
+        n = len(condition)
+        noise = torch.randn(n, self.settings.latent, generator=rng, device=rng.device)
+        parts = [noise, self.columns.draw_passed(n, rng), self._draw_told(n, rng)]
+        return torch.cat(parts, dim=1).to(condition.device)
+
+    def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latent → row → muon in the detector's form."""
+        del condition
+        return self.columns.inverse(self._rows(latent))
+
+    @abstractmethod
+    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
+        """What else the generator is told, (n, told)."""
+
+    def _rows(self, latent: Tensor) -> Tensor:
+        free = self.generator(latent)
+        if self.settings.columns == "ranges":
+            free = torch.tanh(free)
+        return self.columns.join(self._passed(latent), free)
+
+    def _passed(self, latent: Tensor) -> Tensor:
+        first = self.settings.latent
+        return latent[:, first : first + len(self.columns.passed)]
+
+    def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        """Both samples in one pass: a discriminator without batch normalisation judges each muon by itself."""
+        real = self.columns(batch.signals)
+        with torch.no_grad():
+            generated = self._rows(self.draw_latent(batch.condition, rng))
+        label = real.new_zeros(2 * len(real), 1)
+        label[: len(real)] = 1
+        return Loss(F.binary_cross_entropy_with_logits(self.discriminator(torch.cat([real, generated]), rng), label))
+
+    def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        latent = self.draw_latent(batch.condition, rng)
+        return self._judge(latent, self._rows(latent), rng)
+
+    def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
+        """What the generator pays for rows that it made of a latent."""
+        del latent
+        return Loss(self._deceit(rows, rng))
+
+    def _deceit(self, rows: Tensor, rng: torch.Generator) -> Tensor:
+        """-log D, mean."""
+        return F.softplus(-self.discriminator(rows, rng)).mean()
+
+
+def muon_columns(config: MuonGANConfig, context: BuildContext) -> MuonColumns:
+    """The columns that a configuration asks for; charge and angles stay in their ranges."""
+    plain = MuonColumns(context.detector, config.form)
+    return plain if config.columns == "ranges" else MuonColumns(context.detector, config.form, plain.free)
