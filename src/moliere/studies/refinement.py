@@ -33,6 +33,7 @@ from moliere.evaluation.refinement import (
     mean_traces,
     trace_test,
 )
+from moliere.evaluation.scores import scores
 from moliere.events import Events
 from moliere.events.formats import create_events
 from moliere.events.split import split_events
@@ -47,6 +48,7 @@ from moliere.simulators.incident import sample_incident
 from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe
 from moliere.training.recipe import DataConfig
+from moliere.training.selection import UNJUDGED
 from moliere.units import EeV
 
 #: the samples that AixNet is trained on, the poorest first
@@ -65,7 +67,7 @@ class RefinementStudy(Config):
     simulation: str | None = Field(default=None, description="a file of simulated events instead of making some")
     data: str | None = Field(default=None, description="a file of data; energies are only used to judge")
     n_events: int = Field(default=12_000, ge=100, description="that are made of each sample")
-    refiner_iterations: int = Field(default=2_500, ge=1)
+    refiner_iterations: int = Field(default=3_000, ge=1)
     reconstruction_iterations: int = Field(default=2_000, ge=1, description="of each of the three")
     classifiers: tuple[str, ...] = Field(default=("boosting", "mlp"), description="that judge single traces")
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as there are idle cores")
@@ -144,7 +146,9 @@ class _Study:
         }
         chosen = load_recipe(recipe, [f"{key}={value}" for key, value in table.items()])
         run = self.folder / name
-        bundle, _ = fit(chosen, run, resume=(run / "checkpoint.pt").is_file())
+        select = chosen.training.select
+        judge = None if select in UNJUDGED else scores[select]
+        bundle, _ = fit(chosen, run, resume=(run / "checkpoint.pt").is_file(), judge=judge)
         save_bundle(bundle, path)
         return bundle
 

@@ -209,7 +209,7 @@ class _Run:
         if len(events) == 0:
             return {}
         self.validation_losses = self._validation_losses(events, second)
-        scores = self.selection.measure(cast("Model", self.average.module), events)
+        scores = self.selection.measure(cast("Model", self.average.module), events, second)
         self._compare(scores.get("score", sum(self.validation_losses.values())))
         return {**self.validation_losses, **scores}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from moliere.errors import ConfigError
 from moliere.events import Events
 from moliere.events.resample import unweighted_rows
 from moliere.files import replacing
-from moliere.models.base import GenerativeModel, Model
+from moliere.models.base import GenerativeModel, Model, Refiner
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
 from moliere.training.batches import BatchSource
@@ -47,14 +48,24 @@ class Selection:
         self.kind, self.path, self.seed = kind, path, seed
         self.judge = judge if kind not in UNJUDGED else None
 
-    def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
-        """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge."""
+    def measure(self, model: Model, validation: BatchSource, second: BatchSource | None = None) -> dict[str, float]:
+        """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge.
+
+        Generated events are judged against those with the same incident particles, refined ones against the second
+        sample, which is what they are to be like.
+        """
         if self.judge is None or len(validation) == 0:
             return {}
-        if not isinstance(model, GenerativeModel):
+        own = validation.source.take(self._judged(validation))
+        if isinstance(model, GenerativeModel):
+            judged = self.judge(own, self._generate(model, own))
+        elif isinstance(model, Refiner) and second is not None:
+            # without extras: times that a refiner does not touch say nothing of it
+            data = replace(second.source.take(self._judged(second)), extras={})
+            judged = self.judge(data, _refine(model, own))
+        else:
             raise ConfigError(f"training.select = {self.kind!r} judges generated events; this model makes none")
-        reference = validation.source.take(self._judged(validation))
-        return {name: float(value) for name, value in self.judge(reference, self._generate(model, reference)).items()}
+        return {name: float(value) for name, value in judged.items()}
 
     def _judged(self, validation: BatchSource) -> NDArray[np.int64]:
         """The first validation events; where they have weights, the first of those that are kept by weight."""
@@ -84,3 +95,11 @@ class Selection:
         """Put the best weights back, if any were kept."""
         if self.kind != "last" and self.path.is_file():
             model.load_state_dict(torch.load(self.path, weights_only=True))
+
+
+def _refine(model: Refiner, events: Events) -> Events:
+    condition = torch.from_numpy(condition_matrix(events.incident, model.context.columns, len(events)))
+    device = next(model.parameters()).device
+    parts = zip(torch.tensor(events.signals).split(_AT_ONCE), condition.split(_AT_ONCE), strict=True)
+    signals = [model.refine(x.to(device), rows.to(device)).cpu().numpy() for x, rows in parts]
+    return Events(events.detector, events.incident, np.concatenate(signals))
