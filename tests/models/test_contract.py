@@ -29,6 +29,16 @@ class Small:
     columns: tuple[str, ...] = ("energy",)
 
 
+#: twelve bits in three levels
+TINY_VAE: dict[str, Any] = {
+    "levels": [4, 4, 4],
+    "channels": [4, 8],
+    "width": 16,
+    "chains": 64,
+    "sampler_settings": {"steps": 3},
+    "sharpen_steps": 100,
+}
+
 #: name → how it is made small; a new model adds a line
 SMALL: dict[str, list[Small]] = {
     "3dgan": [
@@ -43,6 +53,11 @@ SMALL: dict[str, list[Small]] = {
     ],
     "constrainer": [Small("array", {"first": 4, "growth": 4, "blocks": 1}, 40)],
     "footprint-gan": [Small("footprint", {"latent": 6, "generator_features": [8, 8], "critic_features": [8, 8]}, 40)],
+    "hierarchical-vae": [
+        Small("regular", TINY_VAE),
+        Small("regular", TINY_VAE | {"decoder": "plain", "layers": False, "prior": "none"}),
+        Small("regular", TINY_VAE | {"slices": False, "gray": True, "reward": 1.0}),
+    ],
     "trace-refiner": [
         Small(
             "array",
@@ -59,6 +74,9 @@ SMALL: dict[str, list[Small]] = {
 CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 #: of two Wasserstein adversaries one lowers its loss without end and the other moves it back: a level means nothing
 ADVERSARIES = {"footprint-gan", "trace-refiner"}
+#: of an untrained encoder's bits, hardly better than coins, there is little to learn; nor for a decoder that starts
+#: from the mean shower
+SLOW = {("hierarchical-vae", "prior"), ("hierarchical-vae", "reward")}
 
 
 def to_batch(events: Events, columns: tuple[str, ...]) -> Batch:
@@ -176,5 +194,5 @@ def test_training_lowers_every_objective(name: str, k: int, request: pytest.Fixt
             losses.append(loss.item())
         part = small.steps // 8
         first, last = np.mean(losses[:part]), np.mean(losses[-part:])
-        enough = 0.0 if name in ADVERSARIES else 0.1
+        enough = 0.0 if name in ADVERSARIES or (name, objective.name) in SLOW else 0.1
         assert last < first - enough * abs(first), objective.name
