@@ -14,8 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(no_args_is_help=True, help="Make events ready for a training.")
     group.command("smear", epilog=epilog("moliere prepare smear discrete.h5 -o continuous.h5 --seed 7"))(smear)
-    # a callback keeps the name of the only verb on the command line
-    group.callback()(lambda: None)
+    group.command("join", epilog=epilog("moliere prepare join eta-020.h5 eta-040.h5 -o slices.h5"))(join)
     app.add_typer(group, name="prepare")
 
 
@@ -43,3 +42,26 @@ def smear(
             writer.append(events)
             progress(len(events))
     console.print(f"{output}: {len(source):,} events, energies spread by a factor of up to e^±{width:g}")
+
+
+def join(
+    files: Annotated[list[str], typer.Argument(help="One file a slice, named like eta-020 unless its detector is.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    detector: DetectorName = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Join slices in pseudorapidity whose layers agree; each event is told its slice's eta (a model's condition)."""
+    from moliere.events.convert import choose_format
+    from moliere.events.formats import create_events
+    from moliere.events.join import eta_of, join_slices
+    from moliere.samples import open_source
+
+    sources = [open_source(file, detector) for file in files]
+    slices = [(eta_of(file, source), source) for file, source in zip(files, sources, strict=True)]
+    total, first = sum(map(len, sources)), sources[0].detector
+    name = choose_format(output, first.kind)
+    with track("joining", total) as progress, create_events(output, first, name, overwrite=overwrite) as writer:
+        for events in join_slices(slices):
+            writer.append(events)
+            progress(len(events))
+    console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in slices)} in {first.name}")
