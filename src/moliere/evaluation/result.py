@@ -14,6 +14,7 @@ from moliere.evaluation.evidence import (
     EquivalentSize,
     Giveaway,
     Interpolation,
+    LayerValidation,
     Memorisation,
     Reweighting,
     Tail,
@@ -251,6 +252,7 @@ class Report:
         correlations: of the observables with each other, in both samples.
         interpolation: agreement at incident energies that the model has not seen, where some were left out.
         baseline: the third sample that figures stand beside, where one was given.
+        layers: layer by layer at each energy and eta, where the suite looks at that.
         schema: version of this structure; ``docs/report.md`` describes it.
     """
 
@@ -276,6 +278,7 @@ class Report:
     correlations: Correlations | None = None
     interpolation: Interpolation | None = None
     baseline: Sample | None = None
+    layers: LayerValidation | None = None
     schema: int = SCHEMA
 
     def figure(self, name: str) -> Figure:

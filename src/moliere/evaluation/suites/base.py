@@ -83,6 +83,7 @@ class Suite:
         classifiers: registry names.
         inputs: ``observables`` or keys of ``low_level``.
         scale: what :attr:`Measured.scale` is, in words.
+        by_layer: whether layer energies are compared at each energy and eta, too.
     """
 
     detector: type[Detector]
@@ -94,6 +95,7 @@ class Suite:
     classifiers: tuple[str, ...] = ("boosting", "mlp")
     inputs: tuple[str, ...] = ("observables",)
     scale: str = "incident energy"
+    by_layer: bool = False
 
 
 #: name → suite
