@@ -13,6 +13,7 @@ from moliere.errors import ConfigError, InvalidEvents, UnsupportedIncident
 from moliere.events import Events
 from moliere.generation import generate
 from moliere.models import Batch, BuildContext, Bundle, HierarchicalVAE, HierarchicalVAEConfig
+from moliere.models.level_figures import level_figures
 from moliere.models.level_reward import forget
 
 TINY: dict[str, Any] = {
@@ -242,3 +243,29 @@ def test_a_sampler_that_cannot_be_had_is_replaced_only_when_asked(
     model, batch = fitted(regular_events, sampler_fall_back=True, **asked)
     with pytest.warns(UserWarning, match="sampling with gibbs instead"):
         assert len(model.sample(batch.condition[:2], torch.Generator())) == 2
+
+
+def test_a_level_that_is_not_used_shows(regular_events: Events) -> None:
+    """The second level's logits cut off from the shower: no active unit, no divergence, nothing lost without it."""
+    model, batch = fitted(regular_events, decoder="plain")
+    with torch.no_grad():
+        first, second, third = (level[2] for level in model.encoder.levels)
+        for level, width in ((first, 3.0), (second, 0.0), (third, 3.0)):
+            level.weight.mul_(width * 10)
+            level.bias.zero_()
+    figures = level_figures(model.eval(), batch, torch.Generator().manual_seed(0))
+    assert [figure.units for figure in figures] == [6, 6, 6]
+    assert figures[1].active == 0
+    assert figures[0].active > 0
+    # the untrained machine's bits are coins, from whose means 400 rows differ a little
+    assert figures[1].divergence == pytest.approx(0, abs=0.05)
+    assert figures[0].divergence > 0.5
+
+
+def test_later_levels_tell_less_than_all(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, decoder="plain", kl_weight=0.1)
+    train(model, batch, 150, 1e-2)
+    figures = level_figures(model, batch, torch.Generator().manual_seed(0))
+    assert figures[0].log_likelihood > figures[2].log_likelihood
+    for figure in figures:
+        assert 0.5 < figure.hit_accuracy <= 1

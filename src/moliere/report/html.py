@@ -60,8 +60,8 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     detector = from_spec(report.detector)
     scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
     sections = [Section("response", "Response and resolution", response_pictures(report))]
-    sections.append(Section("layers", "Layer by layer", layer_pictures(report.layers)))
-    sections += [*histogram_sections(report.histograms), correlation_section(report)]
+    sections += histogram_sections(report.histograms)
+    sections += [Section("layers", "Layer by layer", layer_pictures(report.layers)), correlation_section(report)]
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
     sections = [section for section in sections if section.pictures]
