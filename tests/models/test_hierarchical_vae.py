@@ -10,6 +10,7 @@ import torch
 from moliere.detectors import Calorimeter, Layer, PolarGrid
 from moliere.detectors.atlas import eta_slice
 from moliere.errors import ConfigError, InvalidEvents, UnsupportedIncident
+from moliere.evaluation import evaluate
 from moliere.events import Events
 from moliere.generation import generate
 from moliere.models import Batch, BuildContext, Bundle, HierarchicalVAE, HierarchicalVAEConfig
@@ -136,6 +137,16 @@ def test_bits_sharpen_as_training_goes_on(regular_events: Events) -> None:
     assert model.sharpness == 5
 
 
+def test_the_weight_of_the_divergence_rises(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, kl_weight=0.5, kl_steps=10)
+    weights = []
+    for _ in range(12):
+        weights.append(model.kl_weight)
+        model.objectives()[0].loss(batch[:2], torch.Generator().manual_seed(0))
+    assert weights == pytest.approx([0.05 * min(k, 10) for k in range(12)])
+    assert build(model.detector, kl_weight=0.5, kl_steps=10).eval().kl_weight == 0.5
+
+
 def test_the_evidence_bound_is_put_together_as_the_formula_says(regular_events: Events) -> None:
     """Weight by weight, with hard bits and a machine that says nothing."""
     model, batch = fitted(regular_events, kl_weight=0.0, hit_weight=0.0, layer_weight=0.0, voxel_weight=0.25)
@@ -214,16 +225,14 @@ def test_other_calorimeters_are_refused(polar: Calorimeter, cartesian: Calorimet
             build(detector)
 
 
-def test_a_slice_with_other_layers_does_not_fit_a_bundle(regular_events: Events) -> None:
+def test_a_slice_with_other_layers_is_not_compared_with_a_bundles_events(regular_events: Events) -> None:
     model, _ = fitted(regular_events)
     bundle = Bundle("toy", model, validity={"energy": (256.0, 2048.0)})
-    grid = PolarGrid((0.0, 1.0), 6)
-    other = Events(
-        Calorimeter("six", tuple(Layer(id=k, grid=grid) for k in range(6))), {"energy": [300.0]}, np.zeros((1, 36))
-    )
+    six = Calorimeter("six", tuple(Layer(id=k, grid=PolarGrid((0.0, 1.0, 2.0, 3.0, 4.0), 6)) for k in range(6)))
+    other = Events(six, {"energy": np.array([300.0, 400.0])}, np.ones((2, 144)))
     made = generate(bundle, other.incident)
-    with pytest.raises(InvalidEvents, match="cannot join"):
-        Events.concatenate([made, other])
+    with pytest.raises(InvalidEvents, match=r"\(6 layers against 5\); both must be of the same detector"):
+        evaluate(other, made)
 
 
 def test_a_sampler_that_cannot_be_had_is_replaced_only_when_asked(

@@ -74,6 +74,7 @@ class HierarchicalVAEConfig(Config):
     hit_weight: float = Field(default=1.0, ge=0)
     layer_weight: float = Field(default=1.0, ge=0)
     kl_weight: float = Field(default=1.0, ge=0, description="of the divergence from the prior; 0 is an autoencoder")
+    kl_steps: int = Field(default=0, ge=0, description="updates in which that weight rises from 0, against collapse")
     reward: float = Field(default=0.0, ge=0, description="of what later levels tell alone; 0 leaves it out")
     threshold: float | None = Field(
         default=None, gt=0, description="MeV; smaller signals are learned and made as zero; the detector's by default"
@@ -175,8 +176,6 @@ class HierarchicalVAE(GenerativeModel):
         parts = [part for part in (self.encoder, self.decoder, self.head) if part is not None]
         return [parameter for part in parts for parameter in part.parameters()]
 
-    # learning
-
     def see(self, batch: Batch, rng: torch.Generator) -> Shower:
         """Events as the networks see them; noise spreads whole numbers of cells over their bins."""
         energy, signals = self._energy(batch.condition), self._cut(batch.signals)
@@ -216,6 +215,12 @@ class HierarchicalVAE(GenerativeModel):
         first, last = self.settings.sharpness
         return first + (last - first) * min(1.0, int(self.steps) / self.settings.sharpen_steps)
 
+    @property
+    def kl_weight(self) -> float:
+        """Of the divergence, after as many updates as there were."""
+        rise = self.settings.kl_steps
+        return self.settings.kl_weight * (min(1.0, int(self.steps) / rise) if rise and self.training else 1.0)
+
     def _vae_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         shower = self.see(batch, rng)
         sharpness = self.sharpness if self.training else None
@@ -223,9 +228,10 @@ class HierarchicalVAE(GenerativeModel):
         evidence = self.log_likelihood(bits, shower)
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
+        loss = (self.kl_weight * divergence - evidence).mean()
         if self.training:
             self.steps += 1
-        return Loss((self.settings.kl_weight * divergence - evidence).mean())
+        return Loss(loss)
 
     def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         shower = self.see(batch, rng)
@@ -243,8 +249,6 @@ class HierarchicalVAE(GenerativeModel):
         n_levels = len(self.settings.levels)
         level = int(torch.randint(min(1, n_levels - 1), n_levels, (), generator=rng, device=rng.device))
         return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
-
-    # generating
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """The prior's bits, N(0, 1) for layers, logistic numbers for cells, (n, n_bits + 2 n_layers + n_channels)."""
