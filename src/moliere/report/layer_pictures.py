@@ -29,7 +29,10 @@ def layer_pictures(found: LayerValidation | None) -> tuple[Picture, ...]:
     """A picture of the ratios, and one against eta where events have it; nothing where it was not asked for."""
     if found is None or not found.rows:
         return ()
-    note = "Colours end at 20 %. Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."
+    note = (
+        "Red is more than the reference and blue less, up to 20 %; blank where only the generated layer is lit. "
+        "Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."
+    )
     title, table = "Layer energies at each incident energy", ratio_table(found.rows)
     pictures = [Picture("layer-ratios", draw_ratios(found.rows), title, (note,), broad=True, table=table)]
     if found.eta:
