@@ -53,3 +53,16 @@ def polar_events(polar: Calorimeter) -> Events:
 def cartesian_events(cartesian: Calorimeter) -> Events:
     """300 showers in the Cartesian toy."""
     return make_events(cartesian, 300, seed=1)
+
+
+@pytest.fixture(scope="session")
+def regular() -> Calorimeter:
+    """Five layers of six sectors and four rings each; 120 channels."""
+    grid = PolarGrid((0.0, 5.0, 15.0, 30.0, 60.0), 6)
+    return Calorimeter(name="toy-regular", layers=tuple(Layer(id=k, grid=grid) for k in range(5)), threshold=0.1)
+
+
+@pytest.fixture(scope="session")
+def regular_events(regular: Calorimeter) -> Events:
+    """400 showers in the regular toy."""
+    return make_events(regular, 400, seed=2)

@@ -32,6 +32,9 @@ CHANNELS = {
     "atlas-eta-060": 12 * 336,
     "atlas-eta-085": 13 * 336,
     "atlas-eta-095": 14 * 336,
+    "atlas-like-eta-000": 5 * 336,
+    "atlas-like-eta-020": 7 * 336,
+    "atlas-like-eta-040": 7 * 336,
 }
 CALORIMETERS = [name for name in catalog.names() if isinstance(catalog.get(name), Calorimeter)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
-from moliere.evaluation.evidence import Correlations
+from moliere.evaluation.evidence import Correlations, LayerRow, LayerValidation
 from moliere.evaluation.result import (
     ExampleEvent,
     Figure,
@@ -87,6 +87,12 @@ def report(detector: Calorimeter) -> Report:
         settings={"seed": 3, "versions": {"numpy": "2.0"}},
         warnings=("the energies differ",),
         timing=Timing(0.5, 1000, "CPU, 2 threads", 1100.0),
+        layers=LayerValidation(
+            tuple(
+                LayerRow(f"layer {k}", (999.0, 1001.0), 50, 40, (1.02, 0.01), (0.9, 0.1), 1.1, 1.3, 0.2, *(4 * [0.05]))
+                for k in range(3)
+            )
+        ),
     )
 
 
@@ -106,5 +112,13 @@ def page(written: Path) -> str:
 def bare_report(report: Report) -> Report:
     """What an evaluation of a handful of events leaves: numbers, no curves, no events."""
     return replace(
-        report, histograms=(), response=(), mean_showers=(), examples=(), timing=None, warnings=(), correlations=None
+        report,
+        histograms=(),
+        response=(),
+        mean_showers=(),
+        examples=(),
+        timing=None,
+        warnings=(),
+        correlations=None,
+        layers=None,
     )

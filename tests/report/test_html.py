@@ -64,6 +64,11 @@ def test_page_shows_every_histogram_with_its_separation(report: Report, page: st
     assert text.count("separation 0.0123 (floor 0.0045)") == 2
 
 
+def test_layer_by_layer_has_a_section_where_it_was_looked_at(page: str, written: Path) -> None:
+    assert '<section id="layers">' in page
+    assert len((written / "figures" / "layer-ratios.csv").read_text().splitlines()) == 4
+
+
 def test_page_loads_nothing_from_anywhere(page: str) -> None:
     parsed = _Page(page)
     assert all(re.match(r"data:|#", target) for target in parsed.loads)

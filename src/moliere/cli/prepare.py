@@ -21,6 +21,8 @@ def register(app: typer.Typer) -> None:
     group.command("footprints", epilog=epilog(example))(footprints)
     example = "moliere prepare join eplus.h5 gamma.h5 piplus.h5 --particles e+,gamma,pi+ -o all.h5"
     group.command("join", epilog=epilog(example))(join)
+    example = "moliere prepare slices eta-020.h5 eta-040.h5 -o slices.h5"
+    group.command("slices", epilog=epilog(example))(slices)
     app.add_typer(group, name="prepare")
 
 
@@ -97,3 +99,23 @@ def join(
     total = sum(map(len, sources))
     stream("joining", joined(sources, kinds, seed), writing, total)
     console.print(f"{output}: {total:,} events of {len(files)} files")
+
+
+def slices(
+    files: Annotated[list[str], typer.Argument(help="One file a slice, named like eta-020 unless its detector is.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    detector: DetectorName = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Join slices in pseudorapidity whose layers agree; each event is told its slice's eta (a model's condition)."""
+    from moliere.events.convert import choose_format
+    from moliere.events.eta_slices import eta_of, join_slices
+    from moliere.events.formats import create_events
+    from moliere.samples import open_source
+
+    sources = [open_source(file, detector) for file in files]
+    chosen = [(eta_of(file, source), source) for file, source in zip(files, sources, strict=True)]
+    total, first = sum(map(len, sources)), sources[0].detector
+    name = choose_format(output, first.kind)
+    stream("joining", join_slices(chosen), create_events(output, first, name, overwrite=overwrite), total)
+    console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in chosen)} in {first.name}")

@@ -46,10 +46,10 @@ def matching(n_channels: int) -> list[str]:
     """Names of the detectors that have exactly so many channels.
 
     Where two layouts share a number, the one with measured data comes alone: the inference meshes of Par04 have the
-    sizes of CaloChallenge's datasets 2 and 3, but other files.
+    sizes of CaloChallenge's datasets 2 and 3, but other files; and the ATLAS-like stand-ins those of ATLAS slices.
     """
     found = [name for name in names() if get(name).n_channels == n_channels]
-    published = [name for name in found if name.startswith("calochallenge")]
+    published = [name for name in found if name.startswith(("calochallenge", "atlas-eta"))]
     return published or found
 
 

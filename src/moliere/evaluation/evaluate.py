@@ -26,6 +26,7 @@ from moliere.evaluation.figures import (
 from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.histograms import histogram_pairs, own_pairs
 from moliere.evaluation.interpolation import interpolation
+from moliere.evaluation.layers import layer_validation
 from moliere.evaluation.planes import Rarity, planes, rarity, rarity_figures, share_rows
 from moliere.evaluation.response import response_points
 from moliere.evaluation.result import Figure, HistogramPair, MeanShower, Report, ResponsePoint, Sample
@@ -99,6 +100,9 @@ def evaluate(
             figures = beside(figures, _compare(samples, samples.baseline, settings, lambda _: None).figures)
         more = details(one, other, samples.training, samples.bins, classifier_seeds, seed, step)
         more |= {"shares": share_rows(one, other, chosen), "planes": planes(one, other, chosen, compared.rare)}
+        if chosen.by_layer:
+            step("layers")
+            more["layers"] = layer_validation(one, other, samples.bins)
         if left_out is not None:
             more["interpolation"] = interpolation(one, other, left_out, samples.bins, seed)
     return Report(

@@ -202,3 +202,72 @@ class Plane:
     generated: tuple[tuple[float, ...], ...]
     reference_rareness: tuple[tuple[float, ...], ...] = ()
     generated_rareness: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """Energy of one layer at one incident energy in both samples, by every measure that FastCaloSim is validated with.
+
+    Args:
+        layer: what it is called.
+        energy: ends of the interval of incident energies in MeV.
+        n_reference: events.
+        n_generated: events.
+        mean_ratio: mean energy of the generated over the reference's, and its error.
+        std_ratio: the same of the standard deviations.
+        sem_ratio: the same of the standard errors of the mean, which follow the numbers of events.
+        root_chi2: ROOT's chi-square of unweighted histograms over its degrees of freedom.
+        root_p: its p-value.
+        separation: CaloChallenge's chi-square of normalised histograms, the separation power.
+        ks: Kolmogorov-Smirnov distance.
+        ks_p: its p-value.
+        wasserstein: Wasserstein-1 distance in MeV.
+    """
+
+    layer: str
+    energy: tuple[float, float]
+    n_reference: int
+    n_generated: int
+    mean_ratio: tuple[float, float]
+    std_ratio: tuple[float, float]
+    sem_ratio: float
+    root_chi2: float
+    root_p: float
+    separation: float
+    ks: float
+    ks_p: float
+    wasserstein: float
+
+
+@dataclass(frozen=True)
+class EtaRow:
+    """Mean energy of one layer in one slice of |eta|, and the asymmetry of its two sides.
+
+    Args:
+        layer: what it is called.
+        eta: ends of the slice.
+        reference: mean in MeV and its error, over both sides.
+        generated: likewise.
+        reference_asymmetry: (μ+ − μ−) / (μ+ + μ−) and its error; ``None`` where one side has no events.
+        generated_asymmetry: likewise.
+    """
+
+    layer: str
+    eta: tuple[float, float]
+    reference: tuple[float, float]
+    generated: tuple[float, float]
+    reference_asymmetry: tuple[float, float] | None = None
+    generated_asymmetry: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class LayerValidation:
+    """What FastCaloSim's validation looks at.
+
+    Args:
+        rows: by layer, then incident energy.
+        eta: by layer, then slice; none where events have no eta.
+    """
+
+    rows: tuple[LayerRow, ...]
+    eta: tuple[EtaRow, ...] = ()

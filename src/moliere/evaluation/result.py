@@ -14,6 +14,7 @@ from moliere.evaluation.evidence import (
     EquivalentSize,
     Giveaway,
     Interpolation,
+    LayerValidation,
     Memorisation,
     Plane,
     Reweighting,
@@ -258,6 +259,7 @@ class Report:
         shares: of events that have something in common, such as a momentum above 100 GeV.
         planes: pairs of observables.
         baseline: the third sample that figures stand beside, where one was given.
+        layers: layer by layer at each energy and eta, where the suite looks at that.
         schema: version of this structure; ``docs/report.md`` describes it.
     """
 
@@ -285,6 +287,7 @@ class Report:
     shares: tuple[Share, ...] = ()
     planes: tuple[Plane, ...] = ()
     baseline: Sample | None = None
+    layers: LayerValidation | None = None
     schema: int = SCHEMA
 
     def figure(self, name: str) -> Figure:

@@ -6,6 +6,7 @@ from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Mode
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan import CaloGAN, CaloGANConfig
 from moliere.models.footprint_gan import FootprintGAN, FootprintGANConfig
+from moliere.models.hierarchical_vae import HierarchicalVAE, HierarchicalVAEConfig
 from moliere.models.muons import (
     AuxiliaryMuonGAN,
     AuxiliaryMuonGANConfig,
@@ -39,6 +40,8 @@ __all__ = [
     "FootprintGAN",
     "FootprintGANConfig",
     "GenerativeModel",
+    "HierarchicalVAE",
+    "HierarchicalVAEConfig",
     "Loss",
     "Model",
     "MuonFlow",

@@ -10,7 +10,7 @@ from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, s
 from moliere.preprocess.occupancy import Counts, keep_largest
 from moliere.preprocess.rareness import Rareness, half_normal_ranks, rareness_flux
 from moliere.preprocess.scaling import EnergyStandardise, Log, Logit, Standardise
-from moliere.preprocess.voxels import LayerShares, ZeroBand
+from moliere.preprocess.voxels import LayerShares, LogitFraction, ZeroBand
 
 __all__ = [
     "Affine",
@@ -24,6 +24,7 @@ __all__ = [
     "LayerShares",
     "Log",
     "Logit",
+    "LogitFraction",
     "PhaseSpaceRanges",
     "Polar",
     "QuantileNormal",

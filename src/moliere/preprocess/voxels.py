@@ -1,13 +1,16 @@
-"""Voxel energies in network space: shares of their layer, a band of noise where they are empty."""
+"""Voxel energies in network space: shares of their layer or of the incident energy, noise where they are empty."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from moliere.preprocess.base import Transform, transforms
+from moliere.preprocess.energy import IncidentFraction
+from moliere.preprocess.scaling import Logit
 
 
 @transforms.register("layer-shares")
@@ -86,3 +89,41 @@ class ZeroBand(Transform):
         """Cut below the threshold."""
         del energy
         return torch.where(values < self.threshold, torch.zeros_like(values), values)
+
+
+@transforms.register("logit-fraction")
+class LogitFraction(Transform):
+    r"""The logit of a voxel's fraction of the incident energy, counted from an empty voxel's.
+
+    .. math:: u = \mathrm{logit}(R + (1 - 2R)\, E_\mathrm{voxel} / E_\mathrm{inc}) - \mathrm{logit}(R)
+
+    An empty voxel is exactly 0 and one that holds everything 2 logit(1 − R), 32.24 for the published R. A voxel with
+    more than the incident energy has no u (NaN).
+
+    Args:
+        smallest: R.
+
+    References:
+        Denoising diffusion models with geometry adaptation for high fidelity calorimeter simulation, O. Amram, 2023, https://arxiv.org/abs/2308.03876
+
+    Example:
+        >>> LogitFraction()(torch.tensor([[0.0, 100.0]]), torch.tensor([100.0])).round(decimals=2)
+        tensor([[ 0.0000, 32.2400]], dtype=torch.float64)
+    """
+
+    def __init__(self, smallest: float = 1e-7) -> None:
+        super().__init__()
+        self.fraction, self.logit = IncidentFraction(), Logit(smallest)
+        self.empty = math.log(smallest / (1 - smallest))
+
+    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """MeV → u, float64."""
+        open_ = self.logit(self.fraction(values, energy, rng), energy, rng)
+        # where a voxel is empty, rounding must not make it a little of something
+        return torch.where(values == 0, torch.zeros_like(open_), open_ - self.empty)
+
+    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+        """U → MeV; what is not above 0 is empty."""
+        fraction = self.logit.inverse(values.double().clamp(min=0) + self.empty, energy)
+        full = self.fraction.inverse(fraction, energy)
+        return torch.where(values > 0, full, torch.zeros_like(full))

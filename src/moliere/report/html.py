@@ -20,6 +20,7 @@ from moliere.report.citations import cited
 from moliere.report.event_display import display_to_json, event_pairs
 from moliere.report.event_picture import draw_pair
 from moliere.report.footprints import footprint_section, footprints_to_json
+from moliere.report.layer_pictures import layer_pictures
 from moliere.report.picture import Picture
 from moliere.report.scene import Scene, build_scene
 from moliere.report.sections import (
@@ -67,7 +68,9 @@ def render_report(report: Report) -> tuple[list[Section], str]:
     detector = from_spec(report.detector)
     scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
     sections = [Section("response", "Response and resolution", response_pictures(report))]
-    sections += [*histogram_sections(report.histograms), plane_section(report), correlation_section(report)]
+    sections += histogram_sections(report.histograms)
+    sections += [Section("layers", "Layer by layer", layer_pictures(report.layers))]
+    sections += [plane_section(report), correlation_section(report)]
     if isinstance(detector, Calorimeter) and scene is not None:
         sections.append(shower_section(report, detector, scene))
     if isinstance(detector, SurfaceArray):

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from moliere.errors import ConfigError
 from moliere.models.boltzmann import (
     BoltzmannMachine,
+    all_states,
     annealed_log_partition,
     exact_log_partition,
     fully_connected,
     log_likelihood,
+    pseudo_likelihood,
 )
 
 Weigh = Callable[[BoltzmannMachine, tuple[int, ...]], NDArray[np.float64]]
@@ -60,3 +62,16 @@ def test_annealed_log_likelihood_within_half_a_percent(machine: BoltzmannMachine
 def test_a_large_machine_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError, match=r"30 free nodes have too many states to list.*annealed_log_partition"):
         exact_log_partition(BoltzmannMachine(fully_connected([10, 10, 10, 10])), torch.zeros(1, 10))
+
+
+def test_the_pseudo_likelihood_is_that_of_each_node_given_all_others(machine: BoltzmannMachine) -> None:
+    """From energies of pairs of states that differ in one node."""
+    free = all_states(6).double()[::7]
+    clamped = torch.ones(len(free), 2, dtype=torch.float64)
+    expected = torch.zeros(len(free), dtype=torch.float64)
+    for node in range(6):
+        other = free.clone()
+        other[:, node] = 1 - other[:, node]
+        away = machine.energy(clamped, free) - machine.energy(clamped, other)
+        expected -= torch.log1p(away.detach().exp())
+    torch.testing.assert_close(pseudo_likelihood(machine, clamped, free), expected)

@@ -52,6 +52,11 @@ def energy_by_eta(
         >>> against_abs_eta.mean.shape, int(against_abs_eta.count[4, 0])
         ((100, 5), 5000)
     """
+    return by_eta(detector.layer_energies(signals), eta, edges)
+
+
+def by_eta(layer_energies: NDArray[np.floating], eta: NDArray[np.floating], edges: Floats = ETA_EDGES) -> Tally:
+    """The same from layer energies (n, n_layers) in MeV."""
     n_slices = len(edges) - 1
     position = np.searchsorted(edges, np.abs(eta) + _ROUNDING, side="right") - 1
     outside = (position < 0) | (position >= n_slices)
@@ -62,8 +67,8 @@ def energy_by_eta(
             f"up to {worst:g}; give edges that hold them"
         )
     group = np.where(eta < 0, n_slices, 0) + position
-    tally = Tally.grouped(detector.layer_energies(signals), group, 2 * n_slices)
-    shape = 2, n_slices, len(detector.read_out)
+    tally = Tally.grouped(layer_energies, group, 2 * n_slices)
+    shape = 2, n_slices, layer_energies.shape[1]
     return Tally(*(part.reshape(shape) for part in (tally.count, tally.total, tally.deviations)))
 
 

@@ -91,6 +91,7 @@ class Suite:
         planes: detector → pairs of observables that are shown together.
         rareness: kept events → columns by whose neighbours events are rare, (n, d);
             ``None`` where nothing is known of it.
+        by_layer: whether layer energies are compared at each energy and eta, too.
     """
 
     detector: type[Detector]
@@ -105,6 +106,7 @@ class Suite:
     shares: Callable[[Mapping[str, Floats]], Mapping[str, NDArray[np.bool_]]] | None = None
     planes: Callable[[Any], Sequence[tuple[str, str]]] | None = None
     rareness: Callable[[Kept], Floats] | None = None
+    by_layer: bool = False
 
 
 #: name → suite

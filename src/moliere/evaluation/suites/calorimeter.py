@@ -167,3 +167,34 @@ def _threedgan_binning(name: str, detector: Calorimeter, values: Floats) -> Binn
 suites.register("3dgan")(
     replace(_CALORIMETER, measure=_measurer(_threedgan), words=_threedgan_words, binning=_threedgan_binning)
 )
+
+#: what FastCaloSim's validation looks at, of the usual observables
+_SUMS = ("layer_energy", "total_energy", "response")
+
+
+def _fastcalosim(events: Events, threshold: float | None) -> Measured:
+    """Layer energies and sums; with eta, where the events have it, so that they can be looked at against it."""
+    measured = _CALORIMETER.measure(events, threshold)
+    sums = {name: values for name, values in measured.observables.items() if name.startswith(_SUMS)}
+    eta = {"eta": events.incident["eta"]} if "eta" in events.incident else {}
+    return replace(measured, observables=sums | eta)
+
+
+def _fastcalosim_words(name: str, detector: Calorimeter) -> Words:
+    return Words("incident pseudorapidity", "", "position") if name == "eta" else _words(name, detector)
+
+
+def _fastcalosim_binning(name: str, detector: Calorimeter, values: Floats) -> Binning:
+    return quantile_bins(values) if name == "eta" else binning_of(name, detector, values)
+
+
+suites.register("fastcalosim")(
+    replace(
+        _CALORIMETER,
+        measure=_fastcalosim,
+        words=_fastcalosim_words,
+        binning=_fastcalosim_binning,
+        inputs=("observables",),
+        by_layer=True,
+    )
+)

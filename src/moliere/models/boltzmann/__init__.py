@@ -12,6 +12,7 @@ from moliere.models.boltzmann.likelihood import (
     annealed_log_partition,
     exact_log_partition,
     log_likelihood,
+    pseudo_likelihood,
 )
 from moliere.models.boltzmann.machine import BoltzmannMachine
 from moliere.models.boltzmann.sampler import GibbsSampler, Sampler, build_sampler, samplers
@@ -36,6 +37,7 @@ __all__ = [
     "gibbs_sample",
     "independent",
     "log_likelihood",
+    "pseudo_likelihood",
     "repeated_energy_bits",
     "samplers",
     "sparse",

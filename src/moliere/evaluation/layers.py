@@ -1,0 +1,115 @@
+"""FastCaloSim's validation: every layer's energy at every incident energy, and against pseudorapidity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from moliere.detectors import Calorimeter
+from moliere.detectors.base import Floats
+from moliere.evaluation.collect import Collected
+from moliere.evaluation.distances import histogram, ks_test, root_chi2, separation_power, wasserstein
+from moliere.evaluation.evidence import EtaRow, LayerRow, LayerValidation
+from moliere.evaluation.observables.fastcalosim import ETA_EDGES, by_eta, eta_asymmetry
+from moliere.evaluation.observables.tally import Tally
+from moliere.evaluation.response import moments
+
+#: bins of the histograms, over the reference's range, and the fewest events of either sample
+_BINS, _LEAST = 30, 10
+
+
+def layer_validation(
+    reference: Collected, generated: Collected, bins: Sequence[tuple[float, float]]
+) -> LayerValidation:
+    """Compare layer energies at each incident energy, and where events have eta also against it.
+
+    Args:
+        reference: what is right.
+        generated: what is judged.
+        bins: closed intervals of incident energy in MeV; those with fewer than ten events of a sample are left out.
+
+    References:
+        AtlFast3: the next generation of fast simulation in ATLAS, ATLAS Collaboration, 2021,
+        https://arxiv.org/abs/2109.02551
+    """
+    detector = reference.kept.detector
+    rows = tuple(row for interval in bins for row in _rows(detector, reference, generated, interval))
+    eta = tuple(_eta_rows(detector, reference, generated)) if "eta" in reference.observables else ()
+    order = {layer.label: k for k, layer in enumerate(detector.read_out)}
+    return LayerValidation(tuple(sorted(rows, key=lambda row: (order[row.layer], row.energy))), eta)
+
+
+def _rows(
+    detector: Calorimeter, reference: Collected, generated: Collected, interval: tuple[float, float]
+) -> Iterator[LayerRow]:
+    inside = [(x.scale >= interval[0]) & (x.scale <= interval[1]) for x in (reference, generated)]
+    if min(np.count_nonzero(rows) for rows in inside) < _LEAST:
+        return
+    for k, layer in enumerate(detector.read_out):
+        name = f"layer_energy[{k}]"
+        one, other = (x.observables[name][rows] for x, rows in zip((reference, generated), inside, strict=True))
+        yield layer_row(layer.label, interval, one, other)
+
+
+def layer_row(layer: str, energy: tuple[float, float], one: Floats, other: Floats) -> LayerRow:
+    """All measures of one layer's energies.
+
+    Args:
+        layer: what it is called.
+        energy: interval of incident energies in MeV.
+        one: reference energies in MeV, (n,).
+        other: generated, (m,).
+    """
+    first, second = moments(one), moments(other)
+    high = float(one.max())
+    edges = np.linspace(float(one.min()), high if high > one.min() else high + 1, _BINS + 1)
+    counts = [histogram(values, edges) for values in (one, other)]
+    chi2, degrees, p = root_chi2(*counts)
+    ks, ks_p = ks_test(one, other)
+    return LayerRow(
+        layer=layer,
+        energy=energy,
+        n_reference=len(one),
+        n_generated=len(other),
+        mean_ratio=_ratio(first[:2], second[:2]),
+        std_ratio=_ratio(first[2:], second[2:]),
+        sem_ratio=_ratio((first[1], 0.0), (second[1], 0.0))[0],
+        root_chi2=chi2 / max(degrees, 1),
+        root_p=p,
+        separation=separation_power(counts[0][1:-1], counts[1][1:-1]),
+        ks=ks,
+        ks_p=ks_p,
+        wasserstein=wasserstein(one, other),
+    )
+
+
+def _ratio(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+    """Generated over reference with its error; 1 where both are 0, NaN where only the reference is."""
+    if one[0] == 0:
+        return (1.0, 0.0) if other[0] == 0 else (float("nan"), float("nan"))
+    ratio = other[0] / one[0]
+    return ratio, float(np.hypot(other[1] / one[0], ratio * one[1] / one[0]))
+
+
+def _eta_rows(detector: Calorimeter, reference: Collected, generated: Collected) -> Iterator[EtaRow]:
+    n_layers = len(detector.read_out)
+    sides = [_by_eta(sample.observables, n_layers) for sample in (reference, generated)]
+    both = [side[0] + side[1] for side in sides]
+    asymmetries = [eta_asymmetry(side) for side in sides]
+    filled = np.flatnonzero((both[0].count[:, 0] > 1) & (both[1].count[:, 0] > 1))
+    for k, layer in enumerate(detector.read_out):
+        for place in filled:
+            means = [(float(x.mean[place, k]), float(x.error[place, k])) for x in both]
+            sided = [_known(float(a[place, k]), float(e[place, k])) for a, e in asymmetries]
+            eta = float(ETA_EDGES[place]), float(ETA_EDGES[place + 1])
+            yield EtaRow(layer.label, eta, means[0], means[1], sided[0], sided[1])
+
+
+def _by_eta(observables: Mapping[str, Floats], n_layers: int) -> Tally:
+    energies = np.stack([observables[f"layer_energy[{k}]"] for k in range(n_layers)], axis=1)
+    return by_eta(energies, observables["eta"])
+
+
+def _known(value: float, error: float) -> tuple[float, float] | None:
+    return (value, error) if np.isfinite(value) and np.isfinite(error) else None
