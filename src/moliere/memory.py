@@ -18,7 +18,7 @@ _USUAL_TRIM_THRESHOLD, _USUAL_MMAP_MAX = 128 * 1024, 65_536
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Within the block freed memory stays with the process; afterwards it is given back.
+    """Within the block freed memory stays with the process; afterwards the system gets what it can have.
 
     Only glibc can be told so; elsewhere nothing changes. The price is a higher peak, about 40 % where tensors fill
     gigabytes.

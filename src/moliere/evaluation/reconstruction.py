@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ def quality_of(deviations: Floats) -> Quality:
     second, fourth = float(np.mean(centred**2)), float(np.mean(centred**4))
     width = float(deviations.std(ddof=1))
     error = np.sqrt(max(fourth - second**2, 0) / n) / (2 * width) if width > 0 else 0.0
-    return Quality(float(deviations.mean()), width / np.sqrt(n), width, float(error), n)
+    return Quality(float(deviations.mean()), width / math.sqrt(n), width, float(error), n)
 
 
 def energy_quality(true: Floats, reconstructed: Floats, n_bins: int = 8) -> tuple[Quality, tuple[QualityPoint, ...]]:
