@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-#: pages that the system hands out for a tensor of 64 MB when others of its size were just freed, before a block and in it
+#: pages that the system hands out for 64 MB when as much was just freed, before a block and in it
 _SCRIPT = """
 import resource, torch
 from moliere.memory import freed_memory_kept
