@@ -24,7 +24,7 @@ from moliere.models import (
     load_bundle,
     save_bundle,
 )
-from moliere.models.networks.refinement import TraceRefiner
+from moliere.models.networks.refinement import TraceCritic, TraceRefiner
 from moliere.models.networks.wasserstein import critic_loss, gradient_penalty
 from moliere.preprocess.traces import to_decades
 from moliere.units import EeV
@@ -150,6 +150,15 @@ def test_the_trigger_is_that_of_the_data_unless_it_is_given() -> None:
     for model, expected in ((build(), float(totals[totals > 0].min())), (build(trigger=7.0), 7.0)):
         model.fit_transforms(batch)
         assert float(model.trigger) == pytest.approx(expected)
+
+
+def test_the_critic_sees_every_bin() -> None:
+    """A bin that it did not see would take whatever signal a total needs."""
+    for n_bins, channels in ((20, (4,)), (80, (8, 8)), (83, (8, 8))):
+        critic = TraceCritic(n_bins, channels, 4, 8)
+        seen = critic.encoder(torch.nn.functional.pad(torch.eye(n_bins), (0, critic.beyond)))
+        nothing = critic.encoder(torch.zeros(1, n_bins + critic.beyond))
+        assert ((seen - nothing).abs().sum(dim=1) > 0).all()
 
 
 def train(objective: Objective, batch: Batch, steps: int, rate: float) -> list[float]:

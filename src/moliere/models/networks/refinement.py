@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.models.networks.trace_encoder import TraceEncoder
+from moliere.models.networks.trace_encoder import TraceEncoder, covering_bins
 from moliere.preprocess.traces import from_decades, to_decades
 
 BLOCKS, KERNEL = 4, 7
@@ -75,7 +75,8 @@ class TraceCritic(nn.Module):
 
     def __init__(self, n_bins: int, trace_channels: Sequence[int], features: int, width: int) -> None:
         super().__init__()
-        self.encoder = TraceEncoder(n_bins, trace_channels, features, _SLOPE)
+        self.beyond = covering_bins(n_bins, len(trace_channels)) - n_bins
+        self.encoder = TraceEncoder(n_bins + self.beyond, trace_channels, features, _SLOPE)
         self.first, self.second, self.outward = (
             nn.Linear(features + 1, width),
             nn.Linear(width, width),
@@ -85,7 +86,7 @@ class TraceCritic(nn.Module):
     def forward(self, traces: Tensor) -> Tensor:
         """Judge."""
         total = to_decades(from_decades(traces).sum(dim=1, keepdim=True))
-        x = torch.cat([self.encoder(traces), total], dim=1)
+        x = torch.cat([self.encoder(F.pad(traces, (0, self.beyond))), total], dim=1)
         for layer in (self.first, self.second):
             x = F.leaky_relu(layer(x), _SLOPE)
         verdict: Tensor = self.outward(x)
