@@ -61,7 +61,7 @@ Step = Callable[[str], None]
 
 
 class RefinementStudy(Config):
-    """What a user may choose about the study; the defaults take about three quarters of an hour on two cores."""
+    """What a user may choose about the study; the defaults take about half an hour on two cores."""
 
     detector: str = Field(default="airshower-9x9", description="the array, by name or file, where events are made")
     simulation: str | None = Field(default=None, description="a file of simulated events instead of making some")
