@@ -129,7 +129,7 @@ class GenerativeModel(Model):
     every backend, export, parity tests, seeds owned by the experiment's own engine, interpolation in the latent.
 
     Attributes:
-        latent_dim: numbers that an event is made from.
+        latent_dim: numbers that an event is made from, of a model whose latent is N(0, 1) and nothing else.
     """
 
     latent_dim: int

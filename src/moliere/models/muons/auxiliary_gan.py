@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -12,16 +11,13 @@ from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, Loss, Objective, models
-from moliere.models.muons.columns import QUANTITIES
+from moliere.models.muons.columns import QUANTITIES, fit_rareness
 from moliere.models.muons.gan import MuonGAN, MuonGANConfig
+from moliere.models.networks.adversary import deceit
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.models.steering import SteeredModel
 from moliere.preprocess import Rareness
 
-#: draws the muons that rareness refers to; the same for every training, so that rareness means the same
-_SEED = 0
-#: rareness is fitted to so many muons at most: its ranks are good to a hundredth at one in a thousand
-_FITTED = 200_000
 #: hidden widths of the regressors, published: of one number for all columns, and of one for each quantity
 _WIDTHS: dict[str, tuple[int, ...]] = {"joint": (64, 128), "each": (32, 64)}
 
@@ -71,8 +67,7 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
     def fit_transforms(self, batch: Batch) -> None:
         """Columns, then rareness of their rows."""
         super().fit_transforms(batch)
-        weights = None if batch.weights is None else batch.weights[:_FITTED]
-        self.rareness.fit(self.columns(batch.signals[:_FITTED]), weights, np.random.default_rng(_SEED))
+        fit_rareness(self.rareness, self.columns, batch)
 
     def objectives(self) -> tuple[Objective, ...]:
         """Regressors, which are to be trained first, then discriminator and generator."""
@@ -100,10 +95,10 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         return Loss(self._misread(rows, self.rareness(rows).float(), rng))
 
     def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
-        deceit = self._deceit(rows, rng)
+        found_out = deceit(self.discriminator, rows, rng)
         misread = self._misread(rows, latent[:, self.auxiliaries], None)
         return Loss(
-            self.adversarial_weight * deceit + misread, {"deceit": deceit.item(), "auxiliaries": misread.item()}
+            self.adversarial_weight * found_out + misread, {"deceit": found_out.item(), "auxiliaries": misread.item()}
         )
 
     def _misread(self, rows: Tensor, rareness: Tensor, rng: torch.Generator | None) -> Tensor:

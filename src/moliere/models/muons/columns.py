@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,8 @@ from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.base import Detector
 from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError
-from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal
+from moliere.models.base import Batch
+from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal, Rareness
 from moliere.preprocess.base import Transform
 from moliere.preprocess.kinematics import CARTESIAN, POLAR, check_rows
 
@@ -34,6 +36,9 @@ _CATALOGUE: dict[Form, str] = {"polar": "ship-muons-polar", "cartesian": "ship-m
 _TURN = 0.97
 #: with knots evenly in the share, the last of them held one muon in 2,000, and the rarest came twice too often
 _QUANTILES = 2_000
+#: rareness is fitted to so many muons at most: its ranks are good to a hundredth at one in a thousand
+_FITTED = 200_000
+_SEED = 0  # draws the muons that rareness refers to
 
 
 class MuonColumns(nn.Module):
@@ -115,6 +120,16 @@ class MuonColumns(nn.Module):
         passed.mul_(2 * _TURN).sub_(_TURN)
         passed[:, 0] = 2 * is_positive - 1.0
         return passed
+
+
+def fit_rareness(rareness: Rareness, columns: MuonColumns, batch: Batch) -> None:
+    """Fit rareness of rows to a training sample, always with the same draw, so that it means the same every time.
+
+    Raises:
+        InvalidEvents: what :meth:`~moliere.preprocess.Rareness.fit` does not take.
+    """
+    weights = None if batch.weights is None else batch.weights[:_FITTED]
+    rareness.fit(columns(batch.signals[:_FITTED]), weights, np.random.default_rng(_SEED))
 
 
 def form_of(detector: Detector) -> Form:

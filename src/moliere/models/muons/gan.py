@@ -13,11 +13,11 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective
 from moliere.models.muons.columns import Form, MuonColumns
+from moliere.models.networks.adversary import deceit, discrimination
 from moliere.models.networks.leaky_mlp import LeakyMLP
 
 CITATION = "Ahdida et al. 2019, arXiv:1909.04451"
@@ -91,13 +91,9 @@ class MuonGAN(GenerativeModel):
         return latent[:, first : first + len(self.columns.passed)]
 
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        """Both samples in one pass: a discriminator without batch normalisation judges each muon by itself."""
-        real = self.columns(batch.signals)
         with torch.no_grad():
             generated = self._rows(self.draw_latent(batch.condition, rng))
-        label = real.new_zeros(2 * len(real), 1)
-        label[: len(real)] = 1
-        return Loss(F.binary_cross_entropy_with_logits(self.discriminator(torch.cat([real, generated]), rng), label))
+        return Loss(discrimination(self.discriminator, self.columns(batch.signals), generated, rng))
 
     def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         latent = self.draw_latent(batch.condition, rng)
@@ -106,11 +102,7 @@ class MuonGAN(GenerativeModel):
     def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
         """What the generator pays for rows that it made of a latent."""
         del latent
-        return Loss(self._deceit(rows, rng))
-
-    def _deceit(self, rows: Tensor, rng: torch.Generator) -> Tensor:
-        """-log D, mean."""
-        return F.softplus(-self.discriminator(rows, rng)).mean()
+        return Loss(deceit(self.discriminator, rows, rng))
 
 
 def muon_columns(config: MuonGANConfig, context: BuildContext) -> MuonColumns:

@@ -14,6 +14,7 @@ from moliere.detectors import PhaseSpace
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
 from moliere.models.muons.gan import CITATION
+from moliere.models.networks.adversary import deceit, discrimination
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.preprocess.kinematics import check_rows
 
@@ -98,14 +99,11 @@ class RarenessAutoencoder(GenerativeModel):
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         with torch.no_grad():
             encoded = self.encode(batch.signals)
-        drawn = self.draw_latent(batch.condition, rng)
-        label = drawn.new_zeros(2 * len(drawn), 1)
-        label[: len(drawn)] = 1
-        return Loss(F.binary_cross_entropy_with_logits(self.discriminator(torch.cat([drawn, encoded]), rng), label))
+        return Loss(discrimination(self.discriminator, self.draw_latent(batch.condition, rng), encoded, rng))
 
     def _autoencoder_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         encoded = self.encode(batch.signals)
         missed = F.binary_cross_entropy_with_logits(self.decoder(encoded), batch.signals / self.highest)
-        deceit = F.softplus(-self.discriminator(encoded, rng)).mean()
-        terms = {"reconstruction": missed.item(), "deceit": deceit.item()}
-        return Loss(missed + self.adversarial_weight * deceit, terms)
+        found_out = deceit(self.discriminator, encoded, rng)
+        terms = {"reconstruction": missed.item(), "deceit": found_out.item()}
+        return Loss(missed + self.adversarial_weight * found_out, terms)

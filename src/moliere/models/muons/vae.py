@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -12,13 +11,10 @@ from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
-from moliere.models.muons.columns import Form, MuonColumns
+from moliere.models.muons.columns import Form, MuonColumns, fit_rareness
 from moliere.models.muons.gan import CITATION
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.preprocess import Rareness
-
-_SEED = 0  # draws the muons that rareness refers to
-_FITTED = 200_000  # muons that rareness is fitted to at most
 
 
 class MuonVAEConfig(Config):
@@ -70,8 +66,7 @@ class MuonVAE(GenerativeModel):
         """Ranges of the columns, the share of positive muons, and rareness, where it counts."""
         self.columns.fit(batch.signals, batch.weights)
         if self.settings.boost != "none":
-            weights = None if batch.weights is None else batch.weights[:_FITTED]
-            self.rareness.fit(self.columns(batch.signals[:_FITTED]), weights, np.random.default_rng(_SEED))
+            fit_rareness(self.rareness, self.columns, batch)
 
     def objectives(self) -> tuple[Objective, ...]:
         """Encoder and decoder together."""
