@@ -167,9 +167,10 @@ def array_of(events: Events) -> SurfaceArray:
 def mean_traces(samples: Mapping[str, Events]) -> tuple[MeanTraces, ...]:
     """Mean traces of each sample in four intervals of the total signal; without those that a sample has no trace in."""
     traces = {name: triggered_traces(events) for name, events in samples.items()}
+    totals = {name: x.sum(axis=1) for name, x in traces.items()}
     found = []
     for low, high in pairwise(_SIGNALS):
-        inside = {name: x[(x.sum(axis=1) >= low) & (x.sum(axis=1) < high)] for name, x in traces.items()}
+        inside = {name: x[(totals[name] >= low) & (totals[name] < high)] for name, x in traces.items()}
         if all(map(len, inside.values())):
             found.append(MeanTraces((low, high), {name: tuple(x.mean(axis=0)) for name, x in inside.items()}))
     return tuple(found)

@@ -102,10 +102,15 @@ def energy_range(*events: Floats) -> tuple[float, float]:
 
 def colour_stops(n: int = 16) -> list[str]:
     """Colours of the energy scale, faint to bright, without the darkest of the map: the stage is dark."""
+    return hex_colours("inferno", 0.22, 0.98, n)
+
+
+def hex_colours(name: str, low: float, high: float, n: int = 16) -> list[str]:
+    """Evenly spaced colours of a part of one of matplotlib's maps, for the browser."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(colour) for colour in colormaps["inferno"](np.linspace(0.22, 0.98, n))]
+    return [to_hex(colour) for colour in colormaps[name](np.linspace(low, high, n))]
 
 
 def display_to_json(scene: Scene, pairs: Sequence[EventPair]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from moliere.detectors.base import Floats
 from moliere.detectors.surface_array import SurfaceArray
 from moliere.evaluation.result import ExampleEvent, Report
-from moliere.report.event_display import in_pairs, title_of
+from moliere.report.event_display import hex_colours, in_pairs, title_of
 from moliere.report.picture import Picture
 from moliere.report.plots import divide
 from moliere.report.sections import Section
@@ -92,8 +92,7 @@ def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
 
     x, y = (array.stations[:, k] / _KM for k in (0, 1))
     with style():
-        figure = new_figure(8.4, 3.9)
-        left, right = (figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78)) for k in (0, 1))
+        figure, (left, right), scale = _two_grounds()
         left.scatter(x, y, _AREA * np.log10(1 + means[0]), color=GUIDE)
         colours = divide(means[1], means[0])
         points = right.scatter(
@@ -102,39 +101,47 @@ def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
         )  # fmt: skip
         for axes, name, mean in ((left, "reference", means[0]), (right, "generated", means[1])):
             axes.set_title(f"{name}: {mean.sum():,.0f} {array.unit} an event")
-            axes.set_aspect("equal")
-            axes.set_xlabel("x (km)")
-        right.tick_params(labelleft=False)
-        left.set_ylabel("y (km)")
-        bar = figure.colorbar(points, cax=figure.add_axes((0.925, 0.13, 0.014, 0.78)), label="generated / reference")
+        bar = figure.colorbar(points, cax=scale, label="generated / reference")
         bar.set_ticks([0.5, 0.7, 1, 1.4, 2], labels=["0.5", "0.7", "1", "1.4", "2"])
         bar.ax.minorticks_off()
     return figure
 
 
 def _examples(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
-    examples = report.examples
-    chosen = in_pairs([event for event in examples if not event.nearest])
+    chosen = _pairs(report.examples)
     chosen = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, _DRAWN).astype(int))] if chosen else []
     return tuple(
         Picture(f"footprint-{k}", _draw_pair(pair, array), title_of(*pair), broad=True) for k, pair in enumerate(chosen)
     )
 
 
+def _pairs(examples: Sequence[ExampleEvent]) -> list[tuple[ExampleEvent, ExampleEvent]]:
+    """Without nearest neighbours, which are compared cell by cell."""
+    return in_pairs([event for event in examples if not event.nearest])
+
+
 def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> Figure:
     sides = [footprint_of(event, array) for event in pair]
     latest = max((float(np.nanmax(side.times)) for side in sides if np.isfinite(side.times).any()), default=1.0)
     with style():
-        figure = new_figure(8.4, 3.9)
-        for k, (name, side) in enumerate(zip(("reference", "generated"), sides, strict=True)):
-            axes = figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78))
+        figure, grounds, scale = _two_grounds()
+        for axes, name, side in zip(grounds, ("reference", "generated"), sides, strict=True):
             points = _draw_stations(axes, side, array, latest)
             axes.set_title(f"{name}: {np.count_nonzero(side.totals)} stations, {side.totals.sum():,.0f} {array.unit}")
-            axes.tick_params(labelleft=k == 0)
-        bar = figure.add_axes((0.925, 0.13, 0.014, 0.78))
-        figure.colorbar(points, cax=bar, label="arrival time (ns)")
-        figure.axes[0].set_ylabel("y (km)")
+        figure.colorbar(points, cax=scale, label="arrival time (ns)")
     return figure
+
+
+def _two_grounds() -> tuple[Figure, tuple[Axes, Axes], Axes]:
+    """A figure with the ground of the reference, that of the generated events, and a place for a colour scale."""
+    figure = new_figure(8.4, 3.9)
+    left, right = (figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78)) for k in (0, 1))
+    for axes in (left, right):
+        axes.set_aspect("equal")
+        axes.set_xlabel("x (km)")
+    left.set_ylabel("y (km)")
+    right.tick_params(labelleft=False)
+    return figure, (left, right), figure.add_axes((0.925, 0.13, 0.014, 0.78))
 
 
 def _draw_stations(axes: Axes, side: Footprint, array: SurfaceArray, latest: float) -> PathCollection:
@@ -145,12 +152,9 @@ def _draw_stations(axes: Axes, side: Footprint, array: SurfaceArray, latest: flo
     axes.scatter(x[~lit], y[~lit], 6, facecolors="none", edgecolors=GUIDE, linewidths=0.6)
     areas = _AREA * np.log10(1 + side.totals)
     axes.scatter(x[lit & ~timed], y[lit & ~timed], areas[lit & ~timed], color=GUIDE)
-    points = axes.scatter(
+    return axes.scatter(
         x[timed], y[timed], areas[timed], c=side.times[timed], cmap=_COLOURS, vmin=0, vmax=max(latest, 1e-9)
     )
-    axes.set_aspect("equal")
-    axes.set_xlabel("x (km)")
-    return points
 
 
 def footprints_to_json(examples: Sequence[ExampleEvent], array: SurfaceArray) -> dict[str, Any] | None:
@@ -160,14 +164,14 @@ def footprints_to_json(examples: Sequence[ExampleEvent], array: SurfaceArray) ->
         ``unit``, ``bin_width`` (ns), ``stations`` (km), ``colours``, and ``pairs`` with a title and both showers: the
         numbers of the stations that are not silent, their arrival times and traces.
     """
-    pairs = in_pairs([event for event in examples if not event.nearest])[:_PLAYED]
+    pairs = _pairs(examples)[:_PLAYED]
     if not pairs or array.n_bins == 1:
         return None
     return {
         "unit": array.unit,
         "bin_width": array.bin_width,
         "stations": (array.stations[:, :2] / _KM).round(3).tolist(),
-        "colours": _colours(),
+        "colours": hex_colours(_COLOURS, 0, 1),
         "pairs": [
             {"title": title_of(*pair), "showers": [_to_json(footprint_of(event, array)) for event in pair]}
             for pair in pairs
@@ -180,10 +184,3 @@ def _to_json(side: Footprint) -> dict[str, Any]:
     times = [None if np.isnan(time) else round(time, 1) for time in side.times[lit].tolist()]
     traces = [[float(f"{value:.3g}") for value in trace] for trace in side.traces[lit].tolist()]
     return {"stations": lit.tolist(), "times": times, "traces": traces}
-
-
-def _colours(n: int = 16) -> list[str]:
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colour) for colour in colormaps[_COLOURS](np.linspace(0, 1, n))]
