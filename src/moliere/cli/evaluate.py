@@ -14,9 +14,7 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
-    left_out_energies,
     progress_console,
-    split_of,
 )
 from moliere.errors import ConfigError
 
@@ -89,6 +87,7 @@ def evaluate(
     from moliere.models import load_bundle
     from moliere.report import write_report
     from moliere.samples import open_source
+    from moliere.training.recipe import left_out_energies
     from moliere.weights import find_bundle
 
     if reference_ms is not None and bundle is None:
@@ -139,6 +138,8 @@ def _short(name: str, part: str = "all") -> str:
 
 def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:
     """One part of the reference, in the split of the bundle's training."""
+    from moliere.training.recipe import split_of
+
     if part == "all":
         return source
     if bundle is None:

@@ -19,7 +19,6 @@ from moliere.cli.options import (
     incident_columns,
     parse_count,
     parse_spreads,
-    split_of,
     stream,
 )
 from moliere.errors import ConfigError
@@ -183,6 +182,7 @@ def _check_choice(like: str | None, drawn: list[Any], part: str) -> None:
 def _particles_like(bundle: Bundle, name: str, part: str) -> tuple[dict[str, Any], int]:
     """Incident columns of a file, or of one part of it in the split of the bundle's training, and their number."""
     from moliere.samples import open_source
+    from moliere.training.recipe import split_of
 
     source = open_source(name)
     if part == "all":

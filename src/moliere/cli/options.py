@@ -22,12 +22,8 @@ from rich.progress import (
 from rich.text import Text
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from moliere.events import Events, EventSource
+    from moliere.events import Events
     from moliere.events.formats.base import Writer
-    from moliere.training.recipe import DataConfig
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -55,26 +51,6 @@ progress_console = Console(stderr=True, highlight=False)
 def epilog(*commands: str) -> str:
     """The copyable example at the end of a verb's help."""
     return "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
-
-
-def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> NDArray[np.int64]:
-    """Positions of one part of the split that a recipe makes of a source."""
-    from moliere.events.split import split_events
-
-    data = _data_of(recipe)
-    index: NDArray[np.int64] = getattr(split_events(source, data.split, data.split_seed, data.leave_out), part)
-    return index
-
-
-def left_out_energies(recipe: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Incident energies in MeV that a recipe's training did not see; ``None`` where it saw all."""
-    return _data_of(recipe).leave_out if recipe else None
-
-
-def _data_of(recipe: Mapping[str, Any]) -> DataConfig:
-    from moliere.training.recipe import DataConfig
-
-    return DataConfig.from_table(recipe["data"], "data")
 
 
 def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]:

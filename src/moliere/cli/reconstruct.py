@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, split_of
+from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,7 @@ def reconstruct(
     from moliere.models import load_bundle
     from moliere.samples import open_source
     from moliere.threads import set_threads
+    from moliere.training.recipe import split_of
     from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)

@@ -94,10 +94,13 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
 
 def _find_judge(select: str) -> Judge | None:
     """The score that a recipe selects by; none where it takes the last weights or those of the lowest loss."""
-    from moliere.evaluation.scores import scores
     from moliere.training.selection import UNJUDGED
 
-    return None if select in UNJUDGED else scores[select]
+    if select in UNJUDGED:
+        return None
+    from moliere.evaluation.scores import scores  # half a second, of scikit-learn
+
+    return scores[select]
 
 
 def _check_folder(folder: Path, bundle_path: Path, *, resume: bool, overwrite: bool) -> None:

@@ -36,7 +36,6 @@ from moliere.evaluation.refinement import (
 from moliere.evaluation.scores import scores
 from moliere.events import Events
 from moliere.events.formats import create_events
-from moliere.events.split import split_events
 from moliere.files import replacing
 from moliere.generation.reconstruct import reconstruct
 from moliere.generation.refine import refine_batches
@@ -47,7 +46,7 @@ from moliere.simulators import Production, build_simulator, produce, simulators
 from moliere.simulators.incident import sample_incident
 from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe
-from moliere.training.recipe import DataConfig
+from moliere.training.recipe import split_of
 from moliere.training.selection import UNJUDGED
 from moliere.units import EeV
 
@@ -197,9 +196,8 @@ def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | N
 
 def _test_part(path: str, network: Bundle) -> Events:
     """What the network that was trained on a sample has not seen of it."""
-    data = DataConfig.from_table(network.recipe["data"], "data")
     source = open_source(path)
-    return source.take(split_events(source, data.split, data.split_seed).test)
+    return source.take(split_of(source, network.recipe, "test"))
 
 
 def _judge(settings: RefinementStudy, tests: Mapping[str, Events], networks: Mapping[str, Bundle]) -> RefinementResult:

@@ -45,13 +45,13 @@ class Prepared:
         source: the events of the recipe.
         split: their parts.
         model: built, transforms fitted, untrained.
-        second: the recipe's second sample, if it has one.
+        second: the recipe's second sample and its parts, if it has one.
     """
 
     source: EventSource
     split: Split
     model: Model
-    second: EventSource | None = None
+    second: tuple[EventSource, Split] | None = None
 
 
 def prepare(recipe: Recipe, folder: Path) -> Prepared:
@@ -63,13 +63,20 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     """
     set_threads(recipe.training.threads)
     source = _open(recipe, recipe.data.events, folder / "events.store")
-    second = None if recipe.data.second is None else _open(recipe, recipe.data.second, folder / "second.store")
+    second = _open_second(recipe, folder)
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
     if recipe.data.match_incident:
-        split = _matched(recipe, split, source, second)
+        split = _matched(recipe, split, source, second[0] if second else None)
     return Prepared(source, split, _build(recipe, source, split, second), second)
+
+
+def _open_second(recipe: Recipe, folder: Path) -> tuple[EventSource, Split] | None:
+    if recipe.data.second is None:
+        return None
+    source = _open(recipe, recipe.data.second, folder / "second.store")
+    return source, split_events(source, recipe.data.split)
 
 
 def _matched(recipe: Recipe, split: Split, source: EventSource, second: EventSource | None) -> Split:
@@ -119,9 +126,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(recipe, folder)
     training, validation = _batches(recipe, prepared.source, prepared.split)
-    second = None
-    if prepared.second is not None:
-        second = _batches(recipe, prepared.second, split_events(prepared.second, recipe.data.split))
+    second = None if prepared.second is None else _batches(recipe, *prepared.second)
     with freed_memory_kept():
         trained = train(
             prepared.model, recipe, training, validation, folder,
@@ -137,7 +142,7 @@ def _batches(recipe: Recipe, source: EventSource, split: Split) -> tuple[BatchSo
     return training, validation
 
 
-def _build(recipe: Recipe, source: EventSource, split: Split, second: EventSource | None) -> Model:
+def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None) -> Model:
     """A model with weights drawn from the recipe's seed and transforms fitted to a sample of its training events."""
     columns = recipe.data.condition
     condition_matrix(source.incident, columns)  # says which column is missing, before one is looked up
@@ -146,11 +151,11 @@ def _build(recipe: Recipe, source: EventSource, split: Split, second: EventSourc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
-    sample = to_batch(source, _fit_sample(source, split, recipe.training.seed), columns, model.extras)
-    if second is not None:
-        rows = _fit_sample(second, split_events(second, recipe.data.split), recipe.training.seed)
-        sample = replace(sample, second=to_batch(second, rows, columns, model.extras))
-    model.fit_transforms(sample)
+    sample, *others = (
+        to_batch(events, _fit_sample(events, parts, recipe.training.seed), columns, model.extras)
+        for events, parts in ((source, split), *([second] if second else []))
+    )
+    model.fit_transforms(replace(sample, second=others[0]) if others else sample)
     load_initial(model, recipe.training.initial)
     return model
 
