@@ -56,6 +56,18 @@ def test_muons_of_nothing_but_a_number(generate: Run, tmp_path: Path) -> None:
     assert "weighted" not in outcome.out
 
 
+def test_rareness_is_prepared_of_a_flux(run: Run, flux: Path, tmp_path: Path) -> None:
+    output = tmp_path / "rareness.npz"
+    outcome = run("prepare", "rareness", flux / "flux.h5", "-o", output)
+    assert outcome.code == 0, outcome.err
+    events = read_events(output)
+    assert events.detector.name == "ship-muons-rareness"
+    assert events.signals.shape == (2000, 4)
+    # numbers of half-Gaussians, whose median is 0.67
+    np.testing.assert_allclose(np.median(events.signals, axis=0), 0.674, atol=0.1)
+    assert "exists" in run("prepare", "rareness", flux / "flux.h5", "-o", output).err
+
+
 def test_boosted_muons_have_weights_and_it_is_said_what_they_are_worth(generate: Run, tmp_path: Path) -> None:
     outcome = generate("muons-aux-gan", "-n", 4000, "--rareness-scale", 1.3, "-o", tmp_path / "x.npz")
     assert outcome.code == 0, outcome.err

@@ -55,7 +55,10 @@ SMALL: dict[str, list[Small]] = {
         Small("bright", {"latent": 8, "channels": 4, "attention": False, "sparsity": "hard", "augment": True}),
     ],
     "constrainer": [Small("array", {"first": 4, "growth": 4, "blocks": 1}, 40)],
-    "footprint-gan": [Small("footprint", {"latent": 6, "generator_features": [8, 8], "critic_features": [8, 8]}, 40)],
+    "footprint-gan": [
+        Small("footprint", {"latent": 6, "generator_features": [8, 8], "critic_features": [8, 8]}, 40),
+        Small("footprint", {"latent": 6, "networks": "dense", "widths": [16, 16], "critic_told": True, "gap": 0.3}, 40),
+    ],
     "muon-aux-gan": [
         Small("muon", {**MUON_GAN, "reference": 100}, columns=()),
         Small("muon", {**MUON_GAN, "reference": 100, "rareness": "each", "columns": "normal"}, columns=()),

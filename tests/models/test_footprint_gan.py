@@ -56,26 +56,50 @@ def test_pictures_of_any_size(shape: tuple[int, int]) -> None:
     pictures = FootprintGenerator(5, 1, shape, (4, 4, 4, 4))(torch.randn(3, 6))
     assert pictures.shape == (3, *shape)
     assert (pictures > 0).any()  # it does not start dark
-    assert FootprintCritic((4, 4))(pictures, torch.Generator()).shape == (3,)
+    assert FootprintCritic((4, 4))(pictures, torch.zeros(3, 0), torch.Generator()).shape == (3,)
 
 
 def test_the_critic_drops_what_the_random_source_says() -> None:
     torch.manual_seed(0)
-    critic, pictures = FootprintCritic((16, 16), dropout=0.5), torch.rand(4, 5, 5)
-    one, same, other = (critic(pictures, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    critic, pictures, told = FootprintCritic((16, 16), dropout=0.5, told=1), torch.rand(4, 5, 5), torch.rand(4, 1)
+    one, same, other = (critic(pictures, told, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     critic.eval()
-    assert torch.equal(critic(pictures, torch.Generator()), critic(pictures, torch.Generator()))
+    assert torch.equal(critic(pictures, told, torch.Generator()), critic(pictures, told, torch.Generator()))
+    assert not torch.equal(critic(pictures, told, torch.Generator()), critic(pictures, told + 1, torch.Generator()))
+
+
+@pytest.mark.parametrize("settings", [{}, {"networks": "dense", "widths": [16, 16]}])
+def test_a_critic_that_is_told_tells_wrong_energies(settings: dict[str, object]) -> None:
+    """Generated are real footprints of another energy: only who sees the energy can tell."""
+    model, batch = build(critic_told=True, gap=0.3, **settings), footprints()
+    pictures, wrong = model._pictures(batch), batch.condition.flip(0)
+    optimizer, rng = torch.optim.Adam(model.critic.parameters(), lr=1e-2), torch.Generator().manual_seed(0)
+    for _ in range(100):
+        apart = model._verdict(pictures, batch.condition, rng) - model._verdict(pictures, wrong, rng)
+        optimizer.zero_grad()
+        (-apart.clamp(max=1).mean()).backward()
+        optimizer.step()
+    assert apart.mean() > 0.5
+
+
+def test_a_gap_is_closed_and_opened_again() -> None:
+    model, batch = build(gap=0.3), footprints()
+    pictures = model._pictures(batch)
+    assert pictures[pictures > 0].min() == pytest.approx(0.3, abs=1e-5)
+    assert torch.allclose(model.scale.inverse(pictures).flatten(1), batch.signals, rtol=1e-4)
+    totals = batch.signals.sum(dim=1, keepdim=True)
+    assert torch.allclose(model.scale.total(pictures), torch.log10(1 + totals), atol=1e-4)
 
 
 def test_signals_are_silent_or_at_least_the_smallest_real_one() -> None:
     model, batch = build().eval(), footprints()
-    assert model.smallest_signal == batch.signals[batch.signals > 0].min()
+    assert model.scale.smallest == batch.signals[batch.signals > 0].min()
     signals = model.sample(batch.condition, torch.Generator().manual_seed(0))
     assert signals.shape == batch.signals.shape
     assert signals.isfinite().all()
-    assert not ((signals > 0) & (signals < model.smallest_signal)).any()
+    assert not ((signals > 0) & (signals < model.scale.smallest)).any()
 
 
 def test_three_objectives_in_order_and_each_is_lowered() -> None:

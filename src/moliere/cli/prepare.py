@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command("join", epilog=epilog(example))(join)
     example = "moliere prepare slices eta-020.h5 eta-040.h5 -o slices.h5"
     group.command("slices", epilog=epilog(example))(slices)
+    group.command("rareness", epilog=epilog("moliere prepare rareness flux.h5 -o rareness.npz"))(rareness)
     app.add_typer(group, name="prepare")
 
 
@@ -119,3 +120,28 @@ def slices(
     name = choose_format(output, first.kind)
     stream("joining", join_slices(chosen), create_events(output, first, name, overwrite=overwrite), total)
     console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in chosen)} in {first.name}")
+
+
+def rareness(
+    file: Annotated[str, typer.Argument(help="A muon flux, Cartesian or polar.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="Whose mean distance is taken.")] = 3,
+    detector: DetectorName = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """How rare each muon is in r, z, pt and pz, as numbers of half-Gaussians, which muons-rareness learns."""
+    import numpy as np
+
+    from moliere.events.convert import choose_format
+    from moliere.events.formats import write_events
+    from moliere.files import check_free
+    from moliere.preprocess import rareness_flux
+    from moliere.samples import open_source
+
+    check_free(output, overwrite=overwrite)
+    source = open_source(file, detector)
+    with console.status("measuring distances"):
+        events = rareness_flux(source.take(slice(None)), neighbours, np.random.default_rng(seed))
+    write_events(output, events, choose_format(output, events.detector.kind), overwrite=overwrite)
+    console.print(f"{output}: {len(events):,} muons' rareness in {events.detector.describe().splitlines()[0]}")

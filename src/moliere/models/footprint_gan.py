@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -13,9 +12,16 @@ from torch.nn import functional as F
 from moliere.config import Config
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
-from moliere.models.networks.footprints import FEATURES, FootprintCritic, FootprintGenerator, FootprintRegressor
+from moliere.models.networks.footprints import (
+    FEATURES,
+    DenseFootprintCritic,
+    DenseFootprintGenerator,
+    FootprintCritic,
+    FootprintGenerator,
+    FootprintRegressor,
+)
 from moliere.models.networks.wasserstein import critic_loss
-from moliere.preprocess.traces import from_decades, picture_shape, surface_array, to_decades
+from moliere.preprocess.traces import GappedDecades, picture_shape, surface_array
 
 
 class FootprintGANConfig(Config):
@@ -23,6 +29,18 @@ class FootprintGANConfig(Config):
 
     kind: Literal["footprint-gan"] = "footprint-gan"
     latent: int = Field(default=80, ge=1)
+    networks: Literal["convolutional", "dense"] = Field(
+        default="convolutional", description="the published ones, or dense layers, which cost a processor a thirtieth"
+    )
+    widths: tuple[int, ...] = Field(default=(256, 256, 256), min_length=1, description="of dense layers")
+    critic_told: bool = Field(
+        default=False,
+        description="the critic sees energy and total signal beside the picture; published: the constrainer alone "
+        "holds the generator to the energy",
+    )
+    gap: float | None = Field(
+        default=None, gt=0, description="decades between silence and the smallest signal; by default those of nature"
+    )
     generator_features: tuple[int, ...] = Field(default=FEATURES, min_length=1)
     critic_features: tuple[int, ...] = Field(default=FEATURES, min_length=1)
     dropout: float = Field(default=0.0, ge=0, lt=1, description="behind the critic's convolutions and dense layer")
@@ -43,8 +61,11 @@ class FootprintGAN(GenerativeModel):
     .. math:: -\langle f(\tilde x) \rangle + \kappa \langle (E - a(\tilde x))^2 \rangle
 
     with the energies of real events. Let the constrainer learn first, in a stage of its own: what it says of footprints
-    while it does not know is worth nothing. Networks see log10(1 + S). Generated stations with less than the smallest
-    signal in training are silent: no real station has so little.
+    while it does not know is worth nothing. A generator can learn to please a constrainer that stands still, and no
+    other one; a critic that is told the energy (``critic_told``) learns on, and with it :math:`\kappa` may be 0.
+
+    Networks see log10(1 + S), with a smaller ``gap`` between silence and the smallest signal in training if asked for.
+    Generated stations that are nearer to silence are silent.
 
     Signals are one a station; ``moliere prepare footprints``
     (:func:`~moliere.preprocess.traces.centred_footprints`) makes such events of traces.
@@ -63,19 +84,17 @@ class FootprintGAN(GenerativeModel):
         self.latent_dim = config.latent
         self.shape = _check_footprints(context)
         self.register_buffer("largest_energy", torch.ones((), dtype=torch.float64))
-        self.register_buffer("smallest_signal", torch.zeros(()))
-        self.generator = FootprintGenerator(config.latent, 1, self.shape, config.generator_features)
-        self.critic = FootprintCritic(config.critic_features, config.dropout)
+        self.scale = GappedDecades(config.gap)
+        self.generator = _generator(config, self.shape)
+        self.critic = _critic(config, self.shape)
         self.constrainer = FootprintRegressor(1)
 
     largest_energy: Tensor
-    smallest_signal: Tensor
 
     def fit_transforms(self, batch: Batch) -> None:
         """The largest energy and the smallest signal of a station that has one."""
         self.largest_energy.copy_(batch.condition.max())
-        if batch.signals.any():
-            self.smallest_signal.copy_(batch.signals[batch.signals > 0].min())
+        self.scale.fit(batch.signals)
 
     def objectives(self) -> tuple[Objective, ...]:
         """Constrainer, critic, generator."""
@@ -87,8 +106,8 @@ class FootprintGAN(GenerativeModel):
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → picture in decades → signals in VEM."""
-        signals = from_decades(self._make(latent, condition)).flatten(1)
-        return torch.where(signals < self.smallest_signal, torch.zeros_like(signals), signals)
+        signals: Tensor = self.scale.inverse(self._make(latent, condition)).flatten(1)
+        return signals
 
     def _constrainer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         del rng
@@ -97,14 +116,27 @@ class FootprintGAN(GenerativeModel):
     def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         with torch.no_grad():
             generated = self._make(self.draw_latent(batch.condition, rng), batch.condition)
-        critic = partial(self.critic, rng=rng)
-        return critic_loss(critic, self._pictures(batch), generated, self.settings.penalty, rng)
+
+        def verdict(pictures: Tensor) -> Tensor:
+            return self._verdict(pictures, batch.condition, rng)
+
+        return critic_loss(verdict, self._pictures(batch), generated, self.settings.penalty, rng)
 
     def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         generated = self._make(self.draw_latent(batch.condition, rng), batch.condition)
-        score = -self.critic(generated, rng).mean()
+        score = -self._verdict(generated, batch.condition, rng).mean()
+        if not self.settings.energy_weight:
+            return Loss(score)
         error = self._energy_error(generated, batch.condition)
         return Loss(score + self.settings.energy_weight * error, {"critic": score.item(), "energy": error.item()})
+
+    def _verdict(self, pictures: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """How real pictures are, and with ``critic_told`` how real for these energies, (n,)."""
+        told = pictures.new_zeros(len(pictures), 0)
+        if self.settings.critic_told:
+            told = torch.cat([self._told(condition), self.scale.total(pictures)], dim=1)
+        verdict: Tensor = self.critic(pictures, told, rng)
+        return verdict
 
     def _energy_error(self, pictures: Tensor, condition: Tensor) -> Tensor:
         """Mean squared error of the constrainer's energy."""
@@ -120,8 +152,21 @@ class FootprintGAN(GenerativeModel):
 
     def _pictures(self, batch: Batch) -> Tensor:
         """Real footprints in decades, (n, rows, columns)."""
-        pictures: Tensor = to_decades(batch.signals.nan_to_num(nan=0.0)).unflatten(1, self.shape)
+        pictures: Tensor = self.scale(batch.signals).unflatten(1, self.shape)
         return pictures
+
+
+def _generator(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintGenerator | DenseFootprintGenerator:
+    if config.networks == "dense":
+        return DenseFootprintGenerator(config.latent + 1, shape, config.widths)
+    return FootprintGenerator(config.latent, 1, shape, config.generator_features)
+
+
+def _critic(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintCritic | DenseFootprintCritic:
+    told = 2 if config.critic_told else 0
+    if config.networks == "dense":
+        return DenseFootprintCritic(shape[0] * shape[1], told, config.widths, config.dropout)
+    return FootprintCritic(config.critic_features, config.dropout, told)
 
 
 def _check_footprints(context: BuildContext) -> tuple[int, int]:

@@ -45,6 +45,58 @@ def from_decades(decades: Tensor) -> Tensor:
     return torch.expm1(decades.clamp(0, _MOST_DECADES) * _LN_10)
 
 
+class GappedDecades(nn.Module):
+    """log10(1 + S), but a chosen gap between silence and the smallest signal of a station.
+
+    Stations below their trigger are silent, so that nothing lies between zero and two decades of signal. A network
+    whose output is continuous can hardly jump that far from one station to the next; across a small gap it can.
+
+    Args:
+        gap: decades between silence and the smallest signal; by default all there are, as published.
+
+    Example:
+        >>> scale = GappedDecades(gap=0.5)
+        >>> scale.fit(torch.tensor([0.0, 99.0, 999.0]))
+        >>> scale(torch.tensor([0.0, 99.0, 999.0]))
+        tensor([0.0000, 0.5000, 1.5000])
+        >>> scale.inverse(torch.tensor([0.2, 0.3, 1.5])).round()
+        tensor([  0.,  99., 999.])
+    """
+
+    smallest: Tensor
+
+    def __init__(self, gap: float | None = None) -> None:
+        super().__init__()
+        self.gap = gap
+        self.register_buffer("smallest", torch.zeros(()))
+
+    def fit(self, signals: Tensor) -> None:
+        """The smallest signal of a station that has one; without any, it stays as it is."""
+        if bool((signals > 0).any()):
+            self.smallest.copy_(signals[signals > 0].min())
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """VEM → decades of the same shape, 0 for silence (0 or NaN)."""
+        present = signals > 0
+        return torch.where(present, to_decades(signals) - self._closed(), torch.zeros_like(signals))
+
+    def inverse(self, decades: Tensor) -> Tensor:
+        """Decades → VEM: what is nearer to silence than to the smallest signal is silent, nothing else is smaller."""
+        lowest = to_decades(self.smallest) - self._closed()
+        signals = from_decades(decades + self._closed()).clamp(min=self.smallest)
+        return torch.where(decades <= lowest / 2, torch.zeros_like(signals), signals)
+
+    def total(self, decades: Tensor) -> Tensor:
+        """log10(1 + the sum of the signals), (n, …) → (n, 1); differentiable."""
+        signals = torch.where(decades > 0, from_decades(decades + self._closed()), torch.zeros_like(decades))
+        return to_decades(signals.flatten(1).sum(dim=1, keepdim=True))
+
+    def _closed(self) -> Tensor:
+        """Decades that the gap is smaller than in nature."""
+        natural = to_decades(self.smallest)
+        return torch.zeros_like(natural) if self.gap is None else (natural - self.gap).clamp(min=0)
+
+
 def to_traces(signals: Tensor, array: SurfaceArray) -> Tensor:
     """Signals (n, n_channels) → (n, n_stations, n_bins), 0 where a silent station has NaN."""
     traces: Tensor = signals.nan_to_num(nan=0.0).unflatten(1, (array.n_stations, array.n_bins))

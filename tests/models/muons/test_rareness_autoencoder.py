@@ -63,7 +63,7 @@ def test_other_events_are_refused(rareness_events: Events) -> None:
         RarenessAutoencoder(RarenessAutoencoderConfig(), BuildContext(catalog.get("3dgan"), ()))
     model = make(rareness_events)
     for wrong in (-torch.ones(3, 4), torch.zeros(3, 4)):
-        with pytest.raises(InvalidEvents, match="make such events with rareness_flux"):
+        with pytest.raises(InvalidEvents, match="make such events with: moliere prepare rareness"):
             model.fit_transforms(Batch(torch.zeros(3, 0), wrong))
     with pytest.raises(InvalidEvents, match="expected muons with columns"):
         rareness_flux(rareness_events)

@@ -70,7 +70,10 @@ class RarenessAutoencoder(GenerativeModel):
         """
         check_rows(batch.signals)
         if bool((batch.signals < 0).any()) or bool((batch.signals.amax(0) == 0).any()):
-            raise InvalidEvents("rareness is 0 or more, and not 0 everywhere; make such events with rareness_flux")
+            raise InvalidEvents(
+                "rareness is 0 or more, and not 0 everywhere; make such events with: moliere prepare rareness FLUX "
+                "-o rareness.npz"
+            )
         self.highest.copy_(batch.signals.amax(0))
 
     def objectives(self) -> tuple[Objective, ...]:

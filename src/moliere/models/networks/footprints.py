@@ -1,6 +1,7 @@
-"""Networks of footprints, one number a station: a generator, a critic, and a regressor.
+"""Networks of footprints, one number a station: generators, critics, and a regressor.
 
-Generator and critic are the tables of arXiv:1802.03325; for arrays other than 9 × 9 the generator's kernels grow.
+The convolutional generator and critic are the tables of arXiv:1802.03325; for arrays other than 9 × 9 the generator's
+kernels grow. The dense ones are for processors: an update costs a thirtieth, and a footprint has few pixels.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.models.networks.dense_separable import DenseSeparable, initialise
+from moliere.models.networks.leaky_mlp import LeakyMLP
 
 FEATURES = (64, 128, 128, 256)
 _SLOPE = 0.2
@@ -61,27 +63,71 @@ def growth(shape: tuple[int, int], layers: int) -> list[tuple[int, int]]:
     return [*zip(*sides, strict=True)]
 
 
+class DenseFootprintGenerator(nn.Module):
+    """(n, inputs) → pictures (n, rows, columns), not negative, by dense layers.
+
+    Args:
+        inputs: width of the noise and of what stands beside it.
+        shape: rows and columns.
+        widths: of the hidden layers.
+    """
+
+    def __init__(self, inputs: int, shape: tuple[int, int], widths: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.layers = LeakyMLP(inputs, widths, shape[0] * shape[1])
+        # a station that starts dark would have no gradient
+        nn.init.constant_(self.layers.outward.bias, 0.3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Make pictures."""
+        pictures: Tensor = F.relu(self.layers(inputs)).unflatten(1, self.shape)
+        return pictures
+
+
+class DenseFootprintCritic(nn.Module):
+    """Pictures (n, rows, columns) and what else is told of them → how real they are, (n,), by dense layers.
+
+    Args:
+        pixels: rows times columns.
+        told: width of what stands beside the picture.
+        widths: of the hidden layers.
+        dropout: share of the numbers behind them that are dropped in training.
+    """
+
+    def __init__(self, pixels: int, told: int, widths: Sequence[int], dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layers = LeakyMLP(pixels + told, widths, 1, dropout=dropout)
+
+    def forward(self, pictures: Tensor, told: Tensor, rng: torch.Generator) -> Tensor:
+        """Judge; ``rng`` says what is dropped."""
+        verdict: Tensor = self.layers(torch.cat([pictures.flatten(1), told], dim=1), rng)
+        return verdict.squeeze(1)
+
+
 class FootprintCritic(nn.Module):
     """Pictures (n, rows, columns) → how real they are, (n,); no normalisation, as the penalty is of single events.
 
     Args:
         features: of the convolutions.
         dropout: share of the numbers behind them that are dropped in training.
+        told: width of what stands beside the pooled features; published is none.
     """
 
-    def __init__(self, features: Sequence[int] = FEATURES, dropout: float = 0.0) -> None:
+    def __init__(self, features: Sequence[int] = FEATURES, dropout: float = 0.0, told: int = 0) -> None:
         super().__init__()
         self.dropout = dropout
         layers: list[nn.Module] = []
         for inputs, outputs in zip((1, *features), features, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(_SLOPE)]
         self.layers = nn.Sequential(*layers)
-        self.hidden, self.outward = nn.Linear(features[-1], 100), nn.Linear(100, 1)
+        self.hidden, self.outward = nn.Linear(features[-1] + told, 100), nn.Linear(100, 1)
 
-    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
+    def forward(self, pictures: Tensor, told: Tensor, rng: torch.Generator) -> Tensor:
         """Judge; ``rng`` says what is dropped."""
         features = self._drop(self.layers(pictures[:, None]).amax(dim=(2, 3)), rng)
-        verdict: Tensor = self.outward(self._drop(F.leaky_relu(self.hidden(features), _SLOPE), rng))
+        hidden = F.leaky_relu(self.hidden(torch.cat([features, told], dim=1)), _SLOPE)
+        verdict: Tensor = self.outward(self._drop(hidden, rng))
         return verdict.squeeze(1)
 
     def _drop(self, x: Tensor, rng: torch.Generator) -> Tensor:
