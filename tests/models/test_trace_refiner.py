@@ -26,7 +26,7 @@ from moliere.models import (
 )
 from moliere.models.networks.refinement import TraceCritic, TraceRefiner
 from moliere.models.networks.wasserstein import critic_loss, gradient_penalty
-from moliere.preprocess.traces import to_decades
+from moliere.preprocess.traces import to_decades, total_decades
 from moliere.units import EeV
 
 ARRAY = SurfaceArray("line", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0)
@@ -47,6 +47,12 @@ def pair(n: int = 64, *, energies: tuple[float, float] = (1, 100)) -> Batch:
     """Simulation with half the signals of data."""
     first = sample(n, 5.0, 1)
     return Batch(first.condition, first.signals, second=sample(n, 10.0, 2, energies))
+
+
+def lit(signals: Tensor) -> Tensor:
+    """Traces that have a signal."""
+    traces = signals.unflatten(1, (9, 20)).flatten(0, 1)
+    return traces[traces.amax(dim=1) > 0]
 
 
 def build(columns: tuple[str, ...] = ("energy",), **settings: object) -> TraceRefinerGAN:
@@ -137,8 +143,10 @@ def test_the_penalty_moves_the_critic() -> None:
     """Two derivatives through convolutions, activations, maxima, and the sum of exponentials."""
     batch, model = pair(), build()
     assert batch.second is not None
-    simulation, data = (to_decades(model._triggered(b.signals)[:300]) for b in (batch, batch.second))
-    gradient_penalty(model.critic, data, simulation, torch.Generator().manual_seed(0)).backward()
+    model.fit_transforms(batch)
+    simulation, data = (lit(to_decades(b.signals))[:300] for b in (batch, batch.second))
+    seen = map(model._seen, (data, simulation))
+    gradient_penalty(model.critic, *seen, torch.Generator().manual_seed(0)).backward()
     weights = [p for name, p in model.critic.named_parameters() if name.endswith("weight")]
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in weights)
 
@@ -156,9 +164,11 @@ def test_the_critic_sees_every_bin() -> None:
     """A bin that it did not see would take whatever signal a total needs."""
     for n_bins, channels in ((20, (4,)), (80, (8, 8)), (83, (8, 8))):
         critic = TraceCritic(n_bins, channels, 4, 8)
-        seen = critic.encoder(torch.nn.functional.pad(torch.eye(n_bins), (0, critic.beyond)))
-        nothing = critic.encoder(torch.zeros(1, n_bins + critic.beyond))
-        assert ((seen - nothing).abs().sum(dim=1) > 0).all()
+        for channel in range(2):
+            traces = torch.zeros(n_bins, 2, n_bins + critic.beyond)
+            traces[:, channel, :n_bins] = torch.eye(n_bins)
+            away = critic.encoder(traces) - critic.encoder(torch.zeros(1, 2, n_bins + critic.beyond))
+            assert (away.abs().sum(dim=1) > 0).all()
 
 
 def train(objective: Objective, batch: Batch, steps: int, rate: float) -> list[float]:
@@ -186,15 +196,47 @@ def test_the_critic_learns_and_the_refiner_learns_from_it() -> None:
 
 
 def test_an_update_sees_its_part_of_both_samples() -> None:
-    model, batch = build(critic_steps=5, traces=100), pair(64)
+    model, batch = build(critic_steps=5, events=10), pair(64)
     assert [objective.steps for objective in model.objectives()] == [5, 1]
     simulation, data = model._parts(batch, torch.Generator().manual_seed(0))
-    assert simulation.shape == data.shape == (100, 20)
-    assert (simulation.amax(dim=1) > 0).all()
+    assert simulation.shape == data.shape == (10, 9, 20)
     few, _ = model._parts(pair(4), torch.Generator().manual_seed(0))
-    assert 0.4 * 36 < len(few) < 36  # a third of the stations are silent
+    assert len(few) == 4
     with pytest.raises(ConfigError, match=r"data\.second"):
         model._parts(sample(4, 1.0, 0), torch.Generator())
+
+
+@pytest.mark.parametrize("silent", ["data", "simulation"])
+def test_the_brightest_are_compared_as_many_an_event_as_there_are(silent: str) -> None:
+    """A half of one sample's stations are silent besides: of the other one, the fainter half is not looked at."""
+    batch, model = pair(400), build(events=400)
+    assert batch.second is not None
+    fewer = batch.second if silent == "data" else batch
+    fewer.signals.unflatten(1, (9, 20))[:, ::2] = 0
+    model.fit_transforms(batch)
+    simulation, data = (lit(to_decades(b.signals)) for b in (batch, batch.second))
+    assert float(model.share) == pytest.approx(len(data) / len(simulation), rel=1e-6)
+    seen = model._as_many(data, simulation, torch.Generator().manual_seed(0))
+    assert len(seen[0]) == len(seen[1]) == pytest.approx(min(len(data), len(simulation)), abs=1)
+    for whole, part in zip((data, simulation), seen, strict=True):
+        edge = total_decades(whole).sort(dim=0, descending=True).values[len(part) - 1]
+        assert (total_decades(part) >= edge - 1e-6).all()
+
+
+def test_events_with_as_many_bright_stations_as_data_please_the_second_critic() -> None:
+    """Only the totals' critic teaches: stations that are too faint become brighter."""
+    batch, model = pair(), build(critic_steps=1, features=8)
+    model.fit_transforms(batch)
+    for parameter in model.critic.parameters():
+        parameter.data.zero_()
+        parameter.requires_grad_(False)
+    critic, refiner = model.objectives()
+    train(Objective("totals", model.totals_critic.parameters, critic.loss), batch, 150, 1e-2)
+    train(refiner, batch, 10, 1e-3)
+    refined = model.eval().refine(batch.signals, batch.condition)
+    assert 1.1 < refined.sum() / batch.signals.sum() < 4
+    silent = build(totals_weight=0.0)
+    assert "totals" not in silent.objectives()[0].loss(batch, torch.Generator().manual_seed(0)).terms
 
 
 def test_different_energies_are_refused() -> None:

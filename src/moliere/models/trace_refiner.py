@@ -6,19 +6,28 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from moliere.config import Config
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, Loss, Objective, Refiner, models
 from moliere.models.energy_match import EnergyMatch
-from moliere.models.networks.refinement import TraceCritic, TraceRefiner
+from moliere.models.networks.refinement import TotalsCritic, TraceCritic, TraceRefiner
 from moliere.models.networks.trace_encoder import encode_triggered
 from moliere.models.networks.wasserstein import critic_loss
-from moliere.preprocess.traces import from_decades, surface_array, to_decades, to_traces
+from moliere.preprocess.traces import (
+    Roughness,
+    from_decades,
+    surface_array,
+    to_decades,
+    to_traces,
+    total_decades,
+)
 
 #: traces that are refined at once: more only take more memory
 _AT_ONCE = 4_000
+#: stations of an event whose totals are judged together
+_BRIGHTEST = 20
 
 
 class TraceRefinerConfig(Config):
@@ -31,7 +40,11 @@ class TraceRefinerConfig(Config):
     )
     penalty: float = Field(default=10.0, ge=0, description="weight of the gradient penalty")
     critic_steps: int = Field(default=5, ge=1, description="updates of the critic for each of the refiner")
-    traces: int = Field(default=512, ge=1, description="of each sample that an update sees, drawn from the batch's")
+    events: int = Field(default=40, ge=1, description="of each sample that an update sees, drawn from the batch")
+    roughness: float = Field(default=0.5, ge=0, description="weight of the traces' roughness beside their signals")
+    totals_weight: float = Field(
+        default=1.0, ge=0, description="of what a second critic makes of the total signals of an event's stations"
+    )
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
     critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")
     critic_width: int = Field(default=100, ge=1, description="of the critic's dense layers")
@@ -44,12 +57,16 @@ class TraceRefinerGAN(Refiner):
     Four residual blocks of two convolutions along time, 7 bins and 64 channels each, and a last one of 1 × 1 refine
     every station by itself, in log10(1 + S). Only stations that have a signal are refined, and in the end those below
     the ``trigger``, the smallest total of the data's stations, are silenced; not in training, as a cut has no gradient:
-    of stations that start below it nothing would be learned. The refiner starts as the identity. A critic tells refined
-    from measured traces; see :class:`~moliere.models.networks.refinement.TraceCritic`.
+    of stations that start below it nothing would be learned. The refiner starts as the identity.
+
+    Two critics tell refined from measured showers: one by single traces, one by the totals of an event's stations; see
+    :class:`~moliere.models.networks.refinement.TraceCritic` and ``TotalsCritic``. The first is shown the brightest
+    refined traces, as many an event as data have. If it saw all, and the simulation had three percent more stations
+    above its trigger, all would have to be brighter than the data's: stations are as common as their signal to the
+    power of -0.4, and a reconstruction would read seven percent too little.
 
     Simulation is the recipe's ``data.events``, data its ``data.second``. Both must have the same distribution of
-    energies, or the refiner learns the difference; this is checked while it is trained. Every update sees some traces
-    drawn at random from those of the batch: from many events, as those of one are alike.
+    energies, or the refiner learns the difference; this is checked while it is trained.
 
     References:
         Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
@@ -65,23 +82,39 @@ class TraceRefinerGAN(Refiner):
         self.array = surface_array(context.detector, "trace-refiner")
         self.energies = EnergyMatch(context.columns.index("energy") if "energy" in context.columns else None)
         self.refiner = TraceRefiner(config.features)
+        self.roughness = Roughness(config.roughness)
         self.critic = TraceCritic(self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width)
+        self.totals_critic = TotalsCritic(min(_BRIGHTEST, self.array.n_stations))
         self.register_buffer("trigger", torch.tensor(config.trigger or 0.0))
+        self.register_buffer("share", torch.ones(()))
 
     trigger: Tensor
+    share: Tensor
 
     def fit_transforms(self, batch: Batch) -> None:
-        """The trigger, unless it is given: the smallest total signal of the data's stations that have one."""
-        if self.settings.trigger is None and batch.second is not None:
-            totals = to_traces(batch.second.signals, self.array).sum(dim=2)
-            self.trigger.copy_(totals[totals > 0].min() if totals.any() else self.trigger)
+        """What is known of the data: the trigger, how many stations an event has, how rough traces are.
+
+        The trigger, unless it is given, is the smallest total signal of the data's stations that have one.
+        """
+        if batch.second is None:
+            return
+        simulation, data = (_triggered(to_traces(part.signals, self.array)) for part in (batch, batch.second))
+        if len(simulation) == 0 or len(data) == 0:
+            return
+        if self.settings.trigger is None:
+            self.trigger.copy_(data.sum(dim=1).min())
+        self.share.fill_(len(data) / len(batch.second) / (len(simulation) / len(batch)))
+        self.roughness.fit(to_decades(data))
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The critic first; then the refiner."""
+        """The critics first; then the refiner."""
         return (
-            Objective("critic", self.critic.parameters, self._critic_loss, self.settings.critic_steps),
+            Objective("critic", self._critic_parameters, self._critic_loss, self.settings.critic_steps),
             Objective("refiner", self.refiner.parameters, self._refiner_loss),
         )
+
+    def _critic_parameters(self) -> list[nn.Parameter]:
+        return [*self.critic.parameters(), *self.totals_critic.parameters()]
 
     @torch.no_grad()
     def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
@@ -94,30 +127,62 @@ class TraceRefinerGAN(Refiner):
     def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, data = self._parts(batch, rng)
         with torch.no_grad():
-            refined = self._refine_parts(simulation)
-        return critic_loss(self.critic, data, refined, self.settings.penalty, rng)
+            refined = self._refine(simulation)
+        one, other = self._as_many(_triggered(data), _triggered(refined), rng)
+        traces = critic_loss(self.critic, self._seen(one), self._seen(other), self.settings.penalty, rng)
+        if not self.settings.totals_weight:
+            return traces
+        totals = critic_loss(self.totals_critic, self._totals(data), self._totals(refined), self.settings.penalty, rng)
+        return Loss(traces.total + totals.total, {**traces.terms, "totals": totals.terms["distance"]})
 
     def _refiner_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, _ = self._parts(batch, rng)
-        return Loss(-self.critic(self._refine_parts(simulation)).mean())
+        refined = self._refine(simulation)
+        loss = -self.critic(self._seen(self._brightest(_triggered(refined)))).mean()
+        if self.settings.totals_weight:
+            loss = loss - self.settings.totals_weight * self.totals_critic(self._totals(refined)).mean()
+        return Loss(loss)
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As many traces of simulation and of data, drawn from the batch, in decades: (m, n_bins) each."""
+        """Some events of simulation and as many of data, in decades: (n, n_stations, n_bins) each."""
         second = batch.second
         if second is None:
             raise ConfigError("trace-refiner learns from data beside the simulation; name their file in data.second")
         if self.training:
             self.energies.look(batch, second)
-        parts = [self._triggered(part.signals) for part in (batch, second)]
-        m = min(self.settings.traces, *map(len, parts))
-        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:m] for part in parts]
-        simulation, data = (to_decades(part[k.to(part.device)]) for part, k in zip(parts, rows, strict=True))
+        n = min(self.settings.events, len(batch), len(second))
+        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in (batch, second)]
+        simulation, data = (
+            to_decades(to_traces(part.signals[k.to(part.signals.device)], self.array))
+            for part, k in zip((batch, second), rows, strict=True)
+        )
         return simulation, data
 
-    def _triggered(self, signals: Tensor) -> Tensor:
-        """(n, n_channels) → traces of the stations that have a signal (m, n_bins), both in VEM."""
-        traces = to_traces(signals, self.array)
-        return traces[traces.amax(dim=2) > 0]
+    def _brightest(self, traces: Tensor) -> Tensor:
+        """Of refined traces (m, n_bins) as many as data have of as many events; those may have more."""
+        kept = max(1, round(min(1.0, float(self.share)) * len(traces)))
+        return traces[total_decades(traces.detach())[:, 0].topk(kept).indices] if kept < len(traces) else traces
+
+    def _as_many(self, data: Tensor, refined: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The brightest of both, as a penalty between them needs as many of each, in random order."""
+        refined = self._brightest(refined)
+        kept = max(1, round(len(data) / max(1.0, float(self.share))))
+        data = data[total_decades(data)[:, 0].topk(kept).indices] if kept < len(data) else data
+        m = min(len(data), len(refined))
+        one, other = (
+            part[torch.randperm(len(part), generator=rng, device=rng.device)[:m].to(part.device)]
+            for part in (data, refined)
+        )
+        return one, other
+
+    def _seen(self, traces: Tensor) -> Tensor:
+        """Traces in decades (m, n_bins) as the critic sees them, (m, 2, n_bins)."""
+        return torch.stack([traces, self.roughness(traces)], dim=1)
+
+    def _totals(self, traces: Tensor) -> Tensor:
+        """Decades of the totals above the trigger, 0 of silent stations, (n, n_stations)."""
+        above: Tensor = total_decades(traces).squeeze(2) - to_decades(self.trigger)
+        return above.relu()
 
     def _refine(self, traces: Tensor) -> Tensor:
         """Traces in decades (n, n_stations, n_bins) → of the same shape."""
@@ -126,3 +191,8 @@ class TraceRefinerGAN(Refiner):
     def _refine_parts(self, traces: Tensor) -> Tensor:
         """(m, n_bins) → of the same shape, in bounded memory."""
         return torch.cat([self.refiner(part) for part in traces.split(_AT_ONCE)])
+
+
+def _triggered(traces: Tensor) -> Tensor:
+    """(n, n_stations, n_bins) → traces of the stations that have a signal, (m, n_bins)."""
+    return traces[traces.amax(dim=2) > 0]

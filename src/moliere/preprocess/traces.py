@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from moliere.detectors import Detector, SurfaceArray
 from moliere.errors import DetectorError
@@ -23,6 +24,8 @@ from moliere.events.events import ARRIVAL_TIMES
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen
 _MOST_DECADES = 12.0
+#: bins at a level from which their spread is trusted
+_ENOUGH = 30
 
 
 def to_decades(signals: Tensor) -> Tensor:
@@ -95,6 +98,80 @@ class GappedDecades(nn.Module):
         """Decades that the gap is smaller than in nature."""
         natural = to_decades(self.smallest)
         return torch.zeros_like(natural) if self.gap is None else (natural - self.gap).clamp(min=0)
+
+
+def total_decades(traces: Tensor) -> Tensor:
+    """log10(1 + the sum) of traces in decades, (…, n_bins) → (…, 1)."""
+    return to_decades(from_decades(traces).sum(dim=-1, keepdim=True))
+
+
+class Roughness(nn.Module):
+    """How far a bin is from the mean of its neighbours, in units of how far it is in the traces that it was fitted to.
+
+    Decades hide noise: the electronics' few percent are two hundredths of a decade in a bright trace, and ten times
+    that in a faint one. Here both are of order one.
+
+    Args:
+        weight: that it is multiplied by.
+        n_knots: levels of signal with a spread of their own.
+
+    Example:
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> level = torch.tensor([1.0, 4.0]).repeat_interleave(500)[:, None]
+        >>> traces = level + torch.randn(1000, 10, generator=rng) / (10 * level)
+        >>> roughness = Roughness()
+        >>> roughness.fit(traces)
+        >>> bool((roughness(traces)[:, 1:-1].std(dim=1) - 1).abs().mean() < 0.3)
+        True
+    """
+
+    spread: Tensor
+
+    def __init__(self, weight: float = 1.0, n_knots: int = 40) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_buffer("spread", torch.ones(n_knots))
+        self.register_buffer("highest", torch.ones(()))
+
+    highest: Tensor
+
+    def fit(self, traces: Tensor) -> None:
+        """Learn the spread at each level from traces in decades, (m, n_bins); without any, it stays as it is."""
+        if traces.shape[0] == 0 or traces.shape[1] < 3:
+            return
+        away, level = _curvature(traces), _smooth(traces)
+        self.highest.copy_(level.max().clamp(min=1e-3))
+        knot = self._knots(level).round().long().flatten()
+        count = torch.bincount(knot, minlength=len(self.spread))
+        squares = torch.bincount(knot, away.flatten().square(), minlength=len(self.spread))
+        filled = (count >= _ENOUGH).nonzero().squeeze(1)
+        if len(filled) == 0:
+            return
+        # a level that few traces reach takes the spread of the nearest one with enough
+        nearest = filled[(torch.arange(len(count))[:, None] - filled).abs().argmin(dim=1)]
+        self.spread.copy_((squares / count.clamp(min=1))[nearest].sqrt().clamp(min=1e-4))
+
+    def forward(self, traces: Tensor) -> Tensor:
+        """Traces in decades (m, n_bins) → of the same shape, 0 at both ends."""
+        if traces.shape[1] < 3:
+            return torch.zeros_like(traces)
+        knot = self._knots(_smooth(traces).detach())
+        below = knot.floor().long().clamp(max=len(self.spread) - 2)
+        unit = torch.lerp(self.spread[below], self.spread[below + 1], knot - below)
+        return F.pad(self.weight * _curvature(traces) / unit, (1, 1))
+
+    def _knots(self, level: Tensor) -> Tensor:
+        """Levels in steps between knots."""
+        last = len(self.spread) - 1
+        return (level / self.highest * last).clamp(0, last)
+
+
+def _smooth(traces: Tensor) -> Tensor:
+    return (traces[:, :-2] + traces[:, 1:-1] + traces[:, 2:]) / 3
+
+
+def _curvature(traces: Tensor) -> Tensor:
+    return traces[:, 1:-1] - (traces[:, :-2] + traces[:, 2:]) / 2
 
 
 def to_traces(signals: Tensor, array: SurfaceArray) -> Tensor:

@@ -1,4 +1,4 @@
-"""The refiner of traces and the critic that it learns from; both see one station at a time."""
+"""The refiner of traces, which sees one station at a time, and the critics that it learns from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.models.networks.trace_encoder import TraceEncoder, covering_bins
-from moliere.preprocess.traces import from_decades, to_decades
+from moliere.preprocess.traces import total_decades
 
 BLOCKS, KERNEL = 4, 7
 _SLOPE = 0.2
@@ -59,11 +60,13 @@ class _ResidualBlock(nn.Module):
 
 
 class TraceCritic(nn.Module):
-    r"""Traces in decades (m, n_bins) → how real they are, (m,).
+    r"""Traces in decades and their roughness (m, 2, n_bins) → how real they are, (m,).
 
     The published critic is not known; this one judges single traces, as the refiner makes them one by one:
     convolutions along time, the total signal in decades beside their features, and dense layers. A critic of whole
-    events gives one verdict where this one gives a dozen, and the refiner learns many times more slowly from it. No
+    events gives one verdict where this one gives a dozen, and the refiner learns many times more slowly from it.
+    Roughness (:class:`~moliere.preprocess.traces.Roughness`) stands beside the signals because a critic's slope is
+    held to one: noise of a few percent is nothing to it in decades, and gives bright traces away at a glance. No
     normalisation, as the penalty is of single traces.
 
     Args:
@@ -76,18 +79,33 @@ class TraceCritic(nn.Module):
     def __init__(self, n_bins: int, trace_channels: Sequence[int], features: int, width: int) -> None:
         super().__init__()
         self.beyond = covering_bins(n_bins, len(trace_channels)) - n_bins
-        self.encoder = TraceEncoder(n_bins + self.beyond, trace_channels, features, _SLOPE)
-        self.first, self.second, self.outward = (
-            nn.Linear(features + 1, width),
-            nn.Linear(width, width),
-            nn.Linear(width, 1),
-        )
+        self.encoder = TraceEncoder(n_bins + self.beyond, trace_channels, features, _SLOPE, inputs=2)
+        self.layers = LeakyMLP(features + 1, (width, width), 1)
 
-    def forward(self, traces: Tensor) -> Tensor:
+    def forward(self, seen: Tensor) -> Tensor:
         """Judge."""
-        total = to_decades(from_decades(traces).sum(dim=1, keepdim=True))
-        x = torch.cat([self.encoder(F.pad(traces, (0, self.beyond))), total], dim=1)
-        for layer in (self.first, self.second):
-            x = F.leaky_relu(layer(x), _SLOPE)
-        verdict: Tensor = self.outward(x)
+        features = self.encoder(F.pad(seen, (0, self.beyond)))
+        verdict: Tensor = self.layers(torch.cat([features, total_decades(seen[:, 0])], dim=1))
+        return verdict.squeeze(1)
+
+
+class TotalsCritic(nn.Module):
+    """Total signals of an event's stations (n, n_stations) → how real the event is, (n,).
+
+    What single traces do not show: that as many stations of an event are as bright as in data of the same energies,
+    without which a reconstruction that learns from refined events is biased. Stations are sorted, as showers fall
+    anywhere.
+
+    Args:
+        brightest: how many stations are looked at.
+    """
+
+    def __init__(self, brightest: int) -> None:
+        super().__init__()
+        self.brightest = brightest
+        self.layers = LeakyMLP(brightest, (64, 64), 1)
+
+    def forward(self, totals: Tensor) -> Tensor:
+        """Judge."""
+        verdict: Tensor = self.layers(totals.topk(self.brightest, dim=1).values)
         return verdict.squeeze(1)

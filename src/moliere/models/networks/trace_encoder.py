@@ -13,7 +13,7 @@ KERNEL, STRIDE = 7, 4
 
 
 class TraceEncoder(nn.Module):
-    """(m, n_bins) → (m, features).
+    """(m, n_bins), or (m, inputs, n_bins) → (m, features).
 
     Each of ``channels`` is a convolution of 7 bins that moves by 4; a last one takes in all bins that are left.
 
@@ -22,15 +22,18 @@ class TraceEncoder(nn.Module):
         channels: of the convolutions before the last.
         features: outputs.
         slope: of the activations below zero; 0 is a ReLU.
+        inputs: numbers of each bin.
 
     Raises:
         ConfigError: traces too short for a convolution, which is named.
     """
 
-    def __init__(self, n_bins: int, channels: Sequence[int], features: int, slope: float = 0.0) -> None:
+    def __init__(
+        self, n_bins: int, channels: Sequence[int], features: int, slope: float = 0.0, inputs: int = 1
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        left, inputs = n_bins, 1
+        left = n_bins
         for k, outputs in enumerate(channels):
             if left < KERNEL:
                 raise ConfigError(_too_short(n_bins, left, k, len(channels)))
@@ -45,7 +48,7 @@ class TraceEncoder(nn.Module):
 
     def forward(self, traces: Tensor) -> Tensor:
         """Features of each trace."""
-        features: Tensor = self.layers(traces[:, None])
+        features: Tensor = self.layers(traces if traces.dim() == 3 else traces[:, None])
         return features.squeeze(2)
 
 
