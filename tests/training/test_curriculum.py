@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 
 from moliere.errors import ConfigError
 from moliere.events import Events
+from moliere.models import Batch, Objective
+from moliere.models.base import Loss
 from moliere.training import Recipe, fit
 from moliere.training.batches import open_batches
 from moliere.training.checkpoint import Progress
 from moliere.training.config import StageConfig, TrainingConfig
 from moliere.training.curriculum import Curriculum, Place, stage_batches
+from moliere.training.optim import make_optimizer
 from moliere.training.recipe import parse_recipe
 
 SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
@@ -79,6 +83,37 @@ def test_a_stage_moves_only_its_objectives(file: Path, tmp_path: Path) -> None:
     assert moved  # by the second stage only
     with pytest.raises(ConfigError, match=r"no objective 'voxel'; did you mean 'voxels'"):
         fit(recipe(file, stage=[{"iterations": 3, "objectives": ["voxel"]}]), tmp_path / "typo")
+
+
+def test_a_stage_has_batches_of_its_own(file: Path, tmp_path: Path) -> None:
+    def weights(name: str, run: int, *stages: int | None) -> torch.Tensor:
+        parts = [{"iterations": 2, **({} if size is None else {"batch_size": size})} for size in stages]
+        bundle, _ = fit(recipe(file, batch_size=run, stage=parts), tmp_path / name)
+        return torch.cat([p.detach().flatten() for p in bundle.model.parameters()])
+
+    grown = weights("grown", 10, None, 40)
+    assert torch.equal(grown, weights("same", 40, 10, None))
+    assert not torch.equal(grown, weights("other", 10, None, None))
+
+
+def test_amsgrad_is_adam_that_does_not_forget() -> None:
+    """After one large gradient Adam's rate comes back, AMSGrad's does not."""
+
+    def no_loss(batch: Batch, rng: torch.Generator) -> Loss:
+        raise AssertionError
+
+    moved = {}
+    for name in ("adam", "amsgrad"):
+        weight = torch.nn.Parameter(torch.zeros(1))
+        objective = Objective("one", partial(list, [weight]), no_loss)
+        table = {"iterations": 1, "optimizer": name, "betas": [0.0, 0.5]}
+        optimizer = make_optimizer(objective, TrainingConfig.from_table(table, "training"))
+        for slope in (100.0, *[1.0] * 50):
+            before = weight.item()
+            weight.grad = torch.tensor([slope])
+            optimizer.step()
+        moved[name] = before - weight.item()
+    assert moved["adam"] > 10 * moved["amsgrad"] > 0
 
 
 def test_objectives_have_rates_of_their_own(file: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class TraceRefinerConfig(Config):
     events: int = Field(default=40, ge=1, description="of each sample that an update sees, drawn from the batch")
     roughness: float = Field(default=0.5, ge=0, description="weight of the traces' roughness beside their signals")
     totals_weight: float = Field(
-        default=1.0, ge=0, description="of what a second critic makes of the total signals of an event's stations"
+        default=2.0, ge=0, description="of what a second critic makes of the total signals of an event's stations"
     )
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
     critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")

@@ -66,7 +66,7 @@ class RefinementStudy(Config):
     simulation: str | None = Field(default=None, description="a file of simulated events instead of making some")
     data: str | None = Field(default=None, description="a file of data; energies are only used to judge")
     n_events: int = Field(default=12_000, ge=100, description="that are made of each sample")
-    refiner_iterations: int = Field(default=2_400, ge=1)
+    refiner_iterations: int = Field(default=6_000, ge=1)
     reconstruction_iterations: int = Field(default=2_000, ge=1, description="of each of the three")
     classifiers: tuple[str, ...] = Field(default=("boosting", "mlp"), description="that judge single traces")
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as there are idle cores")

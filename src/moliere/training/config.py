@@ -26,6 +26,9 @@ class StageConfig(Config):
         description='only events with these incident columns: {energy = ["100 GeV", "200 GeV"]}; numbers are MeV, rad',
     )
     learning_rate: float | None = Field(default=None, gt=0, description="instead of all others")
+    batch_size: int | None = Field(
+        default=None, ge=1, description="instead of the run's; adversaries often get larger ones towards the end"
+    )
     objectives: tuple[str, ...] | None = Field(default=None, description="only these are optimised; all by default")
 
     @field_validator("within", mode="before")
@@ -59,7 +62,7 @@ class TrainingConfig(Config):
         '{generator = "gen.h5", discriminator = "disc.h5"}',
     )
     batch_size: int = Field(default=256, ge=1)
-    optimizer: Literal["adam", "adamw", "rmsprop"] = "adamw"
+    optimizer: Literal["adam", "adamw", "amsgrad", "rmsprop"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0, description="at the top of the schedule")
     learning_rates: dict[str, float] = Field(default_factory=dict, description="of single objectives, by name")
     betas: tuple[float, float] = (0.9, 0.99)

@@ -20,7 +20,6 @@ from moliere.seeding import derive_seed
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from moliere.training.config import TrainingConfig
 from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
 from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
@@ -84,9 +83,10 @@ def train(
         run.restore()
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
-            batch = _draw(stages[run.place.stage], config, run.progress.iteration)
+            size, iteration = run.batch_size, run.progress.iteration
+            batch = stages[run.place.stage].draw(size, config.seed, iteration)
             if beside is not None:
-                batch = replace(batch, second=_draw(beside, config, run.progress.iteration, _SECOND))
+                batch = replace(batch, second=beside.draw(size, derive_seed(config.seed, _SECOND), iteration))
             losses = run.step(batch)
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
@@ -100,12 +100,6 @@ def train(
             if run.checkpoint_is_due():
                 run.save()
     return Trained(run.final_model(), run.progress, run.validation_losses)
-
-
-def _draw(events: BatchSource, config: TrainingConfig, iteration: int, purpose: int | None = None) -> Batch:
-    """One batch of an endless sequence of shuffled epochs."""
-    seed = config.seed if purpose is None else derive_seed(config.seed, purpose)
-    return events.draw(config.batch_size, seed, iteration)
 
 
 class _Run:
@@ -133,6 +127,11 @@ class _Run:
     def place(self) -> Place:
         """Stage, and how far in it."""
         return self.curriculum.place(self.progress)
+
+    @property
+    def batch_size(self) -> int:
+        """The stage's, or the run's."""
+        return self.config.stages[self.place.stage].batch_size or self.config.batch_size
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One iteration: every objective of the stage, as often as it asks."""
@@ -192,7 +191,7 @@ class _Run:
 
     def speed(self) -> float:
         """Events a second, of the last iteration."""
-        return self.config.batch_size / max(self.step_seconds, 1e-9)
+        return self.batch_size / max(self.step_seconds, 1e-9)
 
     def validation_is_due(self) -> bool:
         """Whether a whole number of validation intervals has just been completed."""

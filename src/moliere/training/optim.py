@@ -37,9 +37,9 @@ def make_optimizer(objective: Objective, config: TrainingConfig) -> torch.optim.
     if config.optimizer == "rmsprop":
         # Keras's defaults, which published recipes mean when they name no others
         return torch.optim.RMSprop(parameters, alpha=0.9, eps=1e-7, weight_decay=decay, foreach=True)
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     # fused is one pass over the weights; the unfused update was 10 % of an iteration on the CPU
-    return kind(parameters, betas=config.betas, weight_decay=decay, fused=True)
+    return kind(parameters, betas=config.betas, weight_decay=decay, amsgrad=config.optimizer == "amsgrad", fused=True)
 
 
 def learning_rate(
