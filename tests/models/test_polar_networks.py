@@ -134,10 +134,12 @@ def test_the_normal_head_is_a_normal_distribution() -> None:
         for parameter in head.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=rng(3)) / 2)
     told, x = torch.randn(5, 2, generator=rng(1)).double(), torch.randn(5, 3, generator=rng(2)).double()
-    truth = MultivariateNormal(head.mean(told), scale_tril=head.factor)
+    mean, log_spread = head.describe(told)
+    truth = MultivariateNormal(mean, scale_tril=log_spread.exp()[:, :, None] * head.factor)
     torch.testing.assert_close(head.negative_log_likelihood(told, x), -truth.log_prob(x))
     noise = torch.randn(5, 3, generator=rng(4)).double()
-    expected = noise.square().sum(dim=1) / 2 + head.log_scale.sum() + 1.5 * math.log(2 * math.pi)
+    constant = head.log_scale.sum() + 1.5 * math.log(2 * math.pi)
+    expected = noise.square().sum(dim=1) / 2 + log_spread.sum(dim=1) + constant
     torch.testing.assert_close(head.negative_log_likelihood(told, head(told, noise)), expected)
 
 

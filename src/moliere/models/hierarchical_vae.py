@@ -135,7 +135,7 @@ class HierarchicalVAE(GenerativeModel):
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
         self.voxels = LogitFraction()
-        self.coder = LayerCoder([grid.n_cells for grid in self.detector.grids], self.threshold)
+        self.coder = LayerCoder([grid.n_cells for grid in self.detector.grids], self.threshold, normal=True)
         told = self.encoding.width
         self.encoder = HierarchicalEncoder(shape, told, config.channels, config.width, config.levels)
         self.decoder = _decoder(config, shape, told)
