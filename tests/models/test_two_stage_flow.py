@@ -37,28 +37,6 @@ def test_layer_states_come_back_exactly(batch: Batch) -> None:
     assert (state.counts == 0).any(), "the toy must hold empty layers for this to mean anything"
 
 
-def test_layers_made_normal_are_dark_as_often_as_before() -> None:
-    """A layer that is dark in four showers of five: drawn from N(0, 1), it is again."""
-    rng = torch.Generator().manual_seed(0)
-    energy = 1000 * torch.rand(4000, generator=rng, dtype=torch.float64) + 500
-    shares = torch.rand(4000, 12, generator=rng).double()
-    shares[:, 8:] *= (torch.rand(4000, 1, generator=rng) < 0.2).double()
-    signals = shares * energy[:, None] / 20
-    dark = {}
-    for normal in (False, True):
-        coder = LayerCoder([4, 4, 4], threshold=0.1, normal=normal)
-        state = coder.measure(torch.where(signals < 0.1, torch.zeros_like(signals), signals))
-        coder.fit(state, energy)
-        coded = coder.encode(state, energy, rng)
-        back = coder.decode(coded, energy)
-        torch.testing.assert_close(back.energies, state.energies, rtol=1e-3, atol=0.1)
-        drawn = coder.decode(torch.randn(coded.shape, generator=rng), energy)
-        dark[normal] = float((drawn.counts[:, 2] == 0).double().mean())
-    # not all of 0.8: drawn apart, a layer's energy and the others' do not know of each other
-    assert dark[True] > 0.65
-    assert dark[False] < 0.5
-
-
 def test_what_stage_one_says_is_what_comes_out(flow: TwoStageFlow, batch: Batch) -> None:
     signals = flow.sample(batch.condition, torch.Generator().manual_seed(3))
     kept = signals > 0

@@ -26,7 +26,8 @@ from moliere.models.boltzmann import (
     pseudo_likelihood,
     zephyr,
 )
-from moliere.models.layer_state import LayerCoder, readout_threshold
+from moliere.models.layer_numbers import LayerNumbers
+from moliere.models.layer_state import readout_threshold
 from moliere.models.level_reward import Bits, reward_loss
 from moliere.models.networks.bits import draw_bits, entropy, logistic_noise
 from moliere.models.networks.correlated_normal import CorrelatedNormal
@@ -36,6 +37,7 @@ from moliere.models.networks.voxel_encoder import HierarchicalEncoder
 from moliere.models.polar_stack import check_signals, polar_stack
 from moliere.preprocess import ConditionEncoding, LogitFraction, keep_largest
 
+_SEED = 0  # of the noise in the layers' numbers that transforms and correlations are fitted to
 _TOPOLOGIES: dict[str, Callable[[Sequence[int]], Topology]] = {
     "full": fully_connected,
     "zephyr": zephyr,
@@ -89,7 +91,7 @@ class Shower:
         x: voxels in network space, 0 where they are empty, (n, n_channels).
         told: the condition encoded, (n, width).
         clamped: the energy's bits, (n, n_clamped).
-        layers: layer energies and counts in network space, (n, 2 n_layers).
+        layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
     """
 
     x: Tensor
@@ -135,7 +137,7 @@ class HierarchicalVAE(GenerativeModel):
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
         self.voxels = LogitFraction()
-        self.coder = LayerCoder([grid.n_cells for grid in self.detector.grids], self.threshold, normal=True)
+        self.coder = LayerNumbers([grid.n_cells for grid in self.detector.grids], self.threshold)
         told = self.encoding.width
         self.encoder = HierarchicalEncoder(shape, told, config.channels, config.width, config.levels)
         self.decoder = _decoder(config, shape, told)
@@ -147,7 +149,7 @@ class HierarchicalVAE(GenerativeModel):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def fit_transforms(self, batch: Batch) -> None:
-        """Fit condition and layers, and start the decoder from the mean shower.
+        """Fit condition and layers; start the decoder from the mean shower, the layers from their correlations.
 
         Raises:
             InvalidEvents: a layer without energy in all events, or a cell with more than the incident energy.
@@ -157,7 +159,11 @@ class HierarchicalVAE(GenerativeModel):
         self.bits.encode(energy)
         check_signals(self.detector, signals, energy)
         self.encoding.fit(batch.condition)
-        self.coder.fit(self.coder.measure(signals), energy)
+        state = self.coder.measure(signals)
+        rng = torch.Generator().manual_seed(_SEED)
+        self.coder.fit(state, energy, rng)
+        if self.head is not None:
+            self.head.start(self.coder.encode(state, energy, rng))
         x = self.voxels(signals, energy).float()
         lit = (x > 0).sum(dim=0)
         self.decoder.start(lit / max(1, len(x)), x.sum(dim=0) / lit.clamp(min=1))
@@ -251,7 +257,7 @@ class HierarchicalVAE(GenerativeModel):
         return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """The prior's bits, N(0, 1) for layers, logistic numbers for cells, (n, n_bits + 2 n_layers + n_channels)."""
+        """The prior's bits, N(0, 1) for layers, logistic ones for cells, (n, n_bits + 2 n_layers + 1 + n_channels)."""
         settings = self.settings
         sampler = build_sampler(settings.sampler, settings.sampler_settings, fall_back=settings.sampler_fall_back)
         clamped = self.bits.encode(self._energy(condition)).to(self.machine.bias_at_offset.device)

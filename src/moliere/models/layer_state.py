@@ -17,13 +17,9 @@ from moliere.preprocess import (
     EnergyStandardise,
     LayerShares,
     Logit,
-    QuantileNormal,
     Transform,
     ZeroBand,
 )
-
-#: knots of each number's distribution
-_QUANTILES = 200
 
 
 @dataclass(frozen=True)
@@ -49,25 +45,18 @@ class LayerCoder(nn.Module):
     Args:
         sizes: number of cells of each layer.
         threshold: in MeV; smaller signals are zero.
-        normal: make every number normal by its quantiles, for networks that know no other distribution: a layer that
-            is dark in four showers of five is two heaps without.
     """
 
-    def __init__(self, sizes: Sequence[int], threshold: float, *, normal: bool = False) -> None:
+    def __init__(self, sizes: Sequence[int], threshold: float) -> None:
         super().__init__()
         self.n_layers, self.threshold = len(sizes), threshold
         self.shares = LayerShares(sizes)
         self.register_buffer("sizes", torch.tensor(list(sizes), dtype=torch.float64), persistent=False)
         ladder: list[Transform] = [ZeroBand(threshold), EnergyLadder(), Logit(1e-9, first=1)]
-        self.energies = Chain([*ladder, *self._last(normal)])
-        self.counts = Chain([Counts(sizes), Logit(1e-4), *self._last(normal)])
+        self.energies = Chain([*ladder, EnergyStandardise(self.n_layers)])
+        self.counts = Chain([Counts(sizes), Logit(1e-4), EnergyStandardise(self.n_layers)])
 
     sizes: Tensor
-
-    def _last(self, normal: bool) -> list[Transform]:
-        """Behind whatever came first: of order one at every energy."""
-        heaps: list[Transform] = [QuantileNormal(range(self.n_layers), _QUANTILES, spacing="score")] if normal else []
-        return [*heaps, EnergyStandardise(self.n_layers)]
 
     @property
     def width(self) -> int:

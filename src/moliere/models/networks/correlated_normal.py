@@ -11,6 +11,8 @@ from moliere.models.networks.residual_mlp import zero_init
 
 #: logarithm of the largest spread, against that of the matrix
 _MOST = 3.0
+#: variance that every direction has at the start
+_LEAST = 1e-3
 
 
 class CorrelatedNormal(nn.Module):
@@ -27,6 +29,17 @@ class CorrelatedNormal(nn.Module):
         self.network = nn.Sequential(nn.Linear(inward, width), nn.SiLU(), zero_init(nn.Linear(width, 2 * outward)))
         self.log_scale = nn.Parameter(torch.zeros(outward))
         self.mixing = nn.Parameter(torch.zeros(outward, outward))
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """Start from the covariance of numbers of mean 0, (n, outward), as if the input said nothing of them."""
+        if len(x) <= x.shape[1]:
+            return
+        covariance = torch.cov(x.double().T)
+        least = _LEAST * torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+        factor = torch.linalg.cholesky(covariance + least)
+        self.log_scale.copy_(factor.diagonal().log())
+        self.mixing.copy_(factor.tril(-1))
 
     @property
     def factor(self) -> Tensor:
