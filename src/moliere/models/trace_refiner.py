@@ -43,7 +43,7 @@ class TraceRefinerConfig(Config):
     events: int = Field(default=40, ge=1, description="of each sample that an update sees, drawn from the batch")
     roughness: float = Field(default=0.5, ge=0, description="weight of the traces' roughness beside their signals")
     totals_weight: float = Field(
-        default=0.5, ge=0, description="of what a second critic makes of the total signals of an event's stations"
+        default=2.0, ge=0, description="of what a second critic makes of the total signals of an event's stations"
     )
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
     critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")
@@ -105,7 +105,6 @@ class TraceRefinerGAN(Refiner):
             self.trigger.copy_(data.sum(dim=1).min())
         self.share.fill_(len(data) / len(batch.second) / (len(simulation) / len(batch)))
         self.roughness.fit(to_decades(data))
-        self.totals_critic.fit(self._totals(to_decades(to_traces(batch.second.signals, self.array))))
 
     def objectives(self) -> tuple[Objective, ...]:
         """The critics first; then the refiner."""
@@ -133,8 +132,7 @@ class TraceRefinerGAN(Refiner):
         traces = critic_loss(self.critic, self._seen(one), self._seen(other), self.settings.penalty, rng)
         if not self.settings.totals_weight:
             return traces
-        seen = self._whitened(data), self._whitened(refined)
-        totals = critic_loss(self.totals_critic, *seen, self.settings.penalty, rng)
+        totals = critic_loss(self.totals_critic, self._totals(data), self._totals(refined), self.settings.penalty, rng)
         return Loss(traces.total + totals.total, {**traces.terms, "totals": totals.terms["distance"]})
 
     def _refiner_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
@@ -142,7 +140,7 @@ class TraceRefinerGAN(Refiner):
         refined = self._refine(simulation)
         loss = -self.critic(self._seen(self._brightest(_triggered(refined)))).mean()
         if self.settings.totals_weight:
-            loss = loss - self.settings.totals_weight * self.totals_critic(self._whitened(refined)).mean()
+            loss = loss - self.settings.totals_weight * self.totals_critic(self._totals(refined)).mean()
         return Loss(loss)
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -185,10 +183,6 @@ class TraceRefinerGAN(Refiner):
         """Decades of the totals above the trigger, 0 of silent stations, (n, n_stations)."""
         above: Tensor = total_decades(traces).squeeze(2) - to_decades(self.trigger)
         return above.relu()
-
-    def _whitened(self, traces: Tensor) -> Tensor:
-        """What the second critic sees of events in decades."""
-        return self.totals_critic.whiten(self._totals(traces))
 
     def _refine(self, traces: Tensor) -> Tensor:
         """Traces in decades (n, n_stations, n_bins) → of the same shape."""

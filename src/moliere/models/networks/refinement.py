@@ -14,8 +14,6 @@ from moliere.preprocess.traces import total_decades
 
 BLOCKS, KERNEL = 4, 7
 _SLOPE = 0.2
-#: variance along an axis of totals, in parts of the largest, below which it is noise
-_NARROWEST = 1e-3
 
 
 class TraceRefiner(nn.Module):
@@ -92,46 +90,22 @@ class TraceCritic(nn.Module):
 
 
 class TotalsCritic(nn.Module):
-    """Total signals of an event's stations, whitened (n, brightest) → how real the event is, (n,).
+    """Total signals of an event's stations (n, n_stations) → how real the event is, (n,).
 
     What single traces do not show: that as many stations of an event are as bright as in data of the same energies,
     without which a reconstruction that learns from refined events is biased. Stations are sorted, as showers fall
-    anywhere, and taken in units of the data's own spread along its principal axes: showers spread over decades, but
-    what the second station may have beside a given first one only over a tenth, and a critic whose slope is held to
-    one looks at what is wide.
+    anywhere.
 
     Args:
         brightest: how many stations are looked at.
     """
 
-    mean: Tensor
-    axes: Tensor
-
     def __init__(self, brightest: int) -> None:
         super().__init__()
         self.brightest = brightest
-        self.register_buffer("mean", torch.zeros(brightest))
-        self.register_buffer("axes", torch.eye(brightest))
         self.layers = LeakyMLP(brightest, (64, 64), 1)
 
-    def fit(self, totals: Tensor) -> None:
-        """Take mean and principal axes of the data's totals, (n, n_stations); of too few events, none."""
-        if len(totals) <= self.brightest:
-            return
-        ordered = self._brightest(totals).double()
-        variance, axes = torch.linalg.eigh(torch.cov(ordered.T))
-        unit = variance.clamp(min=_NARROWEST * variance[-1]).sqrt().clamp(min=1e-6)
-        self.mean.copy_(ordered.mean(dim=0))
-        self.axes.copy_(axes / unit)
-
-    def whiten(self, totals: Tensor) -> Tensor:
-        """(n, n_stations) in decades → (n, brightest) as the critic's slope is measured in."""
-        return (self._brightest(totals) - self.mean) @ self.axes
-
-    def forward(self, whitened: Tensor) -> Tensor:
+    def forward(self, totals: Tensor) -> Tensor:
         """Judge."""
-        verdict: Tensor = self.layers(whitened)
+        verdict: Tensor = self.layers(totals.topk(self.brightest, dim=1).values)
         return verdict.squeeze(1)
-
-    def _brightest(self, totals: Tensor) -> Tensor:
-        return totals.topk(self.brightest, dim=1).values
