@@ -113,7 +113,7 @@ def test_layer_energies_are_those_of_the_head(regular_events: Events) -> None:
     latent = model.draw_latent(condition, rng)
     with torch.no_grad():
         made = model.decode(latent, condition)
-        bits, noise, _ = latent.split([18, model.coder.width, 120], dim=1)
+        bits, noise, _ = latent.split([18, model.coder.width, 2 * 120], dim=1)
         assert model.head is not None
         told = torch.cat([bits, model.encoding(condition)], dim=1)
         state = model.coder.decode(model.head(told, noise), condition[:, 0])

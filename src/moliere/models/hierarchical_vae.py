@@ -30,6 +30,7 @@ from moliere.models.layer_numbers import LayerNumbers
 from moliere.models.layer_state import readout_threshold
 from moliere.models.level_reward import Bits, reward_loss
 from moliere.models.networks.bits import draw_bits, entropy, logistic_noise
+from moliere.models.networks.cell_spread import CellSpread
 from moliere.models.networks.correlated_normal import CorrelatedNormal
 from moliere.models.networks.polar_convolution import Shape
 from moliere.models.networks.voxel_decoder import HierarchicalDecoder, PlainDecoder
@@ -71,6 +72,9 @@ class HierarchicalVAEConfig(Config):
     layers: bool = Field(
         default=True,
         description="layer energies and counts from a head of their own; false: as published",
+    )
+    scatter: bool = Field(
+        default=True, description="cells scatter around what is decoded, as in training; false: as published"
     )
     voxel_weight: float = Field(default=0.01, ge=0, description="of squared differences of voxels in network space")
     hit_weight: float = Field(default=1.0, ge=0)
@@ -114,7 +118,8 @@ class HierarchicalVAE(GenerativeModel):
     Cells then only share their layer's energy, so that the response is as right as those few numbers are: without
     them, errors of thousands of exponentials add up in every total.
 
-    The latent is the prior's bits, N(0, 1) for the layers, and a logistic number for each cell's hit.
+    The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell's hit, and, with
+    ``scatter``, N(0, 1) for how far it lies from what is decoded: a decoder that is trained by squares says the mean.
 
     Differences to the original: the networks are told the energy as a number, and only the prior as bits; the levels
     of the encoder share their convolutions; groups are normalised instead of batches.
@@ -144,6 +149,7 @@ class HierarchicalVAE(GenerativeModel):
         self.head = (
             CorrelatedNormal(sum(config.levels) + told, config.width, self.coder.width) if config.layers else None
         )
+        self.spread = CellSpread()
         self.machine = BoltzmannMachine(_TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
         self.chains = PersistentChains(config.chains, self.machine.n_free)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
@@ -199,7 +205,9 @@ class HierarchicalVAE(GenerativeModel):
 
     def log_likelihood(self, bits: Bits, shower: Shower) -> Tensor:
         """The logarithm of p(x | z) with the settings' weights and up to a constant, (n,)."""
-        hits, activations = self.decoder(bits, shower.told)
+        return self._log_likelihood(bits, shower, *self.decoder(bits, shower.told))
+
+    def _log_likelihood(self, bits: Bits, shower: Shower, hits: Tensor, activations: Tensor) -> Tensor:
         lit, settings = shower.x > 0, self.settings
         away = (shower.x - activations).square() * (shower.x / 2).exp() * lit
         missed = F.binary_cross_entropy_with_logits(hits, lit.to(hits), reduction="none")
@@ -231,12 +239,16 @@ class HierarchicalVAE(GenerativeModel):
         shower = self.see(batch, rng)
         sharpness = self.sharpness if self.training else None
         logits, bits = self.encode(shower, lambda level: draw_bits(level, rng, sharpness))
-        evidence = self.log_likelihood(bits, shower)
+        hits, activations = self.decoder(bits, shower.told)
+        evidence = self._log_likelihood(bits, shower, hits, activations)
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
         loss = (self.kl_weight * divergence - evidence).mean()
         if self.training:
             self.steps += 1
+            lit = shower.x > 0
+            said = self._log_energies(activations.detach(), self._energy(batch.condition))
+            self.spread.learn(said[lit], (shower.x - activations.detach())[lit])
         return Loss(loss)
 
     def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
@@ -257,7 +269,7 @@ class HierarchicalVAE(GenerativeModel):
         return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """The prior's bits, N(0, 1) for layers, logistic ones for cells, (n, n_bits + 2 n_layers + 1 + n_channels)."""
+        """The prior's bits, normal numbers for layers, logistic and normal ones for cells, (n, latent width)."""
         settings = self.settings
         sampler = build_sampler(settings.sampler, settings.sampler_settings, fall_back=settings.sampler_fall_back)
         clamped = self.bits.encode(self._energy(condition)).to(self.machine.bias_at_offset.device)
@@ -265,14 +277,18 @@ class HierarchicalVAE(GenerativeModel):
         n_events, n_layers = len(condition), 0 if self.head is None else self.coder.width
         layers = torch.randn((n_events, n_layers), generator=rng, device=rng.device).to(bits)
         hits = logistic_noise(bits.new_zeros(n_events, self.detector.n_channels), rng)
-        return torch.cat([bits, layers, hits], dim=1)
+        scatter = torch.randn((n_events, self._n_scattered), generator=rng, device=rng.device).to(bits)
+        return torch.cat([bits, layers, hits, scatter], dim=1)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → voxels, and with ``layers`` their layers' energies → signals in MeV."""
         layers = 0 if self.head is None else self.coder.width
-        bits, noise, hits = latent.split([self.machine.n_free, layers, self.detector.n_channels], dim=1)
+        sizes = [self.machine.n_free, layers, self.detector.n_channels, self._n_scattered]
+        bits, noise, hits, scatter = latent.split(sizes, dim=1)
         energy, told = self._energy(condition), self.encoding(condition)
         logits, activations = self.decoder(bits.split(self.settings.levels, dim=1), told)
+        if self.settings.scatter:
+            activations = activations + scatter * self.spread(self._log_energies(activations, energy))
         lit, values = logits + hits, self.voxels.inverse(activations, energy)
         if self.head is None:
             return self._cut(torch.where(lit > 0, values, torch.zeros_like(values))).float()
@@ -287,6 +303,14 @@ class HierarchicalVAE(GenerativeModel):
         seen = self._cut(self.coder.shares.join(state.energies, kept))
         # what the threshold took goes to the cells that are left
         return self.coder.shares.join(state.energies, seen).float()
+
+    @property
+    def _n_scattered(self) -> int:
+        return self.detector.n_channels if self.settings.scatter else 0
+
+    def _log_energies(self, activations: Tensor, energy: Tensor) -> Tensor:
+        """Of cells as decoded, ln of MeV, (n, n_channels)."""
+        return self.voxels.inverse(activations, energy).clamp(min=1e-30).log().to(activations)
 
     def _energy(self, condition: Tensor) -> Tensor:
         return condition[:, self.encoding.energy_column]
