@@ -123,6 +123,29 @@ def test_layer_energies_are_those_of_the_head(regular_events: Events) -> None:
     assert float((measured.counts == state.counts).double().mean()) > 0.5
 
 
+def test_cells_scatter_as_far_as_they_did_in_training(regular_events: Events) -> None:
+    """Nothing scatters before it is learned how far; then what is decoded moves, and layers keep their energies."""
+    model, batch = fitted(regular_events)
+    rng = torch.Generator().manual_seed(0)
+    condition = batch.condition[:20]
+    model.eval()
+    latent = model.draw_latent(condition, rng)
+    without = latent.clone()
+    without[:, -120:] = 0
+    with torch.no_grad():
+        assert torch.equal(model.decode(latent, condition), model.decode(without, condition))
+        model.train()
+        model.objectives()[0].loss(batch, rng)
+        model.eval()
+        assert (model.spread.squares > 0).any()
+        moved, still = model.decode(latent, condition), model.decode(without, condition)
+    assert not torch.allclose(moved, still)
+    energies = (model.coder.measure(made).energies for made in (moved, still))
+    torch.testing.assert_close(*energies, rtol=1e-4, atol=1e-3)
+    published, _ = fitted(regular_events, scatter=False)
+    assert published.draw_latent(condition, rng).shape[1] == latent.shape[1] - 120
+
+
 def test_bits_sharpen_as_training_goes_on(regular_events: Events) -> None:
     model, batch = fitted(regular_events)
     assert model.sharpness == 1
