@@ -246,9 +246,8 @@ class HierarchicalVAE(GenerativeModel):
         loss = (self.kl_weight * divergence - evidence).mean()
         if self.training:
             self.steps += 1
-            lit = shower.x > 0
-            said = self._log_energies(activations.detach(), self._energy(batch.condition))
-            self.spread.learn(said[lit], (shower.x - activations.detach())[lit])
+            if self.settings.scatter:
+                self._learn_spread(shower.x, activations.detach(), self._energy(batch.condition))
         return Loss(loss)
 
     def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
@@ -303,6 +302,11 @@ class HierarchicalVAE(GenerativeModel):
         seen = self._cut(self.coder.shares.join(state.energies, kept))
         # what the threshold took goes to the cells that are left
         return self.coder.shares.join(state.energies, seen).float()
+
+    def _learn_spread(self, x: Tensor, activations: Tensor, energy: Tensor) -> None:
+        """From the cells that answer."""
+        lit = x > 0
+        self.spread.learn(self._log_energies(activations, energy)[lit], (x - activations)[lit])
 
     @property
     def _n_scattered(self) -> int:

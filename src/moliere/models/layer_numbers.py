@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from moliere.models.layer_state import LayerState
-from moliere.preprocess import Chain, Counts, EnergyStandardise, LayerShares, Logit, QuantileNormal, ZeroBand
+from moliere.models.layer_state import LayerReader, LayerState
+from moliere.preprocess import Chain, Counts, EnergyStandardise, Logit, QuantileNormal, ZeroBand
 
 #: knots of each number's distribution
 _QUANTILES = 200
 
 
-class LayerNumbers(nn.Module):
+class LayerNumbers(LayerReader):
     """Signals → :class:`~moliere.models.layer_state.LayerState` → 2 n_layers + 1 numbers of order one, and back.
 
     The logarithm of the whole response, of every layer's energy with a band of noise below the threshold, and the
@@ -31,9 +31,7 @@ class LayerNumbers(nn.Module):
     """
 
     def __init__(self, sizes: Sequence[int], threshold: float) -> None:
-        super().__init__()
-        self.n_layers, self.threshold = len(sizes), threshold
-        self.shares = LayerShares(sizes)
+        super().__init__(sizes, threshold)
         self.band = ZeroBand(threshold)
         self.energies = _normal(1 + self.n_layers)
         self.counts = Chain([Counts(sizes), Logit(1e-4), _normal(self.n_layers)])
@@ -42,11 +40,6 @@ class LayerNumbers(nn.Module):
     def width(self) -> int:
         """Numbers a shower."""
         return 2 * self.n_layers + 1
-
-    def measure(self, signals: Tensor) -> LayerState:
-        """The state of given showers; signals below the threshold must be zero."""
-        hits = self.shares.sum_layers((signals > 0).double())
-        return LayerState(self.shares.sum_layers(signals.double()), hits)
 
     def fit(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> None:
         """Take the statistics of training showers."""
@@ -59,16 +52,12 @@ class LayerNumbers(nn.Module):
         return torch.cat([self.energies(logarithms, energy), self.counts(state.counts, energy, rng)], dim=1).float()
 
     def decode(self, values: Tensor, energy: Tensor) -> LayerState:
-        """Back, to a state that some shower can have: no count without energy and no energy without a count."""
+        """Back, to a state that some shower can have."""
         first, counts = values.double().split([1 + self.n_layers, self.n_layers], dim=1)
         response, layers = self.energies.inverse(first, energy).exp().split([1, self.n_layers], dim=1)
         energies = self.band.inverse(layers, energy)
-        counts = self.counts.inverse(counts, energy).clamp(min=1) * (energies > 0)
         share = response * energy[:, None] / energies.sum(dim=1, keepdim=True).clamp(min=self.threshold)
-        energies = energies * share
-        affordable = (energies / self.threshold).floor()
-        counts = torch.minimum(counts, affordable)
-        return LayerState(torch.where(counts > 0, energies, torch.zeros_like(energies)), counts)
+        return self.possible(energies * share, self.counts.inverse(counts, energy))
 
     def _logarithms(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
         """Logarithms of the response and of the layers' energies in MeV, (n, 1 + n_layers)."""

@@ -35,7 +35,32 @@ class LayerState:
     counts: Tensor
 
 
-class LayerCoder(nn.Module):
+class LayerReader(nn.Module):
+    """What layers of given showers hold, and what they can hold; those that code it have their numbers beside.
+
+    Args:
+        sizes: number of cells of each layer.
+        threshold: in MeV; smaller signals are zero.
+    """
+
+    def __init__(self, sizes: Sequence[int], threshold: float) -> None:
+        super().__init__()
+        self.n_layers, self.threshold = len(sizes), threshold
+        self.shares = LayerShares(sizes)
+
+    def measure(self, signals: Tensor) -> LayerState:
+        """The state of given showers; signals below the threshold must be zero."""
+        hits = self.shares.sum_layers((signals > 0).double())
+        return LayerState(self.shares.sum_layers(signals.double()), hits)
+
+    def possible(self, energies: Tensor, counts: Tensor) -> LayerState:
+        """A state that some shower can have: no count without energy and no energy without a count."""
+        affordable = (energies / self.threshold).floor()
+        counts = torch.minimum(counts.clamp(min=1), affordable)
+        return LayerState(torch.where(counts > 0, energies, torch.zeros_like(energies)), counts)
+
+
+class LayerCoder(LayerReader):
     """Signals → :class:`LayerState` → 2 n_layers numbers of order one at every energy, and back.
 
     Energies go through a band of noise below the threshold, the ladder and a logit; counts are spread over their bins.
@@ -48,9 +73,7 @@ class LayerCoder(nn.Module):
     """
 
     def __init__(self, sizes: Sequence[int], threshold: float) -> None:
-        super().__init__()
-        self.n_layers, self.threshold = len(sizes), threshold
-        self.shares = LayerShares(sizes)
+        super().__init__(sizes, threshold)
         self.register_buffer("sizes", torch.tensor(list(sizes), dtype=torch.float64), persistent=False)
         ladder: list[Transform] = [ZeroBand(threshold), EnergyLadder(), Logit(1e-9, first=1)]
         self.energies = Chain([*ladder, EnergyStandardise(self.n_layers)])
@@ -63,11 +86,6 @@ class LayerCoder(nn.Module):
         """Numbers a shower."""
         return 2 * self.n_layers
 
-    def measure(self, signals: Tensor) -> LayerState:
-        """The state of given showers; signals below the threshold must be zero."""
-        hits = self.shares.sum_layers((signals > 0).double())
-        return LayerState(self.shares.sum_layers(signals.double()), hits)
-
     def fit(self, state: LayerState, energy: Tensor) -> None:
         """Take the statistics of training showers."""
         self.energies.fit(state.energies, energy)
@@ -79,13 +97,10 @@ class LayerCoder(nn.Module):
         return torch.cat(parts, dim=1).float()
 
     def decode(self, values: Tensor, energy: Tensor) -> LayerState:
-        """Back, to a state that some shower can have: no count without energy and no energy without a count."""
+        """Back, to a state that some shower can have."""
         values = values.double()
         energies = self.energies.inverse(values[:, : self.n_layers], energy)
-        counts = self.counts.inverse(values[:, self.n_layers :], energy)
-        affordable = (energies / self.threshold).floor()
-        counts = torch.minimum(counts.clamp(min=1), affordable)
-        return LayerState(torch.where(counts > 0, energies, torch.zeros_like(energies)), counts)
+        return self.possible(energies, self.counts.inverse(values[:, self.n_layers :], energy))
 
     def describe(self, state: LayerState, energy: Tensor) -> Tensor:
         """What stage two is told of the state, (n, 4 n_layers) float32: logs, fractions, occupancies, empty flags."""

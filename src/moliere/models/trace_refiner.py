@@ -138,7 +138,7 @@ class TraceRefinerGAN(Refiner):
     def _refiner_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, _ = self._parts(batch, rng)
         refined = self._refine(simulation)
-        loss = -self.critic(self._seen(self._brightest(_triggered(refined)))).mean()
+        loss = -self.critic(self._seen(self._comparable(_triggered(refined)))).mean()
         if self.settings.totals_weight:
             loss = loss - self.settings.totals_weight * self.totals_critic(self._totals(refined)).mean()
         return Loss(loss)
@@ -158,16 +158,14 @@ class TraceRefinerGAN(Refiner):
         )
         return simulation, data
 
-    def _brightest(self, traces: Tensor) -> Tensor:
+    def _comparable(self, refined: Tensor) -> Tensor:
         """Of refined traces (m, n_bins) as many as data have of as many events; those may have more."""
-        kept = max(1, round(min(1.0, float(self.share)) * len(traces)))
-        return traces[total_decades(traces.detach())[:, 0].topk(kept).indices] if kept < len(traces) else traces
+        return _brightest(refined, min(1.0, float(self.share)) * len(refined))
 
     def _as_many(self, data: Tensor, refined: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """The brightest of both, as a penalty between them needs as many of each, in random order."""
-        refined = self._brightest(refined)
-        kept = max(1, round(len(data) / max(1.0, float(self.share))))
-        data = data[total_decades(data)[:, 0].topk(kept).indices] if kept < len(data) else data
+        refined = self._comparable(refined)
+        data = _brightest(data, len(data) / max(1.0, float(self.share)))
         m = min(len(data), len(refined))
         one, other = (
             part[torch.randperm(len(part), generator=rng, device=rng.device)[:m].to(part.device)]
@@ -191,6 +189,12 @@ class TraceRefinerGAN(Refiner):
     def _refine_parts(self, traces: Tensor) -> Tensor:
         """(m, n_bins) → of the same shape, in bounded memory."""
         return torch.cat([self.refiner(part) for part in traces.split(_AT_ONCE)])
+
+
+def _brightest(traces: Tensor, n: float) -> Tensor:
+    """About n of some traces in decades, (m, n_bins)."""
+    kept = max(1, round(n))
+    return traces[total_decades(traces.detach())[:, 0].topk(kept).indices] if kept < len(traces) else traces
 
 
 def _triggered(traces: Tensor) -> Tensor:

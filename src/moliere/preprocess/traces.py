@@ -20,6 +20,7 @@ from moliere.detectors import Detector, SurfaceArray
 from moliere.errors import DetectorError
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
+from moliere.preprocess.knots import at_knots, mean_squares
 
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen
@@ -141,23 +142,19 @@ class Roughness(nn.Module):
             return
         away, level = _curvature(traces), _smooth(traces)
         self.highest.copy_(level.max().clamp(min=1e-3))
-        knot = self._knots(level).round().long().flatten()
-        count = torch.bincount(knot, minlength=len(self.spread))
-        squares = torch.bincount(knot, away.flatten().square(), minlength=len(self.spread))
+        squares, count = mean_squares(self._knots(level), away, len(self.spread))
         filled = (count >= _ENOUGH).nonzero().squeeze(1)
         if len(filled) == 0:
             return
         # a level that few traces reach takes the spread of the nearest one with enough
         nearest = filled[(torch.arange(len(count))[:, None] - filled).abs().argmin(dim=1)]
-        self.spread.copy_((squares / count.clamp(min=1))[nearest].sqrt().clamp(min=1e-4))
+        self.spread.copy_(squares[nearest].sqrt().clamp(min=1e-4))
 
     def forward(self, traces: Tensor) -> Tensor:
         """Traces in decades (m, n_bins) → of the same shape, 0 at both ends."""
         if traces.shape[1] < 3:
             return torch.zeros_like(traces)
-        knot = self._knots(_smooth(traces).detach())
-        below = knot.floor().long().clamp(max=len(self.spread) - 2)
-        unit = torch.lerp(self.spread[below], self.spread[below + 1], knot - below)
+        unit = at_knots(self.spread, self._knots(_smooth(traces).detach()))
         return F.pad(self.weight * _curvature(traces) / unit, (1, 1))
 
     def _knots(self, level: Tensor) -> Tensor:

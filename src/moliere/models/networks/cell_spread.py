@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from moliere.preprocess.knots import at_knots, mean_squares
+
 #: natural logarithms of cell energies in MeV between which the spread is known, and its knots
 _LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43
 #: what an update counts for, and cells at a knot from which it does
@@ -36,9 +38,7 @@ class CellSpread(nn.Module):
     @torch.no_grad()
     def learn(self, said: Tensor, residuals: Tensor) -> None:
         """Take in cells: ln of the energies in MeV that were said of them, and how far they are from it, both (m,)."""
-        knot = self._knots(said).round().long()
-        count = torch.bincount(knot, minlength=_KNOTS)
-        mean = torch.bincount(knot, residuals.square(), minlength=_KNOTS) / count.clamp(min=1)
+        mean, count = mean_squares(self._knots(said), residuals, _KNOTS)
         known = count >= _ENOUGH
         first = known & (self.squares == 0)
         moved = torch.where(first, mean, torch.lerp(self.squares, mean.to(self.squares), _RATE))
@@ -46,10 +46,7 @@ class CellSpread(nn.Module):
 
     def forward(self, said: Tensor) -> Tensor:
         """Spread of cells of which these logarithms of energies are said, of the same shape."""
-        knot = self._knots(said)
-        below = knot.floor().long().clamp(max=_KNOTS - 2)
-        spread = self.squares.sqrt()
-        return torch.lerp(spread[below], spread[below + 1], (knot - below).to(spread))
+        return at_knots(self.squares.sqrt(), self._knots(said))
 
     def _knots(self, said: Tensor) -> Tensor:
         return ((said - _LOWEST) / (_HIGHEST - _LOWEST)).clamp(0, 1) * (_KNOTS - 1)
