@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from moliere.models.boltzmann import (
+from moliere.models.boltzmann_vae.boltzmann import (
     BoltzmannMachine,
     PersistentChains,
     annealed_log_partition,

@@ -17,7 +17,7 @@ from moliere.evaluation.response import response_points
 from moliere.events import split_events
 from moliere.generation import generate
 from moliere.models import Bundle, HierarchicalVAE, load_bundle
-from moliere.models.level_figures import level_figures
+from moliere.models.boltzmann_vae.level_figures import level_figures
 from moliere.samples import open_source
 from moliere.training.batches import to_batch
 

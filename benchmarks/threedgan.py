@@ -20,8 +20,7 @@ from torch.nn import functional as F
 from moliere.detectors import catalog
 from moliere.memory import freed_memory_kept
 from moliere.models import Batch, BuildContext, ThreeDGan, ThreeDGanConfig
-from moliere.models.networks.packed_convolution import PackedConvolution
-from moliere.models.networks.upsampled_convolution import UpsampledConvolution
+from moliere.models.threedgan.convolutions import PackedConvolution, UpsampledConvolution
 from moliere.training.config import TrainingConfig
 from moliere.training.optim import make_optimizer, only_trained
 

@@ -12,7 +12,7 @@ import torch
 from moliere.errors import CheckpointError, ConfigError, TrainingDiverged
 from moliere.events import Events
 from moliere.models.base import Batch, Loss
-from moliere.models.two_stage_flow import TwoStageFlow
+from moliere.models.flow.two_stage_flow import TwoStageFlow
 from moliere.training import Recipe, fit, load_recipe
 from moliere.training.batches import batch_positions
 from moliere.training.loop import _Run

@@ -111,7 +111,7 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "physics": _registry("moliere.simulators.geant4.physics", "PHYSICS_LISTS"),
     "formats": _registry("moliere.events.formats", "formats"),
     "transforms": _registry("moliere.preprocess", "transforms"),
-    "solvers": _registry("moliere.models.solvers", "solvers"),
+    "solvers": _registry("moliere.models.networks.flow_matching", "solvers"),
     "observables": _registry("moliere.evaluation.observables", "observables"),
     "classifiers": _registry("moliere.evaluation.classifier", "classifiers"),
 }

@@ -1,12 +1,22 @@
-"""The zoo: one published idea a file, behind two contracts."""
+"""The zoo: one published system a folder, behind two contracts."""
 
 from __future__ import annotations
 
+from moliere.models.airshower import (
+    AixNet,
+    AixNetConfig,
+    Constrainer,
+    ConstrainerConfig,
+    FootprintGAN,
+    FootprintGANConfig,
+    TraceRefinerConfig,
+    TraceRefinerGAN,
+)
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Model, Objective, models
+from moliere.models.boltzmann_vae import HierarchicalVAE, HierarchicalVAEConfig
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan import CaloGAN, CaloGANConfig
-from moliere.models.footprint_gan import FootprintGAN, FootprintGANConfig
-from moliere.models.hierarchical_vae import HierarchicalVAE, HierarchicalVAEConfig
+from moliere.models.flow import TwoStageFlow, TwoStageFlowConfig
 from moliere.models.muons import (
     AuxiliaryMuonGAN,
     AuxiliaryMuonGANConfig,
@@ -19,11 +29,8 @@ from moliere.models.muons import (
     VanillaMuonGAN,
     VanillaMuonGANConfig,
 )
-from moliere.models.reconstruction import AixNet, AixNetConfig, Constrainer, ConstrainerConfig
 from moliere.models.steering import SteeredModel
 from moliere.models.threedgan import ThreeDGan, ThreeDGanConfig
-from moliere.models.trace_refiner import TraceRefinerConfig, TraceRefinerGAN
-from moliere.models.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
 
 __all__ = [
     "AixNet",

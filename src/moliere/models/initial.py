@@ -10,7 +10,7 @@ from torch import nn
 from moliere.errors import BundleError, ConfigError, did_you_mean
 from moliere.models.base import Model
 from moliere.models.bundle import load_bundle
-from moliere.models.keras_weights import load_keras_weights
+from moliere.models.threedgan.keras_weights import load_keras_weights
 
 _WHOLE = "model"
 _KERAS = (".h5", ".hdf5")

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, Loss, Objective, models
 from moliere.models.muons.columns import QUANTITIES, fit_rareness
-from moliere.models.muons.gan import MuonGAN, MuonGANConfig
-from moliere.models.networks.adversary import deceit
+from moliere.models.muons.gan import MuonGAN, MuonGANConfig, deceit
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.models.steering import SteeredModel
 from moliere.preprocess import Rareness

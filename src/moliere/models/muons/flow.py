@@ -10,8 +10,8 @@ from torch import Tensor
 
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
-from moliere.models.flow_matching import flow, flow_matching_loss
 from moliere.models.muons.columns import Form, MuonColumns
+from moliere.models.networks.flow_matching import flow, flow_matching_loss
 from moliere.models.networks.residual_mlp import ResidualMLP
 
 

@@ -13,8 +13,7 @@ from moliere.config import Config
 from moliere.detectors import PhaseSpace
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
-from moliere.models.muons.gan import CITATION
-from moliere.models.networks.adversary import deceit, discrimination
+from moliere.models.muons.gan import CITATION, deceit, discrimination
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.preprocess.kinematics import check_rows
 

@@ -1,0 +1,189 @@
+"""The conditioned WGAN of footprints: one signal a station, for an energy that is asked for."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from moliere.config import Config
+from moliere.errors import ConfigError
+from moliere.models.airshower.footprints import (
+    FEATURES,
+    DenseFootprintCritic,
+    DenseFootprintGenerator,
+    FootprintCritic,
+    FootprintGenerator,
+    FootprintRegressor,
+)
+from moliere.models.airshower.wasserstein import critic_loss
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.preprocess.traces import GappedDecades, picture_shape, surface_array
+
+
+class FootprintGANConfig(Config):
+    """Settings of :class:`FootprintGAN`; the defaults are the paper's where it says something."""
+
+    kind: Literal["footprint-gan"] = "footprint-gan"
+    latent: int = Field(default=80, ge=1)
+    networks: Literal["convolutional", "dense"] = Field(
+        default="convolutional", description="the published ones, or dense layers, which cost a processor a thirtieth"
+    )
+    widths: tuple[int, ...] = Field(default=(256, 256, 256), min_length=1, description="of dense layers")
+    critic_told: bool = Field(
+        default=False,
+        description="the critic sees energy and total signal beside the picture; published: the constrainer alone "
+        "holds the generator to the energy",
+    )
+    gap: float | None = Field(
+        default=None, gt=0, description="decades between silence and the smallest signal; by default those of nature"
+    )
+    generator_features: tuple[int, ...] = Field(default=FEATURES, min_length=1)
+    critic_features: tuple[int, ...] = Field(default=FEATURES, min_length=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="behind the critic's convolutions and dense layer")
+    penalty: float = Field(default=10.0, ge=0, description="weight of the gradient penalty")
+    critic_steps: int = Field(default=5, ge=1, description="updates of the critic for each of the generator")
+    energy_weight: float = Field(
+        default=100.0, ge=0, description="of the squared error of the constrainer's energy, in parts of the largest"
+    )
+
+
+@models.register("footprint-gan")
+class FootprintGAN(GenerativeModel):
+    r"""A Wasserstein GAN whose generator is told the energy and held to it by a constrainer.
+
+    The constrainer :math:`a` learns the energy, in parts of the training's largest, from real footprints; the
+    generator minimises
+
+    .. math:: -\langle f(\tilde x) \rangle + \kappa \langle (E - a(\tilde x))^2 \rangle
+
+    with the energies of real events. Let the constrainer learn first, in a stage of its own: what it says of footprints
+    while it does not know is worth nothing. A generator can learn to please a constrainer that stands still, and no
+    other one; a critic that is told the energy (``critic_told``) learns on, and with it :math:`\kappa` may be 0.
+
+    Networks see log10(1 + S), with a smaller ``gap`` between silence and the smallest signal in training if asked for.
+    Generated stations that are nearer to silence are silent.
+
+    Signals are one a station; ``moliere prepare footprints``
+    (:func:`~moliere.preprocess.traces.centred_footprints`) makes such events of traces.
+
+    References:
+        Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
+        M. Erdmann, 2018, https://arxiv.org/abs/1802.03325
+    """
+
+    config_type: ClassVar[type[Config]] = FootprintGANConfig
+    citation: ClassVar[str] = "Erdmann et al. 2018, arXiv:1802.03325"
+
+    def __init__(self, config: FootprintGANConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        self.settings = config
+        self.latent_dim = config.latent
+        self.shape = _check_footprints(context)
+        self.register_buffer("largest_energy", torch.ones((), dtype=torch.float64))
+        self.scale = GappedDecades(config.gap)
+        self.generator = _generator(config, self.shape)
+        self.critic = _critic(config, self.shape)
+        self.constrainer = FootprintRegressor(1)
+
+    largest_energy: Tensor
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """The largest energy and the smallest signal of a station that has one."""
+        self.largest_energy.copy_(batch.condition.max())
+        self.scale.fit(batch.signals)
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Constrainer, critic, generator."""
+        return (
+            Objective("constrainer", self.constrainer.parameters, self._constrainer_loss),
+            Objective("critic", self.critic.parameters, self._critic_loss, self.settings.critic_steps),
+            Objective("generator", self.generator.parameters, self._generator_loss),
+        )
+
+    def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latent → picture in decades → signals in VEM."""
+        signals: Tensor = self.scale.inverse(self._make(latent, condition)).flatten(1)
+        return signals
+
+    def _constrainer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        del rng
+        return Loss(self._energy_error(self._pictures(batch), batch.condition))
+
+    def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        with torch.no_grad():
+            generated = self._make(self.draw_latent(batch.condition, rng), batch.condition)
+
+        def verdict(pictures: Tensor) -> Tensor:
+            return self._verdict(pictures, batch.condition, rng)
+
+        return critic_loss(verdict, self._pictures(batch), generated, self.settings.penalty, rng)
+
+    def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        generated = self._make(self.draw_latent(batch.condition, rng), batch.condition)
+        score = -self._verdict(generated, batch.condition, rng).mean()
+        if not self.settings.energy_weight:
+            return Loss(score)
+        error = self._energy_error(generated, batch.condition)
+        return Loss(score + self.settings.energy_weight * error, {"critic": score.item(), "energy": error.item()})
+
+    def _verdict(self, pictures: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """How real pictures are, and with ``critic_told`` how real for these energies, (n,)."""
+        told = pictures.new_zeros(len(pictures), 0)
+        if self.settings.critic_told:
+            told = torch.cat([self._told(condition), self.scale.total(pictures)], dim=1)
+        verdict: Tensor = self.critic(pictures, told, rng)
+        return verdict
+
+    def _energy_error(self, pictures: Tensor, condition: Tensor) -> Tensor:
+        """Mean squared error of the constrainer's energy."""
+        return F.mse_loss(self.constrainer(pictures), self._told(condition))
+
+    def _make(self, latent: Tensor, condition: Tensor) -> Tensor:
+        pictures: Tensor = self.generator(torch.cat([latent, self._told(condition)], dim=1))
+        return pictures
+
+    def _told(self, condition: Tensor) -> Tensor:
+        """Energy in parts of the largest, (n, 1)."""
+        return (condition / self.largest_energy).float()
+
+    def _pictures(self, batch: Batch) -> Tensor:
+        """Real footprints in decades, (n, rows, columns)."""
+        pictures: Tensor = self.scale(batch.signals).unflatten(1, self.shape)
+        return pictures
+
+
+def _generator(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintGenerator | DenseFootprintGenerator:
+    if config.networks == "dense":
+        return DenseFootprintGenerator(config.latent + 1, shape, config.widths)
+    return FootprintGenerator(config.latent, 1, shape, config.generator_features)
+
+
+def _critic(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintCritic | DenseFootprintCritic:
+    told = 2 if config.critic_told else 0
+    if config.networks == "dense":
+        return DenseFootprintCritic(shape[0] * shape[1], told, config.widths, config.dropout)
+    return FootprintCritic(config.critic_features, config.dropout, told)
+
+
+def _check_footprints(context: BuildContext) -> tuple[int, int]:
+    """Rows and columns.
+
+    Raises:
+        ConfigError: traces instead of footprints, or another condition than the energy.
+    """
+    array = surface_array(context.detector, "footprint-gan")
+    if array.n_bins != 1:
+        raise ConfigError(
+            f"footprint-gan makes one signal a station, but those of {array.name} have traces of {array.n_bins} bins; "
+            "sum them with: moliere prepare footprints FILE -o footprints.h5"
+        )
+    if context.columns != ("energy",):
+        raise ConfigError(
+            f"footprint-gan is conditioned on the energy alone, got {list(context.columns)}; "
+            'set data.condition = ["energy"]'
+        )
+    return picture_shape(array)

@@ -1,0 +1,330 @@
+"""The hierarchical VAE of bits whose prior is a Boltzmann machine clamped to the incident energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moliere.config import Config
+from moliere.errors import ConfigError
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.boltzmann_vae.bits import draw_bits, entropy, logistic_noise
+from moliere.models.boltzmann_vae.boltzmann import (
+    BoltzmannMachine,
+    EnergyBits,
+    PersistentChains,
+    Topology,
+    build_sampler,
+    contrastive_divergence,
+    fully_connected,
+    independent,
+    pseudo_likelihood,
+    zephyr,
+)
+from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal, LayerNumbers
+from moliere.models.boltzmann_vae.level_reward import Bits, reward_loss
+from moliere.models.boltzmann_vae.polar_convolution import Shape, check_signals, polar_stack
+from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, HierarchicalDecoder, PlainDecoder
+from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder
+from moliere.models.networks.layer_state import readout_threshold
+from moliere.preprocess import ConditionEncoding, LogitFraction, keep_largest
+
+_SEED = 0  # of the noise in the layers' numbers that transforms and correlations are fitted to
+_TOPOLOGIES: dict[str, Callable[[Sequence[int]], Topology]] = {
+    "full": fully_connected,
+    "zephyr": zephyr,
+    "none": independent,
+}
+
+
+class HierarchicalVAEConfig(Config):
+    """Settings of :class:`HierarchicalVAE`."""
+
+    kind: Literal["hierarchical-vae"] = "hierarchical-vae"
+    levels: tuple[int, ...] = Field(default=(302, 302, 302), min_length=1, description="bits of each level")
+    energy_bits: tuple[int, int, int] = Field(default=(19, 17, 17), description="of E, √E and ln E, in the prior")
+    clamped_nodes: int | None = Field(default=None, ge=1, description="of the prior; as many as energy bits by default")
+    gray: bool = Field(default=False, description="energy bits in Gray code")
+    prior: Literal["full", "zephyr", "none"] = Field(
+        default="full", description="couplings of the prior: all, those of an annealer's chip, or none (Bernoulli)"
+    )
+    chains: int = Field(default=256, ge=1, description="persistent chains that the prior learns by")
+    sweeps: int = Field(default=10, ge=1, description="of the chains, in each update")
+    prior_decay: float = Field(default=0.0, ge=0, description="weight decay of the couplings")
+    sampler: str = Field(default="gibbs", description="who samples the prior when events are generated")
+    sampler_settings: dict[str, Any] = Field(default_factory=lambda: {"steps": 500})
+    sampler_fall_back: bool = Field(default=False, description="take Gibbs sampling where the sampler cannot be had")
+    decoder: Literal["plain", "hierarchical"] = "hierarchical"
+    slices: bool = Field(default=True, description="sub-decoders share the layers; false: each makes all of them")
+    channels: tuple[int, ...] = Field(default=(32, 64, 128), min_length=2, description="of convolutions, finest first")
+    width: int = Field(default=256, ge=8, description="of perceptrons")
+    sharpness: tuple[float, float] = Field(default=(1.0, 100.0), description="of relaxed bits, first and last")
+    sharpen_steps: int = Field(default=20_000, ge=1, description="updates from the first sharpness to the last")
+    layers: bool = Field(
+        default=True,
+        description="layer energies and counts from a head of their own; false: as published",
+    )
+    scatter: bool = Field(
+        default=True, description="cells scatter around what is decoded, as in training; false: as published"
+    )
+    voxel_weight: float = Field(default=0.01, ge=0, description="of squared differences of voxels in network space")
+    hit_weight: float = Field(default=1.0, ge=0)
+    layer_weight: float = Field(default=1.0, ge=0)
+    kl_weight: float = Field(default=1.0, ge=0, description="of the divergence from the prior; 0 is an autoencoder")
+    kl_steps: int = Field(default=0, ge=0, description="updates in which that weight rises from 0, against collapse")
+    reward: float = Field(default=0.0, ge=0, description="of what later levels tell alone; 0 leaves it out")
+    threshold: float | None = Field(
+        default=None, gt=0, description="MeV; smaller signals are learned and made as zero; the detector's by default"
+    )
+
+
+@dataclass(frozen=True)
+class Shower:
+    """Some events as the networks see them.
+
+    Args:
+        x: voxels in network space, 0 where they are empty, (n, n_channels).
+        told: the condition encoded, (n, width).
+        clamped: the energy's bits, (n, n_clamped).
+        layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
+    """
+
+    x: Tensor
+    told: Tensor
+    clamped: Tensor
+    layers: Tensor
+
+
+@models.register("hierarchical-vae")
+class HierarchicalVAE(GenerativeModel):
+    r"""Showers ⇄ levels of bits; a Boltzmann machine, clamped to bits of the incident energy, is the bits' prior.
+
+    .. math:: \mathcal{L} = -\ln p(x \mid z) - H(q(z \mid x)) + \langle E(z) \rangle_q
+
+    without ln Z, on which only the machine depends: it learns by contrastive divergence, which is the objective
+    ``prior``; the shown value of that one is minus the pseudo-likelihood a node. ``vae`` moves encoder and decoder.
+
+    ln p(x | z) has a Bernoulli number for each cell's hit, a squared difference weighted by :math:`e^{u/2}` for the
+    cells that answer, and, with ``layers``, correlated normal numbers for the energy and the count of every layer.
+    Cells then only share their layer's energy, so that the response is as right as those few numbers are: without
+    them, errors of thousands of exponentials add up in every total.
+
+    The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell's hit, and, with
+    ``scatter``, N(0, 1) for how far it lies from what is decoded: a decoder that is trained by squares says the mean.
+
+    Differences to the original: the networks are told the energy as a number, and only the prior as bits; the levels
+    of the encoder share their convolutions; groups are normalised instead of batches.
+
+    References:
+        Zephyr quantum-assisted hierarchical Calo4pQVAE, I. Lu, 2024, https://arxiv.org/abs/2412.04677; Conditioned
+        quantum-assisted deep generative surrogate, J. Q. Toledo-Marín, 2024, https://arxiv.org/abs/2410.22870
+    """
+
+    config_type: ClassVar[type[Config]] = HierarchicalVAEConfig
+    citation: ClassVar[str] = "Toledo-Marín et al. 2024, arXiv:2410.22870; Lu et al. 2024, arXiv:2412.04677"
+
+    steps: Tensor
+
+    def __init__(self, config: HierarchicalVAEConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        self.settings = config
+        self.detector, shape = polar_stack(context.detector, config.kind)
+        self.threshold = readout_threshold(config.threshold, self.detector)
+        self.encoding = ConditionEncoding(context.columns, context.particles)
+        self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
+        self.voxels = LogitFraction()
+        self.coder = LayerNumbers([grid.n_cells for grid in self.detector.grids], self.threshold)
+        told = self.encoding.width
+        self.encoder = HierarchicalEncoder(shape, told, config.channels, config.width, config.levels)
+        self.decoder = _decoder(config, shape, told)
+        self.head = (
+            CorrelatedNormal(sum(config.levels) + told, config.width, self.coder.width) if config.layers else None
+        )
+        self.spread = CellSpread()
+        self.machine = BoltzmannMachine(_TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
+        self.chains = PersistentChains(config.chains, self.machine.n_free)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """Fit condition and layers; start the decoder from the mean shower, the layers from their correlations.
+
+        Raises:
+            InvalidEvents: a layer without energy in all events, or a cell with more than the incident energy.
+            UnsupportedIncident: energies that do not fit into the energy bits.
+        """
+        energy, signals = self._energy(batch.condition), self._cut(batch.signals)
+        self.bits.encode(energy)
+        check_signals(self.detector, signals, energy)
+        self.encoding.fit(batch.condition)
+        state = self.coder.measure(signals)
+        rng = torch.Generator().manual_seed(_SEED)
+        self.coder.fit(state, energy, rng)
+        if self.head is not None:
+            self.head.start(self.coder.encode(state, energy, rng))
+        x = self.voxels(signals, energy).float()
+        lit = (x > 0).sum(dim=0)
+        self.decoder.start(lit / max(1, len(x)), x.sum(dim=0) / lit.clamp(min=1))
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Evidence bound, then contrastive divergence, then the reward where it is asked for."""
+        found = [
+            Objective("vae", self._network_parameters, self._vae_loss),
+            Objective("prior", self.machine.parameters, self._prior_loss),
+        ]
+        if self.settings.reward:
+            found.append(Objective("reward", self._network_parameters, self._reward_loss))
+        return tuple(found)
+
+    def _network_parameters(self) -> list[nn.Parameter]:
+        parts = [part for part in (self.encoder, self.decoder, self.head) if part is not None]
+        return [parameter for part in parts for parameter in part.parameters()]
+
+    def see(self, batch: Batch, rng: torch.Generator) -> Shower:
+        """Events as the networks see them; noise spreads whole numbers of cells over their bins."""
+        energy, signals = self._energy(batch.condition), self._cut(batch.signals)
+        return Shower(
+            self.voxels(signals, energy).float(),
+            self.encoding(batch.condition),
+            self.bits.encode(energy),
+            self.coder.encode(self.coder.measure(signals), energy, rng),
+        )
+
+    def encode(self, shower: Shower, draw: Callable[[Tensor], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Logits and bits of each level, (n, bits of the level)."""
+        logits, bits = self.encoder(shower.x, shower.told, draw)
+        return logits, bits
+
+    def log_likelihood(self, bits: Bits, shower: Shower) -> Tensor:
+        """The logarithm of p(x | z) with the settings' weights and up to a constant, (n,)."""
+        return self._log_likelihood(bits, shower, *self.decoder(bits, shower.told))
+
+    def _log_likelihood(self, bits: Bits, shower: Shower, hits: Tensor, activations: Tensor) -> Tensor:
+        lit, settings = shower.x > 0, self.settings
+        away = (shower.x - activations).square() * (shower.x / 2).exp() * lit
+        missed = F.binary_cross_entropy_with_logits(hits, lit.to(hits), reduction="none")
+        loss: Tensor = (settings.voxel_weight * away + settings.hit_weight * missed).sum(dim=1)
+        if self.head is not None:
+            told = torch.cat([*bits, shower.told], dim=1)
+            loss = loss + settings.layer_weight * self.head.negative_log_likelihood(told, shower.layers)
+        return -loss
+
+    def prior_bits(self, shower: Shower, rng: torch.Generator) -> list[Tensor]:
+        """The states of randomly chosen persistent chains."""
+        rows = torch.randint(len(self.chains.state), (len(shower.x),), generator=rng, device=rng.device)
+        state = self.chains.state[rows.to(self.chains.state.device)].to(shower.x)
+        return list(state.split(self.settings.levels, dim=1))
+
+    @property
+    def sharpness(self) -> float:
+        """Of relaxed bits, after as many updates as there were."""
+        first, last = self.settings.sharpness
+        return first + (last - first) * min(1.0, int(self.steps) / self.settings.sharpen_steps)
+
+    @property
+    def kl_weight(self) -> float:
+        """Of the divergence, after as many updates as there were."""
+        rise = self.settings.kl_steps
+        return self.settings.kl_weight * (min(1.0, int(self.steps) / rise) if rise and self.training else 1.0)
+
+    def _vae_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        shower = self.see(batch, rng)
+        sharpness = self.sharpness if self.training else None
+        logits, bits = self.encode(shower, lambda level: draw_bits(level, rng, sharpness))
+        hits, activations = self.decoder(bits, shower.told)
+        evidence = self._log_likelihood(bits, shower, hits, activations)
+        unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
+        divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
+        loss = (self.kl_weight * divergence - evidence).mean()
+        if self.training:
+            self.steps += 1
+            if self.settings.scatter:
+                self._learn_spread(shower.x, activations.detach(), self._energy(batch.condition))
+        return Loss(loss)
+
+    def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        shower = self.see(batch, rng)
+        with torch.no_grad():
+            bits = torch.cat(self.encode(shower, lambda level: draw_bits(level, rng))[1], dim=1)
+        chains = self.chains.advance(self.machine, shower.clamped, self.settings.sweeps, rng)
+        decay = self.settings.prior_decay
+        slope = contrastive_divergence(self.machine, (shower.clamped, bits), chains, decay)
+        # the divergence's own value says nothing: near zero at the start and at the end
+        unlikely = -pseudo_likelihood(self.machine, shower.clamped, bits).mean() / self.machine.n_free
+        return Loss(slope - slope.detach() + unlikely)
+
+    def _reward_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        """Of one level at a time, not the first: it has all levels after it and forgets none."""
+        n_levels = len(self.settings.levels)
+        level = int(torch.randint(min(1, n_levels - 1), n_levels, (), generator=rng, device=rng.device))
+        return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
+
+    def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """The prior's bits, normal numbers for layers, logistic and normal ones for cells, (n, latent width)."""
+        settings = self.settings
+        sampler = build_sampler(settings.sampler, settings.sampler_settings, fall_back=settings.sampler_fall_back)
+        clamped = self.bits.encode(self._energy(condition)).to(self.machine.bias_at_offset.device)
+        bits = sampler.sample(self.machine, clamped, rng).to(condition.device, torch.float32)
+        n_events, n_layers = len(condition), 0 if self.head is None else self.coder.width
+        layers = torch.randn((n_events, n_layers), generator=rng, device=rng.device).to(bits)
+        hits = logistic_noise(bits.new_zeros(n_events, self.detector.n_channels), rng)
+        scatter = torch.randn((n_events, self._n_scattered), generator=rng, device=rng.device).to(bits)
+        return torch.cat([bits, layers, hits, scatter], dim=1)
+
+    def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latent → voxels, and with ``layers`` their layers' energies → signals in MeV."""
+        layers = 0 if self.head is None else self.coder.width
+        sizes = [self.machine.n_free, layers, self.detector.n_channels, self._n_scattered]
+        bits, noise, hits, scatter = latent.split(sizes, dim=1)
+        energy, told = self._energy(condition), self.encoding(condition)
+        logits, activations = self.decoder(bits.split(self.settings.levels, dim=1), told)
+        if self.settings.scatter:
+            activations = activations + scatter * self.spread(self._log_energies(activations, energy))
+        lit, values = logits + hits, self.voxels.inverse(activations, energy)
+        if self.head is None:
+            return self._cut(torch.where(lit > 0, values, torch.zeros_like(values))).float()
+        return self._share(self.head(torch.cat([bits, told], dim=1), noise), lit, values, energy)
+
+    def _share(self, coded: Tensor, lit: Tensor, values: Tensor, energy: Tensor) -> Tensor:
+        """Give each layer's energy to as many cells as it says, to the likeliest, in proportion to their values."""
+        state = self.coder.decode(coded, energy)
+        rank = lit - lit.amin(dim=1, keepdim=True) + 1
+        chosen = keep_largest(rank, state.counts, self.detector.slices) > 0
+        kept = torch.where(chosen, values.clamp(min=self.threshold), torch.zeros_like(values))
+        seen = self._cut(self.coder.shares.join(state.energies, kept))
+        # what the threshold took goes to the cells that are left
+        return self.coder.shares.join(state.energies, seen).float()
+
+    def _learn_spread(self, x: Tensor, activations: Tensor, energy: Tensor) -> None:
+        """From the cells that answer."""
+        lit = x > 0
+        self.spread.learn(self._log_energies(activations, energy)[lit], (x - activations)[lit])
+
+    @property
+    def _n_scattered(self) -> int:
+        return self.detector.n_channels if self.settings.scatter else 0
+
+    def _log_energies(self, activations: Tensor, energy: Tensor) -> Tensor:
+        """Of cells as decoded, ln of MeV, (n, n_channels)."""
+        return self.voxels.inverse(activations, energy).clamp(min=1e-30).log().to(activations)
+
+    def _energy(self, condition: Tensor) -> Tensor:
+        return condition[:, self.encoding.energy_column]
+
+    def _cut(self, signals: Tensor) -> Tensor:
+        return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
+
+
+def _decoder(config: HierarchicalVAEConfig, shape: Shape, told: int) -> PlainDecoder | HierarchicalDecoder:
+    if config.decoder == "plain":
+        return PlainDecoder(shape, config.levels, told, config.channels)
+    if config.slices and shape[0] < len(config.levels):
+        raise ConfigError(
+            f"{shape[0]} layers cannot be shared among {len(config.levels)} sub-decoders; set model.slices = false"
+        )
+    return HierarchicalDecoder(shape, config.levels, told, config.channels, slices=config.slices)

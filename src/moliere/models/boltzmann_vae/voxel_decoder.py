@@ -1,0 +1,235 @@
+"""Decoders of a hierarchical VAE: levels of bits → for every cell whether it answers and with how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moliere.models.boltzmann_vae.polar_convolution import LinearAttention, PolarConvolution, RingLinear, Shape, pyramid
+from moliere.preprocess.knots import at_knots, mean_squares
+
+#: natural logarithms of cell energies in MeV between which the spread is known, and its knots
+_LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43
+#: what an update counts for, and cells at a knot from which it does
+_RATE, _ENOUGH = 0.02, 5
+
+
+class CellSpread(nn.Module):
+    """Root mean square of residuals as a function of the energy that is said of a cell.
+
+    A decoder that is trained by squares says the mean; of the same bits, real cells scatter around it, the fainter the
+    farther. Without this scatter showers are too smooth: their centres move too little and their widths are too alike.
+
+    Example:
+        >>> spread = CellSpread()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> said = torch.tensor([-2.0, 5.0]).repeat(1000)
+        >>> for _ in range(200):
+        ...     spread.learn(said, torch.randn(2000, generator=rng) * torch.tensor([1.5, 0.1]).repeat(1000))
+        >>> [round(float(x), 1) for x in spread(torch.tensor([-2.0, 5.0]))]
+        [1.5, 0.1]
+    """
+
+    squares: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("squares", torch.zeros(_KNOTS))
+
+    @torch.no_grad()
+    def learn(self, said: Tensor, residuals: Tensor) -> None:
+        """Take in cells: ln of the energies in MeV that were said of them, and how far they are from it, both (m,)."""
+        mean, count = mean_squares(self._knots(said), residuals, _KNOTS)
+        known = count >= _ENOUGH
+        first = known & (self.squares == 0)
+        moved = torch.where(first, mean, torch.lerp(self.squares, mean.to(self.squares), _RATE))
+        self.squares.copy_(torch.where(known, moved.to(self.squares), self.squares))
+
+    def forward(self, said: Tensor) -> Tensor:
+        """Spread of cells of which these logarithms of energies are said, of the same shape."""
+        return at_knots(self.squares.sqrt(), self._knots(said))
+
+    def _knots(self, said: Tensor) -> Tensor:
+        return ((said - _LOWEST) / (_HIGHEST - _LOWEST)).clamp(0, 1) * (_KNOTS - 1)
+
+
+#: logits that a cell answers and what it answers in network space, both (n, n_channels)
+Voxels = tuple[Tensor, Tensor]
+
+#: width of what a sub-decoder hands to the next
+_CARRIED = 64
+
+
+class VoxelGenerator(nn.Module):
+    """A vector and what is told → voxels: a coarse picture that grows to the detector's shape.
+
+    Pictures grow by repeating cells up to the exact size, then a convolution; so any shape is reached without padding
+    by trial and without cropping. One trunk, two heads.
+
+    Args:
+        shape: layers, sectors, rings.
+        inward: width of the vector.
+        told: width of what is told.
+        channels: finest first.
+        drawn: channels of a picture of that shape which the heads see besides.
+    """
+
+    def __init__(self, shape: Shape, inward: int, told: int, channels: Sequence[int], drawn: int = 0) -> None:
+        super().__init__()
+        self.shapes = pyramid(shape, len(channels))
+        self.first = channels[-1]
+        self.seed = nn.Linear(inward, self.first * prod(self.shapes[-1]))
+        self.growing = nn.ModuleList(
+            PolarConvolution(channels[k + 1], channels[k]) for k in reversed(range(len(channels) - 1))
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(1, channels[k]) for k in reversed(range(len(channels) - 1)))
+        self.told = nn.Linear(told, channels[0])
+        self.attention = LinearAttention(channels[0])
+        self.hits = _Head(self.shapes, channels[0], told, drawn, nn.PReLU(init=0.02))
+        self.activations = _Head(self.shapes, channels[0], told, drawn, nn.SiLU())
+
+    def forward(self, vector: Tensor, told: Tensor, picture: Tensor | None = None) -> Voxels:
+        """Make voxels.
+
+        Args:
+            vector: (n, inward).
+            told: (n, told).
+            picture: (n, drawn, layers, sectors, rings).
+        """
+        cells = self.seed(vector).view(-1, self.first, *self.shapes[-1])
+        for convolution, norm, shape in zip(self.growing, self.norms, self.shapes[-2:0:-1], strict=True):
+            cells = F.silu(norm(convolution(grow(cells, shape))))
+        cells = cells + self.told(told)[:, :, None, None, None]
+        looked = self.attention(cells)
+        return self.hits(cells, told, picture), self.activations(looked, told, picture)
+
+    def start(self, rates: Tensor, values: Tensor) -> None:
+        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
+        self.hits.rings.start(torch.logit(rates, eps=1e-3))
+        self.activations.rings.start(values)
+
+
+def grow(cells: Tensor, shape: Shape) -> Tensor:
+    """Cells repeated to another shape: (n, channels, …) → (n, channels, *shape)."""
+    for axis, (size, now) in enumerate(zip(shape, cells.shape[2:], strict=True)):
+        if size != now:
+            index = torch.arange(size, device=cells.device) * now // size
+            cells = cells.index_select(axis + 2, index)
+    return cells
+
+
+class _Head(nn.Module):
+    """One number a cell: what is convolved is the picture before its last growth, as full size costs most."""
+
+    def __init__(self, shapes: Sequence[Shape], channels: int, told: int, drawn: int, bend: nn.Module) -> None:
+        super().__init__()
+        self.shape = shapes[0]
+        width = max(4, channels // 2)
+        self.convolution = PolarConvolution(channels, width)
+        self.drawn = PolarConvolution(drawn, width) if drawn else None
+        self.bend = bend
+        self.rings = RingLinear(width, self.shape, told, self.shape[1] // shapes[1][1])
+
+    def forward(self, cells: Tensor, told: Tensor, picture: Tensor | None) -> Tensor:
+        fine = grow(self.convolution(cells), self.shape)
+        if self.drawn is not None:
+            fine = fine + self.drawn(picture)
+        values: Tensor = self.rings(self.bend(fine), told)
+        return values
+
+
+class PlainDecoder(nn.Module):
+    """All levels together → voxels.
+
+    Args:
+        shape: layers, sectors, rings.
+        levels: bits of each level.
+        told: width of what is told.
+        channels: finest first.
+    """
+
+    def __init__(self, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.generator = VoxelGenerator(shape, sum(levels) + told, told, channels)
+
+    def forward(self, bits: Sequence[Tensor], told: Tensor) -> Voxels:
+        """Bits of each level and what is told → voxels."""
+        voxels: Voxels = self.generator(torch.cat([*bits, told], dim=1), told)
+        return voxels
+
+    def start(self, rates: Tensor, values: Tensor) -> None:
+        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
+        self.generator.start(rates, values)
+
+
+class HierarchicalDecoder(nn.Module):
+    """Sub-decoders one after the other: each sees all bits and what the one before has made, the last makes it all.
+
+    Skip connections tell sub-decoder i once more what is told and the bits of level (last − i). In ``slices`` the
+    first sub-decoders, one a level, each make a part of the layers, front to back; else each makes all of them.
+
+    Args:
+        shape: layers, sectors, rings.
+        levels: bits of each level.
+        told: width of what is told.
+        channels: finest first.
+        slices: whether the first sub-decoders share the layers among them.
+
+    Raises:
+        ValueError: fewer layers than levels cannot be shared.
+
+    References:
+        Zephyr quantum-assisted hierarchical Calo4pQVAE, I. Lu, 2024, https://arxiv.org/abs/2412.04677
+    """
+
+    def __init__(
+        self, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int], *, slices: bool = True
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.depths = shared_depth(shape[0], len(levels)) if slices else [shape[0]] * len(levels)
+        self.slices = slices
+        inward = sum(levels) + told
+        parts = [(depth, *shape[1:]) for depth in self.depths]
+        self.parts = nn.ModuleList(
+            VoxelGenerator(part, inward + (_CARRIED if k else 0), told, channels) for k, part in enumerate(parts)
+        )
+        self.carry = nn.ModuleList(nn.Linear(prod(part), _CARRIED) for part in parts)
+        self.skips = nn.ModuleList(nn.Linear(told + size, inward + _CARRIED) for size in reversed(levels))
+        self.whole = VoxelGenerator(shape, inward + _CARRIED, told, channels, drawn=1)
+
+    def forward(self, bits: Sequence[Tensor], told: Tensor) -> Voxels:
+        """Bits of each level and what is told → voxels."""
+        everything = vector = torch.cat([*bits, told], dim=1)
+        made: list[Tensor] = []
+        for part, carry, skip, level in zip(self.parts, self.carry, self.skips, reversed(bits), strict=True):
+            made.append(_answer(*part(vector, told)))
+            vector = torch.cat([everything, carry(made[-1])], dim=1) + skip(torch.cat([told, level], dim=1))
+        picture = torch.cat(made, dim=1) if self.slices else made[-1]
+        voxels: Voxels = self.whole(vector, told, picture.view(-1, 1, *self.shape))
+        return voxels
+
+    def start(self, rates: Tensor, values: Tensor) -> None:
+        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
+        self.whole.start(rates, values)
+
+
+def shared_depth(layers: int, parts: int) -> list[int]:
+    """Layers shared among parts as evenly as can be.
+
+    Example:
+        >>> shared_depth(45, 3), shared_depth(5, 3)
+        ([15, 15, 15], [2, 2, 1])
+    """
+    if layers < parts:
+        raise ValueError(f"{layers} layers cannot be shared among {parts} sub-decoders")
+    return [layers // parts + (k < layers % parts) for k in range(parts)]
+
+
+def _answer(hits: Tensor, activations: Tensor) -> Tensor:
+    """What a sub-decoder hands on: a soft form of hit times activation, of order one."""
+    return torch.sigmoid(hits) * F.softplus(activations) / 8

@@ -1,0 +1,240 @@
+"""CaloGAN: location-aware streams for the layers of a calorimeter, tied by attention, against a discriminator."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from moliere.config import Config
+from moliere.detectors import Calorimeter, CartesianGrid
+from moliere.errors import ConfigError
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.calogan.lagan import Discriminator, Generator
+from moliere.preprocess import ConditionEncoding
+from moliere.units import GeV
+
+#: energies are told in parts of this
+_SCALE = 100 * GeV
+
+
+class CaloGANConfig(Config):
+    """Settings of :class:`CaloGAN`; the defaults are the paper's, but for the sparsity's gradient."""
+
+    kind: Literal["calogan"] = "calogan"
+    latent: int = Field(default=1024, ge=1)
+    channels: int = Field(default=64, ge=1, description="of the discriminator's first convolution, its dearest part")
+    attention: bool = Field(default=True, description="mix each layer with what the layer in front of it looks like")
+    normalise: bool = Field(
+        default=True, description="start from the training's mean image, and look at layers in units of it; false: GeV"
+    )
+    sparsity: Literal["hard", "soft", "straight-through"] = Field(
+        default="straight-through", description="how the share of lit cells lets gradients through; hard has none"
+    )
+    sparsity_scale: float = Field(default=1.0, gt=0, description="MeV; far above it a cell is lit in the soft share")
+    energy_weight: float = Field(default=0.05, ge=0, description="of the mean |total - requested| in GeV")
+    class_weight: float = Field(default=0.2, ge=0, description="of telling particles apart, where there are several")
+    class_flips: float = Field(default=0.3, ge=0, lt=1, description="share of generated events with a wrong class")
+    generator_steps: int = Field(default=2, ge=1)
+    augment: bool = Field(default=False, description="mirror real showers; only where none has a direction or place")
+    threshold: float | None = Field(
+        default=None, ge=0, description="MeV; generated cells below are empty; the detector's by default"
+    )
+
+
+@models.register("calogan")
+class CaloGAN(GenerativeModel):
+    r"""The latent, scaled by the energy, becomes images; a discriminator sees images, sums, sparsities and batches.
+
+    .. math:: h = z \, \frac{E}{100\ \mathrm{GeV}}, \qquad z \sim N(0, 1)^{1024}
+
+    With several particles in the condition's ``pdg_id`` the latent is also multiplied by a learned vector of the
+    particle, and the discriminator tells particles apart (ACGAN; its head has as many outputs as there are particles,
+    where the original's has one). Further columns of the condition, such as angles and positions, are told to both
+    networks. Signals below the threshold are cut when events are generated, not in training: the networks see what
+    the discriminator may judge.
+
+    Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
+    energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
+    unless ``normalise`` is off, both networks work in units made of the training's mean image, without which layers of
+    little energy die at once, as a ReLU that is dark has no gradient.
+
+    References:
+        CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
+        adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1712.10321
+    """
+
+    config_type: ClassVar[type[Config]] = CaloGANConfig
+    citation: ClassVar[str] = "Paganini, de Oliveira, Nachman 2017, arXiv:1712.10321"
+
+    def __init__(self, config: CaloGANConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        self.settings = config
+        self.latent_dim = config.latent
+        self.detector = _check_detector(context)
+        self.sizes = [_size(grid) for grid in self.detector.grids]
+        if config.augment and len(context.columns) > 1 + ("pdg_id" in context.columns):
+            raise ConfigError(
+                f"model.augment mirrors showers, but the condition {context.columns} says where they go; leave it out"
+            )
+        self.threshold = self.detector.threshold if config.threshold is None else config.threshold
+        self.energy_column = context.columns.index("energy")
+        others = tuple(name for name in context.columns if name not in ("energy", "pdg_id"))
+        # an encoding always has the energy; what lies beside it is what is told besides
+        self.encoding = ConditionEncoding(("energy", *others))
+        told = self.encoding.width - ConditionEncoding(("energy",)).width
+        particles = context.particles if len(context.particles) > 1 else ()
+        self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
+        self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
+        self.generator = Generator(config.latent + told, self.sizes, attention=config.attention)
+        self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
+        scale = config.sparsity_scale / GeV
+        self.discriminator = Discriminator(self.sizes, told, len(particles), config.channels, config.sparsity, scale)
+
+    particles: Tensor
+    mean_image: Tensor
+
+    def fit_transforms(self, batch: Batch) -> None:
+        """The scale of further columns of the condition, and the mean image in GeV."""
+        self.encoding.fit(self._columns(batch.condition))
+        if self.settings.normalise:
+            image = batch.signals.double().mean(dim=0) / GeV
+            for part in self.detector.slices:
+                # cells that no training event has lit may still be lit a little
+                self.mean_image[part] = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """The discriminator first; then the generator, with latents and energies of its own in each step."""
+        return (
+            Objective("discriminator", self.discriminator.parameters, self._discriminator_loss),
+            Objective("generator", self._generator_parameters, self._generator_loss, self.settings.generator_steps),
+        )
+
+    def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """Latent → images → signals in MeV, cut at the threshold."""
+        signals = torch.cat([image.flatten(1) for image in self._make(latent, condition)], dim=1) * GeV
+        return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
+
+    def _generator_parameters(self) -> list[nn.Parameter]:
+        embedding = [] if self.embedding is None else list(self.embedding.parameters())
+        return [*self.generator.parameters(), *embedding]
+
+    def _make(self, latent: Tensor, condition: Tensor) -> list[Tensor]:
+        scale = (condition[:, self.energy_column] / _SCALE).float()
+        if self.embedding is not None:
+            latent = latent * self.embedding(self._classes(condition))
+        told = self._told(condition)
+        images: list[Tensor] = self.generator(_join(latent * scale[:, None], told), self._split(self.mean_image))
+        return images
+
+    def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        """Real and generated events in batches of their own: normalisation and the look at a batch must not mix."""
+        condition = _shuffled(batch.condition, rng)
+        with torch.no_grad():
+            images = self._make(self.draw_latent(condition, rng), condition)
+        real, real_kinds = self._judge(self._mirror(self._images(batch.signals), rng), batch.condition)
+        fake, fake_kinds = self._judge(images, condition)
+        loss = _cross_entropy(real, 1.0) + _cross_entropy(fake, 0.0)
+        if real_kinds is not None and fake_kinds is not None:
+            wrong = self._flipped(self._classes(condition), rng)
+            kinds = cross_entropy(real_kinds, self._classes(batch.condition)) + cross_entropy(fake_kinds, wrong)
+            loss = loss + self.settings.class_weight * kinds
+        return Loss(loss)
+
+    def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        condition = _shuffled(batch.condition, rng)
+        images = self._make(self.draw_latent(condition, rng), condition)
+        score, kinds = self._judge(images, condition)
+        total = torch.stack([image.sum(dim=(1, 2)) for image in images]).sum(dim=0)
+        miss = (total - self._energy(condition)).abs().mean()
+        loss = _cross_entropy(score, 1.0) + self.settings.energy_weight * miss
+        if kinds is not None:
+            loss = loss + self.settings.class_weight * cross_entropy(kinds, self._classes(condition))
+        return Loss(loss)
+
+    def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
+        scores: tuple[Tensor, Tensor | None] = self.discriminator(
+            images, *self._units(), self._energy(condition), self._told(condition)
+        )
+        return scores
+
+    def _images(self, signals: Tensor) -> list[Tensor]:
+        """Signals in MeV → images in GeV."""
+        return self._split(signals / GeV)
+
+    def _split(self, cells: Tensor) -> list[Tensor]:
+        """(…, n_channels) → the layers, each (…, rows, columns)."""
+        layers = [cells[..., part] for part in self.detector.slices]
+        return [layer.unflatten(-1, size) for layer, size in zip(layers, self.sizes, strict=True)]
+
+    def _units(self) -> tuple[list[Tensor], Tensor]:
+        """What the discriminator looks at cells and at layer energies in, in GeV.
+
+        Cells between their own mean and their layer's: seen in GeV, the halo that makes a shower's width is nothing.
+        """
+        images = self._split(self.mean_image)
+        if not self.settings.normalise:
+            return images, self.mean_image.new_full((len(images),), 10.0)
+        return [(image * image.mean()).sqrt() for image in images], torch.stack([image.sum() for image in images])
+
+    def _mirror(self, images: list[Tensor], rng: torch.Generator) -> list[Tensor]:
+        """Each shower mirrored or not, in rows and in columns, all its layers alike."""
+        if not self.settings.augment:
+            return images
+        for axis in (1, 2):
+            flip = torch.rand(len(images[0]), generator=rng, device=images[0].device) < 0.5
+            images = [torch.where(flip[:, None, None], image.flip(axis), image) for image in images]
+        return images
+
+    def _energy(self, condition: Tensor) -> Tensor:
+        """Energies asked for, in GeV."""
+        return (condition[:, self.energy_column] / GeV).float()
+
+    def _columns(self, condition: Tensor) -> Tensor:
+        """The columns of the encoding."""
+        return condition[:, [self.context.columns.index(name) for name in self.encoding.columns]]
+
+    def _told(self, condition: Tensor) -> Tensor | None:
+        """What is told besides energy and particle; nothing in the original."""
+        if len(self.encoding.columns) == 1:
+            return None
+        told: Tensor = self.encoding(self._columns(condition))
+        return told[:, ConditionEncoding(("energy",)).width :]
+
+    def _classes(self, condition: Tensor) -> Tensor:
+        """Place of each event's particle among those seen in training, (n,)."""
+        kinds = condition[:, self.context.columns.index("pdg_id")].double()
+        return (kinds[:, None] == self.particles).double().argmax(dim=1)
+
+    def _flipped(self, classes: Tensor, rng: torch.Generator) -> Tensor:
+        """Some classes made wrong."""
+        flip = torch.rand(len(classes), generator=rng, device=classes.device) < self.settings.class_flips
+        other = torch.randint(1, len(self.particles), (len(classes),), generator=rng, device=classes.device)
+        return torch.where(flip, (classes + other) % len(self.particles), classes)
+
+
+def _check_detector(context: BuildContext) -> Calorimeter:
+    detector = context.detector
+    if not isinstance(detector, Calorimeter) or not all(isinstance(grid, CartesianGrid) for grid in detector.grids):
+        raise ConfigError(f"calogan needs a calorimeter of Cartesian layers, got {detector.describe()}")
+    return detector
+
+
+def _size(grid: object) -> tuple[int, int]:
+    assert isinstance(grid, CartesianGrid)  # checked before
+    return grid.shape
+
+
+def _join(latent: Tensor, told: Tensor | None) -> Tensor:
+    return latent if told is None else torch.cat([latent, told], dim=1)
+
+
+def _shuffled(condition: Tensor, rng: torch.Generator) -> Tensor:
+    return condition[torch.randperm(len(condition), generator=rng, device=rng.device).to(condition.device)]
+
+
+def _cross_entropy(logits: Tensor, target: float) -> Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))

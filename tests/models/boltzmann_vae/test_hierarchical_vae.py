@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from moliere.detectors import Calorimeter, Layer, PolarGrid
+from moliere.detectors.atlas import eta_slice
+from moliere.errors import ConfigError, InvalidEvents, UnsupportedIncident
+from moliere.evaluation import evaluate
+from moliere.events import Events
+from moliere.generation import generate
+from moliere.models import Batch, BuildContext, Bundle, HierarchicalVAE, HierarchicalVAEConfig
+from moliere.models.boltzmann_vae.level_figures import level_figures
+from moliere.models.boltzmann_vae.level_reward import forget
+
+TINY: dict[str, Any] = {
+    "levels": (6, 6, 6),
+    "channels": (4, 8),
+    "width": 32,
+    "chains": 64,
+    "sampler_settings": {"steps": 5},
+    "sharpness": (1, 5),
+    "sharpen_steps": 100,
+}
+
+
+def build(detector: Calorimeter, columns: tuple[str, ...] = ("energy",), **settings: Any) -> HierarchicalVAE:
+    torch.manual_seed(0)
+    return HierarchicalVAE(HierarchicalVAEConfig(**(TINY | settings)), BuildContext(detector, columns))
+
+
+def to_batch(events: Events) -> Batch:
+    return Batch(torch.tensor(events.energy)[:, None], torch.tensor(events.signals))
+
+
+def fitted(events: Events, **settings: Any) -> tuple[HierarchicalVAE, Batch]:
+    assert isinstance(events.detector, Calorimeter)
+    model, batch = build(events.detector, **settings), to_batch(events)
+    model.fit_transforms(batch)
+    return model, batch
+
+
+def train(model: HierarchicalVAE, batch: Batch, steps: int, rate: float = 5e-3) -> None:
+    optimizers = [torch.optim.Adam(o.parameters(), lr=rate) for o in model.objectives()]
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        rows = torch.randint(len(batch), (64,), generator=rng)
+        for objective, optimizer in zip(model.objectives(), optimizers, strict=True):
+            optimizer.zero_grad()
+            objective.loss(batch[rows], rng).total.backward()
+            optimizer.step()
+    model.eval()
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.55, 0.6, 0.7, 0.85, 0.9, 0.95])
+@pytest.mark.parametrize("settings", [{"decoder": "plain"}, {}, {"slices": False}])
+def test_every_eta_slice_has_its_shape(eta: float, settings: dict[str, Any]) -> None:
+    """Forwards and backwards through all 14 × 24 cells of 5 to 14 layers."""
+    detector = eta_slice(eta)
+    model = build(detector, threshold=1.0, **settings)
+    rng = torch.Generator().manual_seed(0)
+    energy = torch.tensor([1e3, 1e5], dtype=torch.float64).repeat_interleave(6)[:, None]
+    shares = torch.rand(12, detector.n_channels, generator=rng) ** 8
+    batch = Batch(energy, (shares / shares.sum(dim=1, keepdim=True) * energy).float())
+    model.fit_transforms(batch)
+    model.objectives()[0].loss(batch, rng).total.backward()
+    made = model.eval().sample(energy, rng)
+    assert made.shape == (12, 336 * len(detector.layers))
+    assert made.isfinite().all()
+    assert (made.sum(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("decoder", ["plain", "hierarchical"])
+def test_the_mean_response_is_right_at_every_discrete_energy(regular_events: Events, decoder: str) -> None:
+    model, batch = fitted(regular_events, decoder=decoder)
+    train(model, batch, 60)
+    rng = torch.Generator().manual_seed(2)
+    for energy in np.unique(regular_events.energy):
+        truth = regular_events.response[regular_events.energy == energy]
+        condition = torch.full((2000, 1), energy, dtype=torch.float64)
+        response = model.sample(condition, rng).sum(dim=1).double() / energy
+        assert float(response.mean()) == pytest.approx(float(truth.mean()), rel=0.02)
+        assert float(response.std()) == pytest.approx(float(truth.std()), rel=0.35)
+
+
+def test_training_makes_the_prior_follow_the_encoder(regular_events: Events) -> None:
+    """The means of the prior's bits become those of the posterior's."""
+    model, batch = fitted(regular_events)
+    train(model, batch, 100)
+    rng = torch.Generator().manual_seed(3)
+    for _ in range(150):  # the prior alone
+        optimizer = torch.optim.SGD(model.machine.parameters(), lr=0.5)
+        optimizer.zero_grad()
+        model.objectives()[1].loss(batch, rng).total.backward()
+        optimizer.step()
+    shower = model.see(batch, rng)
+    logits, _ = model.encode(shower, lambda level: (level > 0).float())
+    posterior = torch.cat(logits, dim=1).sigmoid().mean(dim=0)
+    bits = model.draw_latent(batch.condition, rng)[:, : model.machine.n_free]
+    assert float((bits.mean(dim=0) - posterior.detach()).abs().mean()) < 0.1
+
+
+def test_layer_energies_are_those_of_the_head(regular_events: Events) -> None:
+    """Cells only share what their layer has, and as many answer as it says."""
+    model, batch = fitted(regular_events)
+    model.eval()
+    rng = torch.Generator().manual_seed(0)
+    condition = batch.condition[:20]
+    latent = model.draw_latent(condition, rng)
+    with torch.no_grad():
+        made = model.decode(latent, condition)
+        bits, noise, _ = latent.split([18, model.coder.width, 2 * 120], dim=1)
+        assert model.head is not None
+        told = torch.cat([bits, model.encoding(condition)], dim=1)
+        state = model.coder.decode(model.head(told, noise), condition[:, 0])
+    measured = model.coder.measure(made)
+    torch.testing.assert_close(measured.energies, state.energies, rtol=1e-4, atol=1e-3)
+    assert (measured.counts <= state.counts).all()
+    assert float((measured.counts == state.counts).double().mean()) > 0.5
+
+
+def test_cells_scatter_as_far_as_they_did_in_training(regular_events: Events) -> None:
+    """Nothing scatters before it is learned how far; then what is decoded moves, and layers keep their energies."""
+    model, batch = fitted(regular_events)
+    rng = torch.Generator().manual_seed(0)
+    condition = batch.condition[:20]
+    model.eval()
+    latent = model.draw_latent(condition, rng)
+    without = latent.clone()
+    without[:, -120:] = 0
+    with torch.no_grad():
+        assert torch.equal(model.decode(latent, condition), model.decode(without, condition))
+        model.train()
+        model.objectives()[0].loss(batch, rng)
+        model.eval()
+        assert (model.spread.squares > 0).any()
+        moved, still = model.decode(latent, condition), model.decode(without, condition)
+    assert not torch.allclose(moved, still)
+    energies = (model.coder.measure(made).energies for made in (moved, still))
+    torch.testing.assert_close(*energies, rtol=1e-4, atol=1e-3)
+    published, _ = fitted(regular_events, scatter=False)
+    assert published.draw_latent(condition, rng).shape[1] == latent.shape[1] - 120
+
+
+def test_bits_sharpen_as_training_goes_on(regular_events: Events) -> None:
+    model, batch = fitted(regular_events)
+    assert model.sharpness == 1
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        model.steps += 1
+    model.objectives()[0].loss(batch[:4], rng)
+    assert model.sharpness == pytest.approx(1 + 4 * 51 / 100)
+    model.eval().objectives()[0].loss(batch[:4], rng)
+    assert int(model.steps) == 51
+    model.steps += 1000
+    assert model.sharpness == 5
+
+
+def test_the_weight_of_the_divergence_rises(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, kl_weight=0.5, kl_steps=10)
+    weights = []
+    for _ in range(12):
+        weights.append(model.kl_weight)
+        model.objectives()[0].loss(batch[:2], torch.Generator().manual_seed(0))
+    assert weights == pytest.approx([0.05 * min(k, 10) for k in range(12)])
+    assert build(model.detector, kl_weight=0.5, kl_steps=10).eval().kl_weight == 0.5
+
+
+def test_the_evidence_bound_is_put_together_as_the_formula_says(regular_events: Events) -> None:
+    """Weight by weight, with hard bits and a machine that says nothing."""
+    model, batch = fitted(regular_events, kl_weight=0.0, hit_weight=0.0, layer_weight=0.0, voxel_weight=0.25)
+    model.eval()
+    rng = torch.Generator().manual_seed(0)
+    shower = model.see(batch[:8], rng)
+    _, bits = model.encode(shower, lambda level: (level > 0).float())
+    _, activations = model.decoder(bits, shower.told)
+    away = (shower.x - activations) ** 2 * torch.exp(0.5 * shower.x)
+    expected = -0.25 * (away * (shower.x > 0)).sum(dim=1)
+    torch.testing.assert_close(model.log_likelihood(bits, shower), expected)
+
+
+def test_forgetting_leaves_later_levels() -> None:
+    own, prior = ([torch.full((2, 1), value)] * 3 for value in (1.0, 0.0))
+    assert [float(level[0]) for level in forget(own, prior, 2)] == [0, 0, 1]
+    assert [float(level[0]) for level in forget(own, prior, 0)] == [1, 1, 1]
+
+
+def test_a_reward_changes_nothing_at_inference(regular_events: Events) -> None:
+    plain, batch = fitted(regular_events)
+    rewarded, _ = fitted(regular_events, reward=1.0)
+    rewarded.load_state_dict(plain.state_dict())
+    assert [o.name for o in rewarded.objectives()] == ["vae", "prior", "reward"]
+    made = [m.eval().sample(batch.condition[:5], torch.Generator().manual_seed(0)) for m in (plain, rewarded)]
+    assert torch.equal(*made)
+
+
+# bad input
+
+
+def test_energies_beyond_the_bits_are_refused_before_training(regular_events: Events) -> None:
+    with pytest.raises(UnsupportedIncident, match=r"11\+17\+17 energy bits hold 1 MeV to 2\.05 GeV, got"):
+        fitted(regular_events, energy_bits=(11, 17, 17))
+
+
+def test_energies_beyond_the_bits_are_refused_in_generation(regular_events: Events) -> None:
+    model, _ = fitted(regular_events)
+    with pytest.raises(UnsupportedIncident, match="give the energy more bits"):
+        model.draw_latent(torch.tensor([[1e9]]), torch.Generator())
+
+
+def test_a_layer_without_energy_is_named(regular_events: Events) -> None:
+    signals = regular_events.signals.copy()
+    signals[:, regular_events.detector.slices[3]] = 0  # type: ignore[attr-defined]
+    with pytest.raises(InvalidEvents, match=r"layers layer 3 hold no energy in 400 training events; .*data\.detector"):
+        fitted(replace(regular_events, signals=signals))
+
+
+def test_a_cell_with_more_than_the_incident_energy_is_refused(regular_events: Events) -> None:
+    batch = to_batch(regular_events)
+    signals = batch.signals.clone()
+    signals[7, 3] = 2 * float(batch.condition[7, 0])
+    model, _ = fitted(regular_events)
+    with pytest.raises(InvalidEvents, match=r"1 of 400 .* moliere check FILE --fix"):
+        model.fit_transforms(replace(batch, signals=signals))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prior": "zephyr", "levels": (6, 6)}, "four partitions, got 3"),
+        ({"prior": "zephyr", "levels": (2000, 2000, 2000)}, "no Zephyr chip"),
+        ({"clamped_nodes": 20}, "20 nodes cannot hold"),
+        ({"levels": (2,) * 6}, "5 layers cannot be shared among 6 sub-decoders"),
+    ],
+)
+def test_sizes_that_fit_nothing_are_refused(regular: Calorimeter, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(regular, **settings)
+
+
+def test_other_calorimeters_are_refused(polar: Calorimeter, cartesian: Calorimeter) -> None:
+    for detector in (polar, cartesian):
+        with pytest.raises(ConfigError, match="as many rings and sectors as each other"):
+            build(detector)
+
+
+def test_a_slice_with_other_layers_is_not_compared_with_a_bundles_events(regular_events: Events) -> None:
+    model, _ = fitted(regular_events)
+    bundle = Bundle("toy", model, validity={"energy": (256.0, 2048.0)})
+    six = Calorimeter("six", tuple(Layer(id=k, grid=PolarGrid((0.0, 1.0, 2.0, 3.0, 4.0), 6)) for k in range(6)))
+    other = Events(six, {"energy": np.array([300.0, 400.0])}, np.ones((2, 144)))
+    made = generate(bundle, other.incident)
+    with pytest.raises(InvalidEvents, match=r"\(6 layers against 5\); both must be of the same detector"):
+        evaluate(other, made)
+
+
+def test_a_sampler_that_cannot_be_had_is_replaced_only_when_asked(
+    regular_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moliere.errors import MissingExtra
+    from moliere.models.boltzmann_vae.boltzmann import samplers
+
+    def broken() -> Any:
+        raise MissingExtra("the chip is in the post")
+
+    monkeypatch.setitem(samplers._entries, "chip", broken)
+    asked: dict[str, Any] = {"sampler": "chip", "sampler_settings": {}}
+    model, batch = fitted(regular_events, **asked)
+    with pytest.raises(MissingExtra, match="in the post"):
+        model.sample(batch.condition[:2], torch.Generator())
+    model, batch = fitted(regular_events, sampler_fall_back=True, **asked)
+    with pytest.warns(UserWarning, match="sampling with gibbs instead"):
+        assert len(model.sample(batch.condition[:2], torch.Generator())) == 2
+
+
+def test_a_level_that_is_not_used_shows(regular_events: Events) -> None:
+    """The second level's logits cut off from the shower: no active unit, no divergence, nothing lost without it."""
+    model, batch = fitted(regular_events, decoder="plain")
+    with torch.no_grad():
+        first, second, third = (level[2] for level in model.encoder.levels)
+        for level, width in ((first, 3.0), (second, 0.0), (third, 3.0)):
+            level.weight.mul_(width * 10)
+            level.bias.zero_()
+    figures = level_figures(model.eval(), batch, torch.Generator().manual_seed(0))
+    assert [figure.units for figure in figures] == [6, 6, 6]
+    assert figures[1].active == 0
+    assert figures[0].active > 0
+    # the untrained machine's bits are coins, from whose means 400 rows differ a little
+    assert figures[1].divergence == pytest.approx(0, abs=0.05)
+    assert figures[0].divergence > 0.5
+
+
+def test_later_levels_tell_less_than_all(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, decoder="plain", kl_weight=0.1)
+    train(model, batch, 150, 1e-2)
+    figures = level_figures(model, batch, torch.Generator().manual_seed(0))
+    assert figures[0].log_likelihood > figures[2].log_likelihood
+    for figure in figures:
+        assert 0.5 < figure.hit_accuracy <= 1
