@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Detector
+from moliere.detectors.base import Floats
 from moliere.evaluation.suites import Kept, Suite
 from moliere.evaluation.suites.base import Measured
 from moliere.events import Events, EventSource
 from moliere.events.events import checked_events, piece_rows
 from moliere.events.resample import matching_weights, unweighted_rows
 from moliere.seeding import derive_seed
-
-Floats = NDArray[np.float64]
 
 #: signals kept for figures of single channels and low-level classifiers, of each sample
 KEPT_BYTES = 192 * 2**20

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from moliere.detectors.base import Floats
 
 
 def varying(*samples: Mapping[str, Floats]) -> list[str]:

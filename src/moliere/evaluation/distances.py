@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from moliere.detectors.base import Floats
 
 #: up to so many events the p-value is counted out
 _EXACT_KS = 100

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
-
-Floats = NDArray[np.float64]
 
 BINS = 10
 #: the original's, which keeps bins that are empty in both samples at 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import (
     expected_separation,
@@ -21,8 +21,6 @@ from moliere.evaluation.equal_population import BINS, equal_population_separatio
 from moliere.evaluation.response import moments
 from moliere.evaluation.result import HistogramPair
 from moliere.evaluation.suites import Suite, Words
-
-Floats = NDArray[np.float64]
 
 
 def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:

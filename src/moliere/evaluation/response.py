@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from moliere.detectors.base import Floats
 from moliere.evaluation.result import ResponsePoint
-
-Floats = NDArray[np.float64]
 
 #: more distinct energies than this are grouped into quantile bins
 _MAX_POINTS = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from moliere.detectors import Calorimeter
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import ship_boosting
 from moliere.evaluation.correlations import varying
@@ -20,7 +20,6 @@ from moliere.events import Events
 from moliere.registry import Registry
 from moliere.units import GeV
 
-Floats = NDArray[np.float64]
 Score = Callable[[Events, Events], Mapping[str, float]]
 
 #: name → reference, generated → named numbers; ``score`` is to be small

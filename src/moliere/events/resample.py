@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
-
-Floats = NDArray[np.float64]
 
 #: more distinct energies than this are matched in quantile bins, so many of them
 _DISTINCT, _BINS = 50, 40

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter, PolarGrid
+from moliere.detectors.base import Floats
 from moliere.evaluation.result import Group
 from moliere.registry import Registry
-
-Floats = NDArray[np.float64]
 
 #: keeps 0/0 at 0, as the community's code does
 TINY = 1e-16

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter, Detector, PhaseSpace, SurfaceArray
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents, UnknownName, did_you_mean
 from moliere.evaluation.result import Group
 from moliere.evaluation.suites.binning import Binning
 from moliere.events import Events
 from moliere.registry import Registry
 
-Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter
+from moliere.detectors.base import Floats
 from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observe
 from moliere.evaluation.observables import calogan as calogan_observables
 from moliere.evaluation.observables import threedgan as threedgan_observables
@@ -17,8 +18,6 @@ from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
 from moliere.events import Events
-
-Floats = NDArray[np.float64]
 
 _ENERGIES = {"layer_energy", "total_energy", "voxel_energy"}
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import PhaseSpace
+from moliere.detectors.base import Floats
 from moliere.evaluation.observables import shield
 from moliere.evaluation.observables.phase_space import kinematics, labels, polar_columns
 from moliere.evaluation.result import Group
@@ -17,8 +18,6 @@ from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
 from moliere.events import Events
 from moliere.units import GeV
-
-Floats = NDArray[np.float64]
 
 _LOGARITHMIC = {"p", "pt"}
 #: momenta above which users count events, in MeV

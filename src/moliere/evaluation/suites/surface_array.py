@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
+from moliere.detectors.base import Floats
 from moliere.evaluation.observables.surface_array import LABELS, array_observables, ring_label, ring_signals
 from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, whole_numbers
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
-
-Floats = NDArray[np.float64]
 
 _SIGNALS = ("total_signal", "hottest_signal", "bin_signal")
 _RING = "ring_signal["

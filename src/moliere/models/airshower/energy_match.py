@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.models.base import Batch
 from moliere.units import format_energy
-
-Floats = NDArray[np.float64]
 
 #: batches that are looked at, and the p-value below which energies differ: one in a thousand equal samples would
 _LOOKS, _LEAST_P = 40, 2.5e-5
