@@ -9,7 +9,8 @@ import pytest
 
 from moliere import samples
 from moliere.detectors import catalog
-from moliere.events.formats import read_events
+from moliere.events import Events
+from moliere.events.formats import read_events, write_events
 from moliere.events.split import split_events
 
 Run = Callable[..., Any]
@@ -49,12 +50,43 @@ def test_incident_particles_of_a_part_of_a_sample(generate: Run, tmp_path: Path)
 
 
 def test_other_formats_and_particles(generate: Run, tmp_path: Path) -> None:
-    arguments = ["-n", 5, "--energy", "1GeV", "--particle", "gamma", "--theta", "80deg:100deg"]
+    arguments = ["-n", 5, "--energy", "1GeV", "--particle", "gamma"]
     outcome = generate(tmp_path / "x.h5", *arguments, "--to", "showerdata")
     assert outcome.code == 0, outcome.err
     events = read_events(tmp_path / "x.h5", catalog.get("calochallenge-1-photons"))
     assert (events.incident["pdg_id"] == 22).all()
-    assert ((events.incident["theta"] > 1.39) & (events.incident["theta"] < 1.75)).all()
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (["--particle", "pi+"], "all its training events have pdg_id 22; got pdg_id 211"),
+        (["--particle", "e-"], "got pdg_id 11"),
+        (["--theta", "60deg"], "theta is not among them; got theta 1.0472"),
+        (["--phi", "10deg:20deg"], "phi is not among them"),
+        (["--particle", "gamma", "--theta", "0deg"], "theta is not among them"),
+    ],
+)
+def test_a_label_that_the_model_is_not_conditioned_on_is_refused(
+    generate: Run, tmp_path: Path, label: list[str], message: str
+) -> None:
+    outcome = generate(tmp_path / "x.h5", "-n", 5, "--energy", "1GeV", *label)
+    assert outcome.code != 0
+    assert message in " ".join(outcome.err.split())
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_columns_of_a_file_that_the_model_knows_nothing_of_are_left_out(generate: Run, tmp_path: Path) -> None:
+    events = samples.open("photons-mini")[:40]
+    labels = {"energy": events.energy, "theta": np.full(40, 0.3), "pdg_id": np.full(40, 22)}
+    write_events(tmp_path / "like.h5", Events(events.detector, labels, events.signals), "showerdata")
+    outcome = generate(tmp_path / "x.h5", "--like", tmp_path / "like.h5")
+    assert outcome.code == 0, outcome.err
+    assert "left out: phi, theta, which" in outcome.out
+    assert {*read_events(tmp_path / "x.h5").incident} == {"energy", "pdg_id"}
+    wrong = Events(events.detector, {**labels, "pdg_id": np.full(40, 211)}, events.signals)
+    write_events(tmp_path / "pions.h5", wrong, "showerdata")
+    assert "got pdg_id 211" in generate(tmp_path / "y.h5", "--like", tmp_path / "pions.h5").err
 
 
 @pytest.mark.parametrize(

@@ -181,11 +181,15 @@ def _check_choice(like: str | None, drawn: list[Any], part: str) -> None:
 
 def _particles_like(bundle: Bundle, name: str, part: str) -> tuple[dict[str, Any], int]:
     """Incident columns of a file, or of one part of it in the split of the bundle's training, and their number."""
+    from moliere.generation.guard import known_columns
     from moliere.samples import open_source
     from moliere.training.recipe import split_of
 
     source = open_source(name)
+    incident = known_columns(bundle, source.incident)
+    if left := sorted({*source.incident} - {*incident}):
+        console.print(f"left out: {', '.join(left)}, which bundle {bundle.name} is not conditioned on", style="yellow")
     if part == "all":
-        return dict(source.incident), len(source)
+        return incident, len(source)
     index = split_of(source, bundle.recipe, part)
-    return {name: column[index] for name, column in source.incident.items()}, len(index)
+    return {name: column[index] for name, column in incident.items()}, len(index)

@@ -13,7 +13,7 @@ from torch import Tensor
 from moliere.errors import BundleError
 from moliere.events import Events
 from moliere.generation.boost import steered
-from moliere.generation.guard import check_incident
+from moliere.generation.guard import check_incident, check_labels
 from moliere.models import Bundle, GenerativeModel, SteeredModel
 from moliere.models.steering import Proposal, effective_share
 from moliere.preprocess import condition_matrix
@@ -45,7 +45,7 @@ def generate(
         outside: what to do outside the bundle's range of validity.
 
     Raises:
-        UnsupportedIncident: outside that range.
+        UnsupportedIncident: outside that range, or a column that the model knows nothing of.
         BundleError: not a generative model, or with a proposal not one that can be steered.
     """
     pieces = list(generate_batches(bundle, incident, n_events=n_events, seed=seed, proposal=proposal, outside=outside))
@@ -82,6 +82,7 @@ def generate_batches(
         outside: what to do outside the bundle's range of validity.
     """
     source = _Source(bundle, condition_matrix(incident, bundle.columns, n_events), seed, proposal, device)
+    check_labels(bundle, incident)
     if outside == "refuse":
         check_incident(bundle, incident)
     step = BLOCK * max(1, -(-batch_size // BLOCK))

@@ -9,12 +9,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Detector, SurfaceArray
-from moliere.errors import InvalidEvents, UnsupportedIncident
+from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
 from moliere.models import Bundle
+from moliere.simulators.incident import particle_id
 from moliere.units import format_energy
 
 #: relative slack at both ends: files hold energies in float32
 _SLACK = 1e-4
+
+
+def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse incident columns that would be written beside events which know nothing of them.
+
+    A column that the model is not conditioned on may only repeat the one value that all training events had.
+
+    Raises:
+        UnsupportedIncident: which column, and what the model knows.
+    """
+    fixed = _fixed_columns(bundle)
+    for name in incident:
+        if name in bundle.columns or len(incident[name]) == 0:
+            continue
+        values = np.unique(np.asarray(incident[name], dtype=np.float64))
+        if name in fixed and np.allclose(values, fixed[name], rtol=_SLACK, atol=0):
+            continue
+        known = f"all its training events have {name} {fixed[name]:g}" if name in fixed else f"{name} is not among them"
+        raise UnsupportedIncident(
+            f"bundle {bundle.name!r} is conditioned on {' and '.join(bundle.columns) or 'nothing'}, and {known}; "
+            f"got {name} {', '.join(f'{value:g}' for value in values[:3])}: leave {name} out, or use a model that is "
+            "conditioned on it"
+        )
+
+
+def known_columns(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Those of another sample's incident columns that generated events can carry, the others left out."""
+    known = {*bundle.columns, *_fixed_columns(bundle)}
+    return {name: values for name, values in incident.items() if name in known}
+
+
+def _fixed_columns(bundle: Bundle) -> dict[str, float]:
+    """Incident columns that had one value in all training events."""
+    fixed = {name: float(value) for name, value in dict(bundle.provenance.get("fixed_columns", {})).items()}
+    metadata = bundle.provenance.get("events_metadata", {})
+    if "pdg_id" not in fixed and "particle" in metadata:  # simulators write the name where there is one particle
+        try:
+            fixed["pdg_id"] = particle_id(str(metadata["particle"]))
+        except MoliereError:
+            return fixed
+    return fixed
 
 
 def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
@@ -33,7 +75,8 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
             show = format_energy if name == "energy" else "{:g}".format
             raise UnsupportedIncident(
                 f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
-                f"({int(outside.sum())} of {len(values)} events outside); pass --outside extrapolate to override"
+                f"({int(outside.sum())} of {len(values)} events outside); choose particles "
+                "inside this range, or pass outside='extrapolate'"
             )
 
 
@@ -46,7 +89,7 @@ def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> No
     if strange:
         raise UnsupportedIncident(
             f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(known)}, got {strange}; "
-            "pass --outside extrapolate to override"
+            "choose among these, or pass outside='extrapolate'"
         )
 
 
