@@ -82,7 +82,8 @@ def test_no_path_of_imports_leads_through_a_wall(walled: str) -> None:
 
 
 def test_imports_have_no_cycle() -> None:
-    graph = {name: imports_of(path, inside_functions=False) - {name} for name, path in MODULES.items() if name}
+    """Those inside functions count, too: two files that need each other are one noun in two pieces."""
+    graph = {name: imports_of(path, inside_functions=True) - {name} for name, path in MODULES.items() if name}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:

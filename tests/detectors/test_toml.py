@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from moliere.detectors import Calorimeter, CartesianGrid, PhaseSpace, PolarGrid, SurfaceArray, catalog, load, toml
+from moliere.detectors import (
+    Calorimeter,
+    CartesianGrid,
+    PhaseSpace,
+    PolarGrid,
+    SurfaceArray,
+    catalog,
+    from_spec,
+    load,
+    toml,
+)
 from moliere.detectors.toml import read_toml
 from moliere.errors import DetectorError, UnknownName
 
@@ -153,3 +164,97 @@ def test_load_takes_names_and_files(tmp_path: Path) -> None:
         load("calogann")
     with pytest.raises(DetectorError, match=r"no file .*nothing\.toml"):
         load(str(tmp_path / "nothing.toml"))
+
+
+CELLS = """
+name = "toy"
+[[layers]]
+id = 0
+repeat = 2
+grid = {kind = "cartesian", x_edges = {start = -50, stop = 50, bins = 10}, y_edges = [-50, 0, 50]}
+"""
+STACK = """
+[[stack]]
+advance = true
+layer = 0
+repeat = 2
+plates = [["G4_Pb", 1.5], ["G4_lAr", 4.2, "active"]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (', "active"', "", "no active plate of the stack belongs to layer 0.*mark what is read out"),
+        ("repeat = 2\nplates", "plates", "no active plate of the stack belongs to layer 1.*layer = 1"),
+        ("layer = 0\n", "", "an active plate of G4_lAr belongs to no layer"),
+        ("1.5", "nan", "a G4_Pb plate is nan mm thick"),
+        ("1.5", "inf", "a G4_Pb plate is inf mm thick"),
+    ],
+)
+def test_a_stack_that_would_leave_no_signal_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert len(calorimeter(write(tmp_path, CELLS + STACK)).stack) == 4
+    with pytest.raises(DetectorError, match=message):
+        read_toml(write(tmp_path, CELLS + STACK.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("Tungsten", "G4_W"), ("Lead", "G4_Pb"), ("liquid argon", "G4_lAr"), ("G4_Tungsten", "G4_W")]
+)
+def test_a_material_that_drops_the_radiation_lengths_is_named(tmp_path: Path, word: str, meant: str) -> None:
+    text = calorimeter(write(tmp_path, CELLS + STACK.replace("G4_Pb", word))).describe()
+    assert f"unknown material {word!r}; did you mean {meant!r}?" in text
+    assert "X0" in calorimeter(write(tmp_path, CELLS + STACK.replace("G4_Pb", meant))).describe()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kind = ["a"]\nname = "t"',
+        'kind = {a = 1}\nname = "t"',
+        CELLS.replace("bins = 10", "bins = inf"),
+        CELLS.replace("bins = 10", "bins = nan"),
+        CELLS.replace("bins = 10", 'bins = "ten"'),
+        CELLS.replace("bins = 10", "bins = 1000000000"),
+        CELLS.replace("start = -50", 'start = "left"'),
+        CELLS.replace("repeat = 2", "repeat = 1000000000"),
+        CELLS.replace("repeat = 2", 'repeat = "many"'),
+        CELLS.replace("id = 0", 'id = "first"'),
+        CELLS.replace("id = 0", "id = 0\nsampling_fraction = 0"),
+        CELLS.replace("id = 0", "id = 0\nz = [3, 1]"),
+        'name = "t"\nlayers = 3',
+        'name = "t"\nlayers = {a = 1}',
+        'name = "t"\nxml = 3',
+        'name = "t"\nlayout = 7\nkind = "surface-array"',
+        (
+            'name = "t"\nkind = "surface-array"\nn_bins = 8\nbin_width = 25\n'
+            'layout = {n = 100000000, spacing = 1.0, height = 0.0, layout = "cartesian"}'
+        ),
+        (
+            'name = "t"\nkind = "surface-array"\nn_bins = 8\nbin_width = 25\n'
+            'layout = {n = 2, spacing = 1.0, height = 0.0, layout = "round"}'
+        ),
+        'name = "t"\nkind = "surface-array"\npositions = [[0, 0, nan]]\nn_bins = 8\nbin_width = 25',
+        'name = "t"\nkind = "surface-array"\npositions = [[0, 0, 0]]\nn_bins = 1000000000\nbin_width = 25',
+        'name = "t"\nkind = "phase-space"\ncolumns = "x"',
+        'name = "t"\n[[layers]]\ngrid = {kind = "polar", r_edges = [0, 1], n_alpha = 1000000000}\nid = 0',
+        'name = "t"\n[[stack]]\nplates = 3',
+        "a = " + "[" * 5000,
+        ".".join(["a"] * 5000) + " = 1",
+    ],
+)
+def test_values_of_a_wrong_type_or_an_absurd_size_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DetectorError):
+        read_toml(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("spec", [3, None, "x", [], {"kind": ["a"]}, {"kind": None}, {1: 2}, {"kind": "calorimeter"}])
+def test_a_description_of_a_wrong_type_is_refused(spec: Any) -> None:
+    with pytest.raises(DetectorError):
+        from_spec(spec)
+
+
+def test_a_folder_is_no_detector(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(DetectorError, match="cannot be read"):
+        read_toml(tmp_path / "folder.toml")

@@ -124,7 +124,8 @@ def test_detectors_that_cannot_be_built_are_refused() -> None:
     with pytest.raises(DetectorError, match="has none; add"):
         Geant4(Calorimeter("bare", (Layer(0, grid),)))
     with pytest.raises(DetectorError, match="no material 'G4_Unobtainium'"):
-        shoot(Calorimeter("odd", (Layer(0, grid),), (Plate("G4_Unobtainium", 1.0),)), energy=np.ones(1), pdg_id=[22])
+        odd = Calorimeter("odd", (Layer(0, grid),), (Plate("G4_Unobtainium", 1.0, 0, active=True),))
+        shoot(odd, energy=np.ones(1), pdg_id=[22])
     with pytest.raises(ConfigError, match="expected box or cylinder"):
         Geant4(stack(grid), shape="sphere")  # type: ignore[arg-type]
 

@@ -148,8 +148,8 @@ def test_a_detector_without_stack_is_refused() -> None:
     with pytest.raises(DetectorError, match="no stack"):
         Gflash(Calorimeter("bare", (Layer(0, WIDE),)))
     blind = (Plate("G4_Pb", 5.0, 1, active=True),)
-    with pytest.raises(DetectorError, match="no stack"):
-        Gflash(Calorimeter("blind", (Layer(0, WIDE), Layer(1, None)), blind))
+    with pytest.raises(DetectorError, match="no active plate of the stack belongs to layer 0"):
+        Calorimeter("blind", (Layer(0, WIDE), Layer(1, None)), blind)
     with pytest.raises(DetectorError, match="gflash simulates calorimeters"):
         Gflash(catalog.get("airshower-9x9"))  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="particle"):

@@ -25,13 +25,13 @@ def info(
     recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
-    from moliere.detectors import catalog, load
+    from moliere.detectors import catalog, is_file_name, load
     from moliere.samples import open_source
     from moliere.weights import bundle_paths, find_bundle
 
     if file.endswith(".bundle") or file in bundle_paths():
         _show_bundle(find_bundle(file), recipe=recipe)
-    elif file in catalog.names() or file.endswith((".toml", ".xml")):
+    elif file in catalog.names() or is_file_name(file):
         console.print(load(file).describe())
     else:
         _show_events(open_source(file, detector))

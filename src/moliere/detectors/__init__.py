@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from moliere.detectors import catalog
-from moliere.detectors.base import Detector
+from moliere.detectors.base import Detector, expect, kinds
 from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
 from moliere.detectors.grids import CartesianGrid, PolarGrid
 from moliere.detectors.phase_space import PhaseSpace
 from moliere.detectors.spec import from_spec
 from moliere.detectors.surface_array import SurfaceArray
 from moliere.detectors.toml import read_toml
-from moliere.detectors.xml import read_xml
+from moliere.detectors.xml import read_selected, split_selector
 
 __all__ = [
     "Calorimeter",
@@ -24,7 +24,10 @@ __all__ = [
     "PolarGrid",
     "SurfaceArray",
     "catalog",
+    "expect",
     "from_spec",
+    "is_file_name",
+    "kinds",
     "load",
 ]
 
@@ -32,10 +35,18 @@ __all__ = [
 def load(name: str) -> Detector:
     """A detector by its catalogue name, or from a ``.toml`` or ``.xml`` file.
 
+    An XML file with bins for several particles or ranges in |eta| takes a choice behind a colon: ``binning.xml:pion``,
+    ``binning.xml:211`` or ``binning.xml:211,eta=0.2``.
+
     Raises:
         UnknownName: no such catalogue name.
         DetectorError: the file cannot be understood.
     """
-    readers = {".toml": read_toml, ".xml": read_xml}
-    reader = readers.get(Path(name).suffix.lower())
-    return reader(Path(name)) if reader else catalog.get(name)
+    if not is_file_name(name):
+        return catalog.get(name)
+    return read_toml(Path(name)) if name.lower().endswith(".toml") else read_selected(name)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is that of a file which describes a detector, with or without a choice among its bins."""
+    return Path(split_selector(name)[0]).suffix.lower() in {".toml", ".xml"}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from moliere.detectors.base import Detector, Floats, Ints
+from moliere.detectors import materials
+from moliere.detectors.base import Detector, Floats, Ints, check_size, kinds
 from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
-from moliere.errors import DetectorError
+from moliere.errors import DetectorError, UnknownName
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Layer:
         return self.name or f"layer {self.id}"
 
 
+@kinds.register("calorimeter")
 @dataclass(frozen=True)
 class Calorimeter(Detector):
     """A calorimeter as its readout sees it: channels run over layers, then over each layer's cells.
@@ -88,20 +91,49 @@ class Calorimeter(Detector):
     description: str = ""
     unit: str = "MeV"
     kind: Literal["calorimeter"] = field(default="calorimeter", repr=False)
+    measures_energy: ClassVar[bool] = True
+    parts: ClassVar[dict[str, type[Any]]] = {
+        "layers": Layer,
+        "stack": Plate,
+        "polar": PolarGrid,
+        "cartesian": CartesianGrid,
+    }
 
     def __post_init__(self) -> None:
         """Check once that there is something to read out and that plates point at layers that exist."""
+        where = f"calorimeter {self.name!r}"
         if not self.read_out:
-            raise DetectorError(f"calorimeter {self.name!r} has no layer with cells")
+            raise DetectorError(f"{where} has no layer with cells")
+        check_size(self)
+        if not 0 <= self.threshold < math.inf:
+            raise DetectorError(f"{where}: threshold {self.threshold:g} MeV; expected 0 or more")
+        for layer in self.layers:
+            _check_layer(where, layer)
         for plate in self.stack:
-            if plate.thickness <= 0:
-                raise DetectorError(
-                    f"calorimeter {self.name!r}: a {plate.material} plate is {plate.thickness:g} mm thick"
-                )
+            if not 0 < plate.thickness < math.inf:
+                raise DetectorError(f"{where}: a {plate.material} plate is {plate.thickness:g} mm thick")
             if not -1 <= plate.layer < len(self.layers):
                 raise DetectorError(
-                    f"calorimeter {self.name!r}: a plate belongs to layer {plate.layer}, "
-                    f"but there are {len(self.layers)} layers"
+                    f"{where}: a plate belongs to layer {plate.layer}, but there are {len(self.layers)} layers"
+                )
+        if self.stack:
+            self._check_readout(where)
+
+    def _check_readout(self, where: str) -> None:
+        """A shower in a stack that nothing reads out would leave no signal, and nobody would be told."""
+        seen = {plate.layer for plate in self.stack if plate.active}
+        if -1 in seen:
+            material = next(plate.material for plate in self.stack if plate.active and plate.layer == -1)
+            raise DetectorError(
+                f"{where}: an active plate of {material} belongs to no layer, so that its signals would be lost; "
+                "give its stack a layer = number, counted from 0"
+            )
+        for position, layer in enumerate(self.layers):
+            if layer.grid is not None and position not in seen:
+                raise DetectorError(
+                    f"{where}: no active plate of the stack belongs to {layer.label}, so that it would never have a "
+                    'signal; mark what is read out, as in plates = [["G4_Pb", 1.5], ["G4_lAr", 4.2, "active"]], and '
+                    f"give the stack layer = {position}"
                 )
 
     @cached_property
@@ -123,6 +155,16 @@ class Calorimeter(Detector):
     def boundaries(self) -> Ints:
         """First channel of each read-out layer and, last, ``n_channels``; shape (n_layers + 1,)."""
         return np.cumsum([0] + [grid.n_cells for grid in self.grids])
+
+    @property
+    def layer_labels(self) -> tuple[str, ...]:
+        """Names of the read-out layers."""
+        return tuple(layer.label for layer in self.read_out)
+
+    @property
+    def sampling_fractions(self) -> Floats:
+        """What each channel's visible energy was divided by, (n_channels,)."""
+        return np.array([layer.sampling_fraction for layer in self.read_out])[self.layer_of_channel]
 
     @cached_property
     def slices(self) -> tuple[slice, ...]:
@@ -199,12 +241,71 @@ class Calorimeter(Detector):
             raise DetectorError(f"calorimeter {self.name!r} has layers of different grids; use detector.slices")
         return signals.reshape(len(signals), len(self.read_out), *self.grids[0].shape)
 
-    def layer_energies(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Energy of each read-out layer in MeV: (n_events, n_channels) → (n_events, n_layers)."""
-        return np.stack([signals[:, part].sum(axis=1) for part in self.slices], axis=1)
+    def incomparable_with(self, other: Detector) -> str | None:
+        """Channels are compared one by one, so layers must have cells in the same rows and columns."""
+        reason = super().incomparable_with(other)
+        if reason is None or not isinstance(other, Calorimeter):
+            return reason or (self._first_difference(other) if isinstance(other, Calorimeter) else None)
+        return f"{reason}{_in_brackets(self._first_difference(other))}"
+
+    def _first_difference(self, other: Calorimeter) -> str | None:
+        for label, grid, own in zip(self.layer_labels, self.grids, other.grids, strict=False):
+            if (grid.kind, grid.shape) != (own.kind, own.shape):
+                return f"{label} of {self.name} is {_shape(grid)}, of {other.name} {_shape(own)}"
+        if len(self.grids) != len(other.grids):
+            return f"{self.name} has {len(self.grids)} layers, {other.name} {len(other.grids)}"
+        return None
+
+    def displaced_from(self, other: Detector) -> str | None:
+        """The first layer whose cells lie elsewhere; the same rings from a list and from equal steps agree."""
+        if self.incomparable_with(other) is not None or not isinstance(other, Calorimeter):
+            return None
+        for label, grid, own in zip(self.layer_labels, self.grids, other.grids, strict=True):
+            for axis, another in zip(grid.edges, own.edges, strict=True):
+                if not np.allclose(axis, another):
+                    return f"the cells of {other.name} differ from those of {self.name}, first in {label}"
+        return None
 
     def describe(self) -> str:
-        """A headline and a line a layer."""
-        from moliere.detectors.text import describe_calorimeter
+        """A headline and a line for each run of equal layers."""
+        lines = [
+            f"{self.name}: calorimeter, {self.n_channels} channels in {len(self.read_out)} layers"
+            + (f", threshold {self.threshold:g} MeV" if self.threshold else ""),
+            *([f"  {self.description}"] if self.description else []),
+        ]
+        first = 0
+        for k in range(1, len(self.layers) + 1):
+            if k == len(self.layers) or self.layers[k].grid != self.layers[first].grid:
+                start, end = self.layers[first], self.layers[k - 1]
+                label = start.label if start is end else f"{start.label} … {end.label}"
+                lines.append(f"  {label}: {start.grid.describe() if start.grid else 'not read out'}")
+                first = k
+        return "\n".join(lines + ([f"  {self._describe_stack()}"] if self.stack else []))
 
-        return describe_calorimeter(self)
+    def _describe_stack(self) -> str:
+        depth = sum(plate.thickness for plate in self.stack)
+        text = f"{len(self.stack)} plates, {depth:g} mm deep"
+        try:
+            lengths = [plate.thickness / materials.get(plate.material).radiation_length_mm for plate in self.stack]
+        except UnknownName as error:
+            return f"{text}; depth in radiation lengths unknown: {error}"
+        return f"{text} = {sum(lengths):.1f} X0"
+
+
+def _check_layer(where: str, layer: Layer) -> None:
+    if not 0 < layer.sampling_fraction < math.inf:
+        raise DetectorError(f"{where}: {layer.label} has sampling fraction {layer.sampling_fraction:g}; expected > 0")
+    if layer.z is not None and not -math.inf < layer.z[0] < layer.z[1] < math.inf:
+        raise DetectorError(
+            f"{where}: {layer.label} reaches from {layer.z[0]:g} to {layer.z[1]:g} mm; expected z = [start, end] with "
+            "start below end"
+        )
+
+
+def _shape(grid: PolarGrid | CartesianGrid) -> str:
+    names = ("alpha", "r") if grid.kind == "polar" else ("x", "y")
+    return " × ".join(f"{n} {name}" for n, name in zip(grid.shape, names, strict=True))
+
+
+def _in_brackets(words: str | None) -> str:
+    return f" ({words})" if words else ""

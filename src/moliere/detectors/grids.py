@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from moliere.detectors.base import Floats, Ints
@@ -18,11 +19,18 @@ from moliere.errors import DetectorError
 def _expand_edges(value: Any) -> Any:
     """Allow ``{start, stop, bins}`` where a list of edges is expected: regular grids read better so."""
     if isinstance(value, dict) and set(value) == {"start", "stop", "bins"}:
-        return np.linspace(value["start"], value["stop"], int(value["bins"]) + 1).tolist()
+        bins = value["bins"]
+        if not isinstance(bins, int) or not 1 <= bins <= MOST_BINS:
+            raise DetectorError(f"bins = {bins!r}; expected a whole number from 1 to {MOST_BINS:,}")
+        return np.linspace(float(value["start"]), float(value["stop"]), bins + 1).tolist()
     return value
 
 
 Edges = Annotated[tuple[float, ...], BeforeValidator(_expand_edges)]
+#: stands for a cell where a point lies in none
+NOWHERE = -1
+#: bins along one axis; more is a slip of the pen, and would fill the memory before anybody sees it
+MOST_BINS = 100_000
 
 
 def check_edges(edges: tuple[float, ...], what: str) -> None:
@@ -44,6 +52,17 @@ def check_edges(edges: tuple[float, ...], what: str) -> None:
 
 def _ravel_pairs(first: Ints, second: Ints) -> Ints:
     return np.stack([first.ravel(), second.ravel()], axis=1)
+
+
+def _ravel_bins(row: Ints, column: Ints, n_columns: int) -> Ints:
+    return np.where((row == NOWHERE) | (column == NOWHERE), NOWHERE, row * n_columns + column)
+
+
+def _bins(edges: tuple[float, ...], values: NDArray[Any]) -> Ints:
+    """Bins that values lie in, -1 outside; NaN lies outside. The last bin holds its upper edge, as in histograms."""
+    place = np.searchsorted(edges, values, side="right") - 1
+    place = np.where(values == edges[-1], len(edges) - 2, place)
+    return np.where((place >= 0) & (place < len(edges) - 1), place, NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -73,11 +92,23 @@ class PolarGrid:
             raise DetectorError(f"polar grid: first radius {self.r_edges[0]:g} mm is negative; radii start at 0")
         if self.n_alpha < 1:
             raise DetectorError(f"polar grid: {self.n_alpha} alpha bins, expected at least 1")
+        if self.n_alpha > MOST_BINS:
+            raise DetectorError(f"polar grid: {self.n_alpha:,} alpha bins; no more than {MOST_BINS:,} are possible")
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_alpha, n_r)."""
         return self.n_alpha, len(self.r_edges) - 1
+
+    @property
+    def has_azimuth(self) -> bool:
+        """Whether the cells are divided around the axis."""
+        return self.n_alpha > 1
+
+    @property
+    def edges(self) -> tuple[Floats, Floats]:
+        """Edges of both axes: azimuth in rad, (n_alpha + 1,), and radius in mm, (n_r + 1,)."""
+        return np.linspace(-np.pi, np.pi, self.n_alpha + 1), np.asarray(self.r_edges)
 
     @property
     def n_cells(self) -> int:
@@ -117,6 +148,17 @@ class PolarGrid:
             pairs.append(_ravel_pairs(index[:1], index[1:]))
         return np.concatenate(pairs)
 
+    def cells_at(self, x: NDArray[Any], y: NDArray[Any]) -> Ints:
+        """Cells that points in mm lie in, -1 outside; (n,)."""
+        sector = np.floor((np.arctan2(y, x) + np.pi) / (2 * np.pi) * self.n_alpha)
+        row = np.minimum(np.nan_to_num(sector), self.n_alpha - 1).astype(np.int64)
+        return _ravel_bins(row, _bins(self.r_edges, np.hypot(x, y)), self.shape[1])
+
+    def describe(self) -> str:
+        """Numbers of cells and edges, for people."""
+        edges = " ".join(f"{edge:g}" for edge in self.r_edges)
+        return f"{self.n_cells} cells = {self.n_alpha} alpha × {self.shape[1]} r; r edges {edges} mm"
+
 
 @dataclass(frozen=True)
 class CartesianGrid:
@@ -142,6 +184,16 @@ class CartesianGrid:
     def shape(self) -> tuple[int, int]:
         """(n_x, n_y)."""
         return len(self.x_edges) - 1, len(self.y_edges) - 1
+
+    @property
+    def has_azimuth(self) -> bool:
+        """Whether the cells are divided around the axis."""
+        return True
+
+    @property
+    def edges(self) -> tuple[Floats, Floats]:
+        """Edges of both axes in mm: x, (n_x + 1,), and y, (n_y + 1,)."""
+        return np.asarray(self.x_edges), np.asarray(self.y_edges)
 
     @property
     def n_cells(self) -> int:
@@ -174,6 +226,15 @@ class CartesianGrid:
         """Pairs of cells that share a border, shape (n_pairs, 2)."""
         index = np.arange(self.n_cells).reshape(self.shape)
         return np.concatenate([_ravel_pairs(index[:, :-1], index[:, 1:]), _ravel_pairs(index[:-1], index[1:])])
+
+    def cells_at(self, x: NDArray[Any], y: NDArray[Any]) -> Ints:
+        """Cells that points in mm lie in, -1 outside; (n,)."""
+        return _ravel_bins(_bins(self.x_edges, x), _bins(self.y_edges, y), self.shape[1])
+
+    def describe(self) -> str:
+        """Numbers of cells and ends, for people."""
+        (nx, ny), x, y = self.shape, self.x_edges, self.y_edges
+        return f"{self.n_cells} cells = {nx} x × {ny} y; x {x[0]:g} … {x[-1]:g}, y {y[0]:g} … {y[-1]:g} mm"
 
 
 Grid = Annotated[PolarGrid | CartesianGrid, Field(discriminator="kind")]

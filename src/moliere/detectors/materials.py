@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from moliere.errors import UnknownName, did_you_mean
@@ -53,6 +54,20 @@ _TABLE = (
     Material("G4_lAr", 18, 39.948, 1.396, 19.55, 32.84),
 )
 ALIASES = {"LAr": "G4_lAr"}
+#: what people write, in lower-case letters → the name that is meant
+_WORDS = {
+    **dict.fromkeys(("air",), "G4_AIR"),
+    **dict.fromkeys(("al", "aluminium", "aluminum"), "G4_Al"),
+    **dict.fromkeys(("cu", "copper"), "G4_Cu"),
+    **dict.fromkeys(("fe", "iron", "steel", "stainlesssteel"), "G4_Fe"),
+    **dict.fromkeys(("pb", "lead"), "G4_Pb"),
+    **dict.fromkeys(("pbwo4", "leadtungstate"), "G4_PbWO4"),
+    **dict.fromkeys(("polystyrene", "scintillator", "plastic", "plasticscintillator", "ps"), "G4_POLYSTYRENE"),
+    **dict.fromkeys(("si", "silicon"), "G4_Si"),
+    **dict.fromkeys(("w", "tungsten", "wolfram"), "G4_W"),
+    **dict.fromkeys(("water", "h2o"), "G4_WATER"),
+    **dict.fromkeys(("ar", "lar", "argon", "liquidargon"), "G4_lAr"),
+}
 _MATERIALS = {material.name: material for material in _TABLE}
 
 
@@ -70,7 +85,9 @@ def get(name: str) -> Material:
         return _MATERIALS[ALIASES.get(name, name)]
     except KeyError:
         known = [*_MATERIALS, *ALIASES]
-        raise UnknownName(f"unknown material {name!r}; {did_you_mean(name, known)}") from None
+        meant = _WORDS.get(re.sub(r"^g4_|[^a-z0-9]", "", name.lower()))
+        advice = f"did you mean {meant!r}?" if meant else did_you_mean(name, known)
+        raise UnknownName(f"unknown material {name!r}; {advice}") from None
 
 
 def names() -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from moliere.detectors.base import Detector
+from moliere.detectors.base import Detector, kinds
 from moliere.errors import DetectorError
 
 
@@ -30,6 +30,7 @@ class Column:
     high: float = float("inf")
 
 
+@kinds.register("phase-space")
 @dataclass(frozen=True)
 class PhaseSpace(Detector):
     """A particle flux through a plane: an event is a particle, a channel is one of its columns.
@@ -47,6 +48,9 @@ class PhaseSpace(Detector):
     description: str = ""
     unit: str = ""
     kind: Literal["phase-space"] = field(default="phase-space", repr=False)
+    signed: ClassVar[bool] = True
+    repeats: ClassVar[bool] = True
+    parts: ClassVar[dict[str, type[Any]]] = {"columns": Column}
 
     def __post_init__(self) -> None:
         """Check names and ranges once."""
@@ -66,8 +70,22 @@ class PhaseSpace(Detector):
         """Number of columns."""
         return len(self.columns)
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def incomparable_with(self, other: Detector) -> str | None:
+        """The same columns in the same order."""
+        if reason := super().incomparable_with(other):
+            return reason
+        if self.column_names != other.column_names:
+            names = (", ".join(detector.column_names) for detector in (self, other))
+            return f"{self.name} has columns {next(names)}, {other.name} {next(names)}"
+        return None
+
     def describe(self) -> str:
         """A headline and a line a column."""
-        from moliere.detectors.text import describe_phase_space
-
-        return describe_phase_space(self)
+        lines = [f"{self.name}: phase space, {self.n_channels} columns", f"  {self.description}"]
+        lines += [f"  {c.name} [{c.unit or '1'}]: {c.low:g} … {c.high:g}" for c in self.columns]
+        return "\n".join(lines)

@@ -9,32 +9,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from moliere.detectors.base import Detector
-from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
-from moliere.detectors.grids import CartesianGrid, PolarGrid
-from moliere.detectors.phase_space import Column, PhaseSpace
-from moliere.detectors.surface_array import SurfaceArray
+from moliere.detectors.base import Detector, kinds
 from moliere.errors import DetectorError, did_you_mean
 
-_KINDS: dict[str, type[Detector]] = {
-    "calorimeter": Calorimeter,
-    "surface-array": SurfaceArray,
-    "phase-space": PhaseSpace,
-}
-#: what lies under a key, for the names that could have been meant
-_PARTS: dict[str, type[Any]] = {
-    "layers": Layer,
-    "stack": Plate,
-    "columns": Column,
-    "polar": PolarGrid,
-    "cartesian": CartesianGrid,
-}
 _UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 @cache
 def _adapter(kind: str) -> TypeAdapter[Detector]:
-    return TypeAdapter(_KINDS[kind])
+    return TypeAdapter(kinds[kind])
 
 
 def from_spec(spec: Mapping[str, Any]) -> Detector:
@@ -47,15 +30,21 @@ def from_spec(spec: Mapping[str, Any]) -> Detector:
         >>> from_spec({"kind": "phase-space", "name": "flux", "columns": [{"name": "pz", "unit": "MeV"}]}).n_channels
         1
     """
+    if not isinstance(spec, Mapping):
+        raise DetectorError(f"a detector is described by a table, got {repr(spec)[:80]}")
     kind = spec.get("kind", "")
-    if kind not in _KINDS:
-        raise DetectorError(f"unknown kind of detector {kind!r}; {did_you_mean(str(kind), _KINDS)}")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise DetectorError(f"unknown kind of detector {repr(kind)[:80]}; {did_you_mean(str(kind), kinds)}")
     try:
-        return _adapter(kind).validate_python(dict(spec))
+        return _adapter(kind).validate_python({str(key): value for key, value in spec.items()})
     except ValidationError as error:
         # a mistyped key is also a missing one: what was typed is said first
         found = sorted(error.errors(), key=lambda e: e["type"] not in _UNKNOWN_KEY)
         raise DetectorError("; ".join(_explain(kind, dict(e)) for e in found[:3])) from None
+    except (TypeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        if isinstance(error, DetectorError):
+            raise
+        raise DetectorError(f"a detector of kind {kind} cannot be made of this description: {error}") from None
 
 
 def known_keys(owner: type[Any]) -> list[str]:
@@ -67,6 +56,7 @@ def _explain(kind: str, error: Mapping[str, Any]) -> str:
     path = ".".join(map(str, error["loc"]))
     if error["type"] in _UNKNOWN_KEY:
         *above, key = error["loc"]
-        owner = next((_PARTS[part] for part in reversed(above) if part in _PARTS), _KINDS[kind])
+        parts = kinds[kind].parts
+        owner = next((parts[part] for part in reversed(above) if part in parts), kinds[kind])
         return f"{path}: unknown key; {did_you_mean(str(key), known_keys(owner))}"
     return f"{path}: {error['msg']}, got {repr(error['input'])[:80]}"

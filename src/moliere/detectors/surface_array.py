@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from moliere.detectors.base import Detector, Floats
+from moliere.detectors.base import Detector, Floats, check_size, kinds
 from moliere.errors import DetectorError
 
 Layout = Literal["cartesian", "axial", "offset"]
+#: stations along one side of a regular array; the largest that is planned has some 200
+_MOST_A_SIDE = 1000
 
 
+@kinds.register("surface-array")
 @dataclass(frozen=True)
 class SurfaceArray(Detector):
     """Stations times time bins; channels run over stations, then over time, with time fastest.
@@ -42,12 +45,15 @@ class SurfaceArray(Detector):
 
     def __post_init__(self) -> None:
         """Check numbers once."""
-        if not self.positions or self.n_bins < 1 or self.bin_width <= 0:
+        if not self.positions or self.n_bins < 1 or not 0 < self.bin_width < np.inf:
             raise DetectorError(
                 f"surface array {self.name!r}: {len(self.positions)} stations, {self.n_bins} bins of "
                 f"{self.bin_width} ns; "
                 "all must be positive"
             )
+        if not np.isfinite(self.stations).all():
+            raise DetectorError(f"surface array {self.name!r}: a station's position is not finite; expected mm")
+        check_size(self)
         if self.shape is not None and self.shape[0] * self.shape[1] != len(self.positions):
             raise DetectorError(
                 f"surface array {self.name!r}: shape {self.shape} does not hold {len(self.positions)} stations"
@@ -76,11 +82,26 @@ class SurfaceArray(Detector):
         """Total signal of each station: (n_events, n_channels) → (n_events, n_stations)."""
         return np.asarray(self.traces(signals).sum(axis=2))
 
+    def incomparable_with(self, other: Detector) -> str | None:
+        """Traces are compared bin by bin, so stations and time bins must be the same in number and width."""
+        if isinstance(other, SurfaceArray) and (self.n_bins, self.bin_width) != (other.n_bins, other.bin_width):
+            return (
+                f"{self.name} has traces of {self.n_bins} bins of {self.bin_width:g} ns, {other.name} of "
+                f"{other.n_bins} bins of {other.bin_width:g} ns"
+            )
+        return super().incomparable_with(other)
+
     def describe(self) -> str:
         """A headline with extent and spacing."""
-        from moliere.detectors.text import describe_surface_array
-
-        return describe_surface_array(self)
+        stations = self.stations
+        extent = np.ptp(stations, axis=0) / 1e6
+        nearest = np.sort(np.linalg.norm(stations[:, None] - stations, axis=2), axis=1)
+        spacing = f", nearest neighbour {nearest[:, 1].min() / 1e3:g} m" if len(stations) > 1 else ""
+        return (
+            f"{self.name}: surface array, {self.n_stations} stations × {self.n_bins} bins of "
+            f"{self.bin_width:g} ns\n  {self.description}\n"
+            f"  {extent[0]:.1f} km × {extent[1]:.1f} km{spacing}, {stations[:, 2].mean() / 1e3:g} m above sea level"
+        )
 
 
 def station_positions(n: int, spacing: float, height: float, layout: Layout) -> tuple[tuple[float, float, float], ...]:
@@ -97,6 +118,8 @@ def station_positions(n: int, spacing: float, height: float, layout: Layout) -> 
         >>> station_positions(3, 1500e3, 0.0, "offset")[0]
         (-750000.0, -1299038.1..., 0.0)
     """
+    if not 1 <= n <= _MOST_A_SIDE:
+        raise DetectorError(f"an array of {n} stations a side; expected 1 to {_MOST_A_SIDE}")
     index = np.arange(n) - (n - 1) / 2
     i, j = (axis.ravel() for axis in np.meshgrid(index, index, indexing="ij"))
     x, y = {

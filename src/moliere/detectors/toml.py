@@ -1,6 +1,6 @@
 """Detectors as TOML files that a physicist can write.
 
-Tables and keys are the fields of :class:`Calorimeter`, :class:`SurfaceArray` and :class:`PhaseSpace`, with four
+Tables and keys are the fields of the detector's class, one of :data:`moliere.detectors.base.kinds`, with four
 conveniences: regular edges as ``{start, stop, bins}``; ``xml`` takes the layers from a CaloChallenge binning file
 beside the TOML file (``layer_settings`` then adds to them by position); ``[[layers]]`` may be repeated; and
 ``[[stack]]`` repeats a group of plates, each ``[material, thickness in mm]`` with ``"active"`` for what is read out.
@@ -24,24 +24,28 @@ Arrays take ``layout = {n, spacing, height, layout}`` instead of ``positions``.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from moliere.config import Table
-from moliere.detectors.base import Detector
-from moliere.detectors.calorimeter import Calorimeter, Layer
-from moliere.detectors.phase_space import PhaseSpace
+from moliere.detectors.base import Detector, kinds
+from moliere.detectors.calorimeter import Layer
 from moliere.detectors.spec import from_spec, known_keys
-from moliere.detectors.surface_array import SurfaceArray, station_positions
+from moliere.detectors.surface_array import station_positions
 from moliere.detectors.xml import read_xml
 from moliere.errors import DetectorError, did_you_mean
 
 _STACK_KEYS = {"repeat", "layer", "advance", "plates"}
 _LAYOUT_KEYS = {"n", "spacing", "height", "layout"}
 _SETTING_KEYS = {*known_keys(Layer), "positions"}
-_FILE_KEYS = {"xml", "layer_settings", "layout"}.union(*map(known_keys, (Calorimeter, PhaseSpace, SurfaceArray)))
+_CONVENIENCES = {"xml", "layer_settings", "layout"}
+#: layers or plates that one ``repeat`` makes
+_MOST_REPEATS = 10_000
+#: bytes of a file, and dots of a key, with which the parser does not get lost for minutes
+_MOST_BYTES, _MOST_DOTS = 4 * 2**20, 100
 
 
 def read_toml(path: Path) -> Detector:
@@ -52,10 +56,17 @@ def read_toml(path: Path) -> Detector:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text())
+        if path.stat().st_size > _MOST_BYTES:
+            raise DetectorError(f"{path} is larger than {_MOST_BYTES:,} bytes, which no description of a detector is")
+        text = path.read_text()
+        if any(key.count(".") > _MOST_DOTS for key in re.findall(r"[^\s=\[\]]{200,}", text)):
+            raise DetectorError(f"{path} has a key of more than {_MOST_DOTS} dots")
+        table = tomllib.loads(text)
     except FileNotFoundError:
         raise DetectorError(f"no file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DetectorError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DetectorError(f"{path} is not valid TOML: {error}") from None
     return from_table(table, path.parent, str(path))
 
@@ -64,7 +75,7 @@ def from_table(table: Mapping[str, Any], folder: Path, where: str) -> Detector:
     """A detector from what a TOML file holds; ``folder`` is where its XML file lies, ``where`` is for messages."""
     spec = {"kind": "calorimeter", **table}
     try:
-        _check_keys(spec, _FILE_KEYS)
+        _check_keys(spec, _CONVENIENCES.union(*map(known_keys, kinds.values())))
         if "xml" in spec:
             spec["layers"] = _layers_from_xml(folder / spec.pop("xml"), spec.pop("layer_settings", []))
         elif "layers" in spec:
@@ -75,14 +86,21 @@ def from_table(table: Mapping[str, Any], folder: Path, where: str) -> Detector:
             _check_keys(spec["layout"], _LAYOUT_KEYS, "layout.")
             spec["positions"] = station_positions(**spec.pop("layout"))
         return from_spec(spec)
-    except (DetectorError, KeyError, TypeError, ValueError) as error:
+    except (DetectorError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DetectorError(f"{where}: {error}") from None
 
 
 def _repeat_layer(entry: Mapping[str, Any]) -> list[Table]:
     """``repeat = n`` makes n layers that count up from ``id``."""
     rest = {key: value for key, value in entry.items() if key != "repeat"}
-    return [{**rest, "id": rest.get("id", 0) + k} for k in range(entry.get("repeat", 1))]
+    return [{**rest, "id": rest.get("id", 0) + k} for k in range(_repeats(entry, "layers"))]
+
+
+def _repeats(table: Mapping[str, Any], where: str) -> int:
+    number = table.get("repeat", 1)
+    if not isinstance(number, int) or not 0 <= number <= _MOST_REPEATS:
+        raise DetectorError(f"{where}: repeat = {number!r}; expected a whole number up to {_MOST_REPEATS:,}")
+    return number
 
 
 def _layers_from_xml(path: Path, settings: list[Mapping[str, Any]]) -> list[Table]:
@@ -103,7 +121,7 @@ def _expand_block(block: Mapping[str, Any]) -> list[Table]:
     if "plates" not in block:
         raise DetectorError("stack: 'plates' is missing; expected plates = [[\"material\", thickness], ...]")
     plates = []
-    for k in range(block.get("repeat", 1)):
+    for k in range(_repeats(block, "stack")):
         layer = block.get("layer", -1) + (k if block.get("advance", False) else 0)
         plates += [{**_read_plate(plate), "layer": layer} for plate in block["plates"]]
     return plates
@@ -116,13 +134,17 @@ def _read_plate(plate: Any) -> Table:
 
 
 def _tables(spec: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    if not isinstance(spec[key], list):
+        raise DetectorError(f"{key}: expected tables under [[{key}]], got {repr(spec[key])[:80]}")
     for entry in spec[key]:
         if not isinstance(entry, Mapping):
             raise DetectorError(f"{key}: expected tables under [[{key}]], got {entry!r}")
     return list(spec[key])
 
 
-def _check_keys(table: Mapping[str, Any], known: set[str], where: str = "") -> None:
+def _check_keys(table: Any, known: set[str], where: str = "") -> None:
+    if not isinstance(table, Mapping):
+        raise DetectorError(f"{where.rstrip('.')}: expected a table, got {repr(table)[:80]}")
     for key in table:
         if key not in known:
             raise DetectorError(f"{where}{key}: unknown key; {did_you_mean(key, known)}")

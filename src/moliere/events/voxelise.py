@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, CartesianGrid, PolarGrid
+from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats, Ints
+from moliere.detectors.grids import NOWHERE
 from moliere.errors import DetectorError
 
 #: extra of the energy that lay in no cell
 OUTSIDE = "outside"
-
-#: stands for a layer or a channel where a point lies in none
-_NOWHERE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ def layers_at(detector: Calorimeter, z: NDArray[Any]) -> Ints:
     place = np.searchsorted(start[order], z, side="right") - 1
     layer = order[np.maximum(place, 0)]
     inside = (z >= start[layer]) & ((z < end[layer]) | (z == end.max()))
-    return np.where(inside, layer, _NOWHERE)
+    return np.where(inside, layer, NOWHERE)
 
 
 def channels_at(detector: Calorimeter, layer: Ints, x: NDArray[Any], y: NDArray[Any]) -> Ints:
@@ -80,11 +78,11 @@ def channels_at(detector: Calorimeter, layer: Ints, x: NDArray[Any], y: NDArray[
         >>> channels_at(catalog.get("calogan"), np.array([0, 2]), np.array([-240.0, 999.0]), np.array([0.0, 0.0]))
         array([48, -1])
     """
-    channel = np.full(len(layer), _NOWHERE, np.int64)
+    channel = np.full(len(layer), NOWHERE, np.int64)
     for position, (grid, first) in enumerate(zip(detector.grids, detector.boundaries[:-1], strict=True)):
         here = np.flatnonzero(layer == position)
-        cell = _cells(grid, x[here], y[here])
-        channel[here] = np.where(cell == _NOWHERE, _NOWHERE, cell + first)
+        cell = grid.cells_at(x[here], y[here])
+        channel[here] = np.where(cell == NOWHERE, NOWHERE, cell + first)
     return channel
 
 
@@ -109,7 +107,7 @@ def collect(detector: Calorimeter, event: Ints, channel: Ints, energy: NDArray[A
         >>> voxels.signals[:, 7], voxels.outside
         (array([0., 5.], dtype=float32), array([4., 0.]))
     """
-    inside = channel != _NOWHERE
+    inside = channel != NOWHERE
     # only the cells that were hit are summed: a dense sum in double precision would be twice the size of the signals
     cells, back = np.unique(event[inside] * detector.n_channels + channel[inside], return_inverse=True)
     signals = np.zeros(n_events * detector.n_channels, np.float32)
@@ -135,20 +133,3 @@ def _depths(detector: Calorimeter) -> tuple[Floats, Floats]:
                 "layers must not overlap"
             )
     return start, end
-
-
-def _cells(grid: PolarGrid | CartesianGrid, x: NDArray[Any], y: NDArray[Any]) -> Ints:
-    if isinstance(grid, PolarGrid):
-        sector = np.floor((np.arctan2(y, x) + np.pi) / (2 * np.pi) * grid.n_alpha)
-        row = np.minimum(np.nan_to_num(sector), grid.n_alpha - 1).astype(np.int64)
-        column = _bins(grid.r_edges, np.hypot(x, y))
-    else:
-        row, column = _bins(grid.x_edges, x), _bins(grid.y_edges, y)
-    return np.where((row == _NOWHERE) | (column == _NOWHERE), _NOWHERE, row * grid.shape[1] + column)
-
-
-def _bins(edges: tuple[float, ...], values: NDArray[Any]) -> Ints:
-    """Bins that values lie in, -1 outside; NaN lies outside."""
-    place = np.searchsorted(edges, values, side="right") - 1
-    place = np.where(values == edges[-1], len(edges) - 2, place)
-    return np.where((place >= 0) & (place < len(edges) - 1), place, _NOWHERE)

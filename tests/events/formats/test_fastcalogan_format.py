@@ -104,7 +104,7 @@ def test_names_say_what_came_in(folder: Path) -> None:
 
 def test_particles_of_other_voxels_do_not_mix(folder: Path) -> None:
     (folder / "pid-11_E256_eta_20_25_voxalisation.csv").write_text("1\n")
-    with pytest.raises(FormatError, match="holds particles 11, 22, whose voxels differ"):
+    with pytest.raises(FormatError, match=r"holds particles 11 at eta 0.225, 22 at eta 0.225, whose voxels differ"):
         read_events(folder)
     assert read_events(folder / "pid-11_E256_eta_20_25_voxalisation.csv").incident["pdg_id"].tolist() == [-11]
 
@@ -112,19 +112,17 @@ def test_particles_of_other_voxels_do_not_mix(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (
-            'pid="22"',
-            'pid="211"',
-            r"one Bin for pid 22, of a name of its own; it has electron \(pid 11\), photon \(pid 211\)",
-        ),
-        ('name="electron"', 'name="photon"', "one Bin for pid 22, of a name of its own"),
+        ('pid="22"', 'pid="211"', r"has bins for electron \(pid 11\).*, photon \(pid 211\).*; '22' is not among them"),
+        ('etaMin="0"', 'etaMin="80"', r"none of them holds eta 0\.225"),
+        ('pid="11" name="electron"', 'pid="22" name="photon"', "several are called '22'"),
+        ("<Layer ", '<Layer mergeAlphaBins="true" ', "mergeAlphaBins='true', which cuts the cells"),
         ("</Bins>", "", "binning.xml is not XML"),
     ],
 )
 def test_the_binning_must_be_clear(old: str, new: str, message: str, folder: Path) -> None:
     path = folder / "binning.xml"
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(DetectorError, match=message):
         read_events(folder)
 
 

@@ -18,7 +18,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, Detector
 from moliere.detectors.base import Ints
 from moliere.detectors.xml import read_xml
-from moliere.errors import FormatError
+from moliere.errors import DetectorError, FormatError
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.published import calorimeter
 
@@ -162,25 +161,24 @@ def _binning(path: Path, samples: Sequence[Sample]) -> Calorimeter:
     binning = (path if path.is_dir() else path.parent) / BINNING
     if not binning.exists():
         raise FormatError(f"{path}: there is no {BINNING} beside it; copy it there, or pass --detector FILE.xml")
-    found = {abs(sample.pdg_id): _read_binning(binning, sample.pdg_id) for sample in samples}
-    first, *others = found.values()
+    found = {(abs(sample.pdg_id), sample.eta): sample for sample in samples}
+    first, *others = (_read_binning(binning, sample) for sample in found.values())
     if any(other.layers != first.layers for other in others):
-        raise FormatError(
-            f"{path} holds particles {', '.join(map(str, found))}, whose voxels differ; open one particle's files alone"
-        )
+        listed = ", ".join(f"{pid} at eta {eta:g}" for pid, eta in found)
+        raise FormatError(f"{path} holds particles {listed}, whose voxels differ; open the files of one of them alone")
     return first
 
 
-def _read_binning(path: Path, pdg_id: int) -> Calorimeter:
+def _read_binning(path: Path, sample: Sample) -> Calorimeter:
+    """The Bin of a particle, or of its antiparticle, whose range in |eta| holds the file's."""
     try:
-        bins = [(bin_.get("pid", ""), bin_.get("name", "")) for bin_ in ElementTree.parse(path).iter("Bin")]
-    except ElementTree.ParseError as error:
-        raise FormatError(f"{path} is not XML: {error}") from None
-    names = [name for pid, name in bins if pid.lstrip("-") == str(abs(pdg_id))]
-    if len(names) != 1 or [name for _, name in bins].count(names[0]) != 1:
-        listed = ", ".join(f"{name or 'unnamed'} (pid {pid})" for pid, name in bins) or "none"
-        raise FormatError(f"{path} should have one Bin for pid {pdg_id}, of a name of its own; it has {listed}")
-    return replace(read_xml(path, names[0]), name=f"fastcalogan-{abs(pdg_id)}")
+        found = read_xml(path, str(sample.pdg_id), sample.eta)
+    except DetectorError as error:
+        try:
+            found = read_xml(path, str(-sample.pdg_id), sample.eta)
+        except DetectorError:
+            raise error from None
+    return replace(found, name=f"fastcalogan-{abs(sample.pdg_id)}")
 
 
 formats.register("fastcalogan")(
