@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from moliere.memory import peak_memory_mb
+
 #: pages that the system hands out for 64 MB when as much was just freed, before a block and in it
 _SCRIPT = """
 import resource, torch
@@ -33,3 +35,22 @@ def test_freed_memory_is_kept_within_the_block() -> None:
     usual, kept = map(int, found.stdout.split())
     assert usual > 0.5 * _PAGES
     assert kept < 0.05 * _PAGES
+
+
+def test_the_peak_is_in_megabytes() -> None:
+    import numpy as np
+
+    held = np.ones(2**25)  # 256 MB
+    peak = peak_memory_mb()
+    assert peak is not None
+    assert 256 < peak < 2**15
+    assert held.any()
+
+
+def test_macos_counts_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    peak = peak_memory_mb()
+    monkeypatch.setattr("sys.platform", "darwin")
+    there = peak_memory_mb()
+    assert peak is not None
+    assert there is not None
+    assert there == pytest.approx(peak / 1024, abs=2)

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a training derives a seed for: the first number of the path."""
+
+    BATCHES = 0
+    NOISE = 1
+    VALIDATION = 2
+    WEIGHTS = 3
+    FIT_SAMPLE = 4
+    JUDGE = 5
+    SECOND_SAMPLE = 6
+    MATCHED_ENERGIES = 7
 
 
 def derive_seed(seed: int, *path: int) -> int:

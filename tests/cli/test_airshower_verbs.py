@@ -59,7 +59,7 @@ def test_energies_are_matched_when_asked_for(run: Run, showers: Path, tmp_path: 
     command += ["--set", f"data.events={showers / 'simulation.h5'}", "--set", f"data.second={showers / 'data.h5'}"]
     refused = run(*command)
     assert refused.code == 1
-    assert "--match-incident" in refused.err
+    assert "data.match_incident = true" in refused.err
     assert run(*command, "--match-incident", "--overwrite").code == 0
     bundle = load_bundle(tmp_path / "run" / "airshower-refiner.bundle")
     assert bundle.recipe["data"]["match_incident"] is True

@@ -78,6 +78,30 @@ def test_what_is_wrong_with_a_recipe_is_named(run: Run, tmp_path: Path, argument
     assert message in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("own", "setting"), [("iterations = {n}", "training.minutes=0.002"), ("minutes = 60", "training.iterations=3")]
+)
+def test_a_recipe_by_iterations_takes_minutes_and_the_reverse(
+    run: Run, files: Path, tmp_path: Path, own: str, setting: str
+) -> None:
+    text = (files / "tiny.toml").read_text().replace("iterations = 5\n", own.format(n=1_000_000) + "\n")
+    (tmp_path / "other.toml").write_text(text)
+    outcome = run("train", tmp_path / "other.toml", "-o", tmp_path / "run", "--set", setting)
+    assert outcome.code == 0, outcome.err
+    cut = "minutes" in setting
+    assert ("of 1,000,000 iterations: undertrained" in " ".join(outcome.out.split())) == cut
+
+
+def test_overwriting_that_fails_keeps_the_old_bundle(run: Run, files: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.bundle").write_bytes(b"the old bundle")
+    arguments = ["train", files / "tiny.toml", "-o", tmp_path, "--overwrite", "--set"]
+    assert run(*arguments, "data.events=/no/such.h5").code == 1
+    assert run(*arguments, "training.devices=2").code == 1
+    assert (tmp_path / "tiny.bundle").read_bytes() == b"the old bundle"
+    assert run(*arguments, "training.iterations=2").code == 0
+    assert load_bundle(tmp_path / "tiny.bundle").provenance["iterations"] == 2
+
+
 def test_ctrl_c_keeps_a_good_checkpoint_and_says_how_to_go_on(run: Run, files: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     command = ["-m", "moliere.cli", "train", str(files / "tiny.toml"), "-o", str(folder)]

@@ -16,7 +16,7 @@ from moliere.config import Config
 from moliere.detectors import Detector, PhaseSpace
 from moliere.events import Events
 from moliere.models import Batch, BuildContext, Bundle, GenerativeModel, Model, load_bundle, models, save_bundle
-from moliere.models.base import Reconstructor, Refiner
+from moliere.models.base import SECOND, Reconstructor, Refiner
 from moliere.preprocess import condition_matrix
 
 
@@ -109,7 +109,7 @@ def to_batch(events: Events, columns: tuple[str, ...]) -> Batch:
     condition = torch.tensor(condition_matrix(events.incident, columns, len(events)))
     extras = {name: torch.tensor(values) for name, values in events.extras.items() if values.ndim == 2}
     first = Batch(condition, torch.tensor(events.signals), extras=extras)
-    return replace(first, second=replace(first, signals=2 * first.signals))
+    return replace(first, extras={**extras, SECOND: 2 * first.signals})
 
 
 def build(name: str, k: int, request: pytest.FixtureRequest) -> tuple[Model, Batch]:

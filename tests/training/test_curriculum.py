@@ -13,6 +13,7 @@ import torch
 
 from moliere.errors import ConfigError
 from moliere.events import Events
+from moliere.events.judges import judges
 from moliere.models import Batch, Objective
 from moliere.models.base import Loss
 from moliere.training import Recipe, fit
@@ -52,10 +53,9 @@ def test_ranges_have_units() -> None:
 @pytest.mark.parametrize(
     ("training", "message"),
     [
-        ({"iterations": 3, "stage": [{"iterations": 3}]}, "lengths of their own"),
         ({"stage": [{"iterations": 3}, {"minutes": 3}]}, "all stages iterations"),
         ({"stage": [{}]}, "either iterations or minutes"),
-        ({}, "either iterations or minutes"),
+        ({}, "give iterations, or minutes"),
     ],
 )
 def test_lengths_that_do_not_add_up_are_refused(training: dict[str, Any], message: str) -> None:
@@ -130,18 +130,43 @@ def test_the_best_weights_are_kept(file: Path, tmp_path: Path) -> None:
     """A judge that likes the second look best gets the weights of the second look."""
     looks: list[float] = []
 
+    @judges.register("mine")
     def judge(reference: Events, generated: Events) -> dict[str, float]:
         assert len(reference) == len(generated)
         looks.append(float(generated.signals.sum()))
         return {"score": [3.0, 1.0, 2.0, 4.0][len(looks) - 1]}
 
     settings = {"iterations": 12, "validations": 4, "ema": 0.0, "schedule": "constant"}
-    best, trained = fit(recipe(file, **settings, select="mine"), tmp_path / "best", judge=judge)
+    best, trained = fit(recipe(file, **settings, select="mine"), tmp_path / "best")
     half, _ = fit(recipe(file, **{**settings, "iterations": 6, "validations": 0}), tmp_path / "half")
     assert all(torch.equal(v, half.model.state_dict()[k]) for k, v in best.model.state_dict().items())
     assert trained.progress.best == 1.0
     with (tmp_path / "best" / "metrics.csv").open() as lines:
         written = [row["value"] for row in csv.DictReader(lines) if row["name"] == "validation/score"]
     assert written == ["3", "1", "2", "4"]
-    with pytest.raises(ConfigError, match="needs somebody who scores"):
-        fit(recipe(file, iterations=2, select="mine"), tmp_path / "nobody")
+
+
+@pytest.mark.parametrize("select", ["nonsense", "physic", "", "Separation", "best"])
+def test_an_unknown_way_to_select_is_refused_when_the_recipe_is_read(select: str) -> None:
+    with pytest.raises(ConfigError, match=r"training\.select: .*no such way to select weights"):
+        TrainingConfig.from_table({"iterations": 1, "select": select}, "training")
+    with pytest.raises(ConfigError, match="did you mean 'separation'"):
+        TrainingConfig.from_table({"iterations": 1, "select": "seperation"}, "training")
+
+
+LENGTHS = [
+    ({"iterations": 10, "minutes": 0.5}, [10], 0.5),
+    ({"minutes": 2.0}, [2.0], None),
+    ({"stage": [{"iterations": 30}, {"iterations": 10}], "iterations": 8}, [6, 2], None),
+    ({"stage": [{"iterations": 30}, {"iterations": 10}], "minutes": 8}, [30, 10], 8.0),
+    ({"stage": [{"minutes": 3}, {"minutes": 1}], "minutes": 8}, [6.0, 2.0], None),
+    ({"stage": [{"minutes": 3}, {"minutes": 1}], "iterations": 8}, [6, 2], None),
+    ({"stage": [{"minutes": 3}, {"minutes": 1}], "iterations": 1, "minutes": 0.1}, [1, 1], 0.1),
+]
+
+
+@pytest.mark.parametrize(("table", "lengths", "limit"), LENGTHS)
+def test_a_length_and_a_limit(table: dict[str, Any], lengths: list[float], limit: float | None) -> None:
+    config = TrainingConfig.from_table(table, "training")
+    assert [stage.iterations or stage.minutes for stage in config.stages] == lengths
+    assert config.limit_minutes == limit

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from moliere.errors import CheckpointError, ConfigError, TrainingDiverged
+from moliere.errors import CheckpointError, ConfigError, MoliereError, OutputExists, TrainingDiverged
 from moliere.events import Events
+from moliere.events.formats import write_events
+from moliere.generation import generate
+from moliere.models import load_bundle
 from moliere.models.base import Batch, Loss
 from moliere.models.flow.two_stage_flow import TwoStageFlow
 from moliere.training import Recipe, fit, load_recipe
@@ -155,8 +160,8 @@ def test_shipped_recipes_are_sound() -> None:
         ({"model": {"kind": "two-stage-flow", "widht": 3}}, "model.widht: unknown key; did you mean 'width'"),
         ({"model": {"width": 3}}, "model.kind is missing"),
         ({"model": {"kind": "two-stage-flw"}}, "did you mean 'two-stage-flow'"),
-        ({"training": {}}, "give either iterations or minutes"),
-        ({"training": {"iterations": 3, "minutes": 1}}, "give either iterations or minutes"),
+        ({"training": {}}, "give iterations, or minutes"),
+        ({"training": {"iterations": 3, "devices": 2}}, "several devices are not supported yet"),
         ({"training": {"iterations": 3, "learning_rate": -1}}, "training.learning_rate"),
     ],
 )
@@ -171,12 +176,90 @@ def test_wrong_recipes_say_what_is_wrong(change: dict[str, Any], message: str) -
         parse_recipe({**table, **change})
 
 
-def test_a_diverged_run_keeps_its_last_good_checkpoint(file: Path, tmp_path: Path) -> None:
-    fit(recipe(file), tmp_path)
+def stop_after(monkeypatch: pytest.MonkeyPatch, iterations: int) -> None:
+    monkeypatch.setattr(_Run, "is_done", lambda run: run.progress.iteration >= iterations)
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, value: float, call: int) -> None:
+    """A loss of another value in one call."""
+    whole, calls = TwoStageFlow._voxel_loss, count(1)
+
+    def spoilt(self: TwoStageFlow, batch: Batch, rng: torch.Generator) -> Loss:
+        loss = whole(self, batch, rng)
+        return Loss(loss.total * value) if next(calls) == call else loss
+
+    monkeypatch.setattr(TwoStageFlow, "_voxel_loss", spoilt)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_loss_that_is_not_finite_stops_the_run(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        fit(recipe(file, validations=0), tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    with pytest.raises(TrainingDiverged, match="smaller learning_rate"):
-        fit(recipe(file, learning_rate=1e30, clip_norm=0.0, validations=0), tmp_path)
+    with monkeypatch.context() as patch:
+        spoil(patch, value, 3)
+        pattern = r"'voxels' is -?(nan|inf) in iteration 8, on a batch of 32 events .*holds the last good checkpoint"
+        with pytest.raises(TrainingDiverged, match=pattern):
+            fit(recipe(file, validations=0), tmp_path, resume=True)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert fit(recipe(file, validations=0), tmp_path, resume=True)[1].progress.iteration == 12
+
+
+def test_no_checkpoint_is_praised_that_does_not_exist(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingDiverged, match="no checkpoint had been written yet: try a smaller learning_rate"):
+        fit(recipe(file, learning_rate=1e30, clip_norm=0.0, validations=0), tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_run_saves_its_bundle_and_its_recipe(file: Path, tmp_path: Path) -> None:
+    bundle, _ = fit(recipe(file), tmp_path)
+    again = load_bundle(tmp_path / "toy.bundle")
+    assert again.n_parameters == bundle.n_parameters
+    assert again.undertrained is None
+    assert load_recipe(tmp_path / "recipe.toml") == recipe(file)
+    with pytest.raises(OutputExists, match="resume that training, overwrite it, or choose another folder"):
+        fit(recipe(file), tmp_path)
+    assert fit(recipe(file, iterations=3), tmp_path, overwrite=True)[1].progress.iteration == 3
+
+
+def test_a_bundle_names_no_folder_of_who_trained_it(file: Path, tmp_path: Path) -> None:
+    fit(recipe(file), tmp_path)
+    bundle = load_bundle(tmp_path / "toy.bundle")
+    assert bundle.recipe["data"]["events"] == bundle.provenance["events"] == "toy.h5"
+    assert str(file.parent).encode() not in (tmp_path / "toy.bundle").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"events": "/no/such.h5"}, {"detector": "nosuch"}, {"condition": ("eta",)}])
+def test_an_old_bundle_stays_until_the_new_one_is_whole(file: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    fit(recipe(file), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    table = recipe(file).to_table()
+    with pytest.raises(MoliereError):
+        fit(parse_recipe({**table, "data": {**table["data"], **change}}), tmp_path, overwrite=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_time_limit_cuts_iterations_and_the_bundle_says_so(file: Path, tmp_path: Path) -> None:
+    bundle, outcome = fit(recipe(file, iterations=5_000_000, minutes=0.005), tmp_path)
+    assert outcome.stopped_by == "minutes"
+    assert bundle.undertrained == f"{outcome.progress.iteration:,} of 5,000,000 iterations: undertrained"
+    made = generate(bundle, {"energy": np.array([1000.0])})
+    assert made.metadata["undertrained"] == bundle.undertrained
+    whole, _ = fit(recipe(file, minutes=60), tmp_path / "whole")
+    assert whole.undertrained is None
+    assert whole.provenance["stopped_by"] == "iterations"
+
+
+def test_a_sample_of_one_energy_trains_and_generates(polar_events: Events, tmp_path: Path) -> None:
+    one = polar_events[np.flatnonzero(polar_events.energy == polar_events.energy[0])]
+    write_events(tmp_path / "one.h5", one)
+    bundle, outcome = fit(recipe(tmp_path / "one.h5"), tmp_path / "run")
+    assert all(np.isfinite(loss) for loss in outcome.losses.values())
+    made = generate(bundle, {"energy": np.full(20, one.energy[0])})
+    assert np.isfinite(made.signals).all()
 
 
 def test_the_rate_warms_up_and_falls_along_a_cosine(file: Path) -> None:

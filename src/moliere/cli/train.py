@@ -11,7 +11,7 @@ from moliere.cli.options import Overwrite, console, epilog, progress_console
 from moliere.errors import OutputExists
 
 if TYPE_CHECKING:
-    from moliere.training import Judge, Recipe
+    from moliere.training import Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +53,7 @@ def train(
     if dry_run:
         _show_plan(chosen, folder)
         return
-    bundle_path = folder / f"{chosen.name}.bundle"
-    _check_folder(folder, bundle_path, resume=resume, overwrite=overwrite)
-    _run(chosen, folder, bundle_path, resume=resume)
+    _run(chosen, folder, resume=resume, overwrite=overwrite)
 
 
 def _as_settings(select: str | None, *, match_incident: bool) -> list[str]:
@@ -64,18 +62,13 @@ def _as_settings(select: str | None, *, match_incident: bool) -> list[str]:
     return [*chosen, "data.match_incident=true"] if match_incident else chosen
 
 
-def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> None:
-    import tomli_w
-
-    from moliere.models import save_bundle
+def _run(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:
     from moliere.training import fit
 
-    if not resume:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "recipe.toml").write_text(tomli_w.dumps(recipe.to_table()))
     try:
-        judge = _find_judge(recipe.training.select)
-        bundle, trained = fit(recipe, folder, resume=resume, console=progress_console, judge=judge)
+        bundle, outcome = fit(recipe, folder, resume=resume, overwrite=overwrite, console=progress_console)
+    except OutputExists as error:
+        raise OutputExists(f"{error} (--resume, --overwrite, -o)") from error
     except KeyboardInterrupt:
         saved = (folder / "checkpoint.pt").exists()
         console.print(
@@ -84,35 +77,17 @@ def _run(recipe: Recipe, folder: Path, bundle_path: Path, *, resume: bool) -> No
             else "stopped before the first iteration; nothing is lost"
         )
         raise
-    save_bundle(bundle, bundle_path, overwrite=True)
-    losses = ", ".join(f"{name} {value:.4f}" for name, value in trained.losses.items())
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in outcome.losses.items())
     console.print(
-        f"{bundle_path}: {bundle.n_parameters:,} parameters, {trained.progress.iteration:,} iterations in "
-        f"{trained.progress.seconds / 60:.1f} min; validation loss {losses}"
+        f"{folder / f'{recipe.name}.bundle'}: {bundle.n_parameters:,} parameters, {outcome.progress.iteration:,} "
+        f"iterations in {outcome.progress.seconds / 60:.1f} min; validation loss {losses}"
     )
-
-
-def _find_judge(select: str) -> Judge | None:
-    """The score that a recipe selects by; none where it takes the last weights or those of the lowest loss."""
-    from moliere.training.selection import UNJUDGED
-
-    if select in UNJUDGED:
-        return None
-    from moliere.evaluation.scores import scores  # half a second, of scikit-learn
-
-    return scores[select]
-
-
-def _check_folder(folder: Path, bundle_path: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to start over a run that is there; --overwrite clears its checkpoint and losses."""
-    if resume:
-        return
-    names = ("checkpoint.pt", "metrics.csv", "best.pt", bundle_path.name)
-    left = [folder / name for name in names if (folder / name).exists()]
-    if left and not overwrite:
-        raise OutputExists(f"{left[0]} exists; go on with --resume, start again with --overwrite, or choose another -o")
-    for path in left:
-        path.unlink()
+    if bundle.undertrained:
+        console.print(
+            f"{bundle.undertrained}: the time limit of {recipe.training.minutes:g} minutes ended the training; go on "
+            "with the same command, --resume and a larger --set training.minutes",
+            style="yellow",
+        )
 
 
 def _show_plan(recipe: Recipe, folder: Path) -> None:

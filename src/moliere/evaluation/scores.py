@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
@@ -17,16 +15,11 @@ from moliere.evaluation.observables import threedgan
 from moliere.evaluation.suites import find_suite
 from moliere.evaluation.suites.base import Measured
 from moliere.events import Events
-from moliere.registry import Registry
+from moliere.events.judges import judges
 from moliere.units import GeV
 
-Score = Callable[[Events, Events], Mapping[str, float]]
 
-#: name → reference, generated → named numbers; ``score`` is to be small
-scores: Registry[Score] = Registry("score")
-
-
-@scores.register("separation")
+@judges.register("separation")
 def separation(reference: Events, generated: Events) -> dict[str, float]:
     """Mean and largest separation power of the detector's observables, in ten equally filled bins."""
     one, other = _measure(reference), _measure(generated)
@@ -36,7 +29,7 @@ def separation(reference: Events, generated: Events) -> dict[str, float]:
     return {"score": float(np.mean(powers)), "separation_worst": float(np.max(powers))}
 
 
-@scores.register("bdt")
+@judges.register("bdt")
 def bdt(reference: Events, generated: Events) -> dict[str, float]:
     """AUC of gradient boosting as the SHiP muon GANs are judged by: 100 trees of depth 4, rate 0.1, halves to test.
 
@@ -62,7 +55,7 @@ _LEAST = 10
 _FLOOR = 1e-3
 
 
-@scores.register("physics")
+@judges.register("physics")
 def physics(reference: Events, generated: Events) -> dict[str, float]:
     """3DGAN's choice of epochs: relative errors of moments, profiles and measured angle, averaged over energies.
 

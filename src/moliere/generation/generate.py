@@ -153,4 +153,6 @@ def _metadata(bundle: Bundle, seed: int) -> dict[str, Any]:
     """What a file must say of where it comes from; the rest is in the bundle."""
     facts = {key: bundle.provenance[key] for key in ("events", "iterations", "seed") if key in bundle.provenance}
     trained = {f"training_{key}": value for key, value in facts.items()}
+    if bundle.undertrained:
+        trained["undertrained"] = bundle.undertrained
     return {"generator": f"moliere bundle {bundle.name}", "generation_seed": seed, **trained}

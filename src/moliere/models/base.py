@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from moliere.config import Config
 from moliere.detectors import Detector
+from moliere.errors import ConfigError
 from moliere.registry import Registry
+
+#: the extra that holds signals of the recipe's second sample: data, for what refines simulations
+SECOND = "second"
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,14 @@ class Batch:
         condition: incident columns in physical units (n, n_columns), float64: float32 cannot hold a GeV to a keV.
         signals: (n, n_channels) in the detector's unit, float32.
         weights: statistical weights (n,).
-        extras: what else was recorded and the model asks for, such as arrival times; a row an event.
-        second: as many events of the recipe's second sample, drawn independently: data, for what refines simulations.
+        extras: what else was recorded and the model asks for, such as arrival times, a row an event; and under
+            :data:`SECOND` the signals of as many events of the recipe's second sample, drawn independently.
     """
 
     condition: Tensor
     signals: Tensor
     weights: Tensor | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
-    second: Batch | None = None
 
     def __len__(self) -> int:
         """Number of events."""
@@ -42,7 +45,7 @@ class Batch:
         return self._map(lambda values: values.to(device))
 
     def __getitem__(self, index: Any) -> Batch:
-        """Some of its events."""
+        """Some of these events."""
         return self._map(lambda values: values[index])
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
@@ -51,7 +54,6 @@ class Batch:
             function(self.signals),
             None if self.weights is None else function(self.weights),
             {name: function(values) for name, values in self.extras.items()},
-            None if self.second is None else self.second._map(function),
         )
 
 
@@ -102,11 +104,14 @@ class Model(nn.Module, ABC):
         config_type: its frozen configuration, with real defaults.
         citation: the paper to cite, one line with its address.
         extras: names of what it needs of the events besides incident columns and signals.
+        resembles: whose signals its own are to be like: those of the events it is trained on, those of the recipe's
+            second sample, or nobody's.
     """
 
     config_type: ClassVar[type[Config]]
     citation: ClassVar[str] = ""
     extras: ClassVar[tuple[str, ...]] = ()
+    resembles: ClassVar[Literal["events", "second"] | None] = None
 
     def __init__(self, config: Config, context: BuildContext) -> None:
         super().__init__()
@@ -116,6 +121,18 @@ class Model(nn.Module, ABC):
     def fit_transforms(self, batch: Batch) -> None:
         """Take the statistics that transforms need from a sample of training events; called once before training."""
         del batch
+
+    def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
+        """Signals that this model makes of some events, on the CPU, to be judged beside what they are to be like.
+
+        Args:
+            batch: events on the CPU.
+            rng: of the CPU.
+
+        Raises:
+            ConfigError: the model makes no signals.
+        """
+        raise ConfigError(f"{type(self).__name__} makes no signals that could be judged")
 
     @abstractmethod
     def objectives(self) -> tuple[Objective, ...]:
@@ -132,6 +149,7 @@ class GenerativeModel(Model):
         latent_dim: numbers that an event is made from, of a model whose latent is N(0, 1) and nothing else.
     """
 
+    resembles = "events"
     latent_dim: int
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
@@ -144,6 +162,13 @@ class GenerativeModel(Model):
         """(n, latent_dim), (n, n_columns) in physical units → signals (n, n_channels) in the detector's unit."""
 
     @torch.no_grad()
+    def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
+        """Generated signals for the same incident particles."""
+        device = next(self.parameters()).device
+        latent = self.draw_latent(batch.condition, rng)
+        return self.decode(latent.to(device), batch.condition.to(device)).cpu()
+
+    @torch.no_grad()
     def sample(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a latent and decode it."""
         return self.decode(self.draw_latent(condition, rng), condition)
@@ -151,6 +176,14 @@ class GenerativeModel(Model):
 
 class Refiner(Model):
     """Turns simulated signals into such as data have: a deterministic map from signals to signals."""
+
+    resembles = "second"
+
+    @torch.no_grad()
+    def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
+        """The same events, refined."""
+        device = next(self.parameters()).device
+        return self.refine(batch.signals.to(device), batch.condition.to(device)).cpu()
 
     @abstractmethod
     def refine(self, signals: Tensor, condition: Tensor) -> Tensor:

@@ -59,6 +59,14 @@ class Bundle:
         return self.model.context.columns
 
     @property
+    def undertrained(self) -> str | None:
+        """``63 of 5,000 iterations: undertrained``, where a time limit cut the training short."""
+        done, planned = (self.provenance.get(name) for name in ("iterations", "planned_iterations"))
+        if not done or not planned or self.provenance.get("stopped_by") != "minutes":
+            return None
+        return f"{done:,} of {planned:,} iterations: undertrained"
+
+    @property
     def n_parameters(self) -> int:
         """Number of trained numbers."""
         return sum(parameter.numel() for parameter in self.model.parameters())

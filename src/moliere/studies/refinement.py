@@ -33,7 +33,6 @@ from moliere.evaluation.refinement import (
     mean_traces,
     trace_test,
 )
-from moliere.evaluation.scores import scores
 from moliere.events import Events
 from moliere.events.formats import create_events
 from moliere.files import replacing
@@ -47,7 +46,6 @@ from moliere.simulators.incident import sample_incident
 from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe
 from moliere.training.recipe import split_of
-from moliere.training.selection import UNJUDGED
 from moliere.units import EeV
 
 #: the samples that AixNet is trained on, the poorest first
@@ -145,9 +143,7 @@ class _Study:
         }
         chosen = load_recipe(recipe, [f"{key}={value}" for key, value in table.items()])
         run = self.folder / name
-        select = chosen.training.select
-        judge = None if select in UNJUDGED else scores[select]
-        bundle, _ = fit(chosen, run, resume=(run / "checkpoint.pt").is_file(), judge=judge)
+        bundle, _ = fit(chosen, run, resume=(run / "checkpoint.pt").is_file())
         save_bundle(bundle, path)
         return bundle
 

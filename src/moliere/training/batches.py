@@ -15,9 +15,9 @@ from moliere.errors import ConfigError
 from moliere.events import EventSource
 from moliere.events.resample import check_weights
 from moliere.events.store import IN_MEMORY_BYTES, signal_bytes
-from moliere.models.base import Batch
+from moliere.models.base import SECOND, Batch
 from moliere.preprocess import condition_matrix
-from moliere.seeding import derive_seed
+from moliere.seeding import Purpose, derive_seed
 
 #: events that lie together in a file and are read together, and those that are shuffled among each other
 _BLOCK, _WINDOW = 256, 2**15
@@ -35,6 +35,7 @@ class BatchSource:
         columns: incident columns of the condition.
         held: the events, where they fit in memory.
         extras: what else a batch holds of each event.
+        second: events of a second sample, of which batches hold as many signals beside their own.
     """
 
     source: EventSource
@@ -42,6 +43,7 @@ class BatchSource:
     columns: tuple[str, ...]
     held: Batch | None = None
     extras: tuple[str, ...] = ()
+    second: BatchSource | None = None
 
     def __len__(self) -> int:
         """Number of events."""
@@ -71,17 +73,21 @@ class BatchSource:
         What is drawn by weight has none left, so that every model learns the weighted events.
         """
         if self.cumulative is None:
-            return self.take(batch_positions(len(self), batch_size, seed, step, self.window))
-        return replace(self.take(weighted_positions(self.cumulative, batch_size, seed, step)), weights=None)
+            batch = self.take(batch_positions(len(self), batch_size, seed, step, self.window))
+        else:
+            batch = replace(self.take(weighted_positions(self.cumulative, batch_size, seed, step)), weights=None)
+        if self.second is None:
+            return batch
+        return beside(batch, self.second.draw(batch_size, derive_seed(seed, Purpose.SECOND_SAMPLE), step))
 
     def passes(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """All events once, in order, or as many drawn by weight: the same ones every time."""
         positions = torch.arange(len(self))
-        if self.cumulative is None:
-            yield from map(self.take, positions.split(batch_size))
-        else:
-            drawn = weighted_positions(self.cumulative, len(self), seed, 0)
-            yield from (replace(self.take(part), weights=None) for part in drawn.split(batch_size))
+        weighted = self.cumulative is not None
+        drawn = positions if self.cumulative is None else weighted_positions(self.cumulative, len(self), seed, 0)
+        for part, rows in zip(drawn.split(batch_size), positions.split(batch_size), strict=True):
+            batch = replace(self.take(part), weights=None) if weighted else self.take(part)
+            yield batch if self.second is None else beside(batch, self.second.take(rows % len(self.second)))
 
     def take(self, positions: Tensor) -> Batch:
         """The events at these positions of the index."""
@@ -89,6 +95,11 @@ class BatchSource:
             return self.held[positions]
         # increasing rows are read faster, and their order inside a batch means nothing
         return to_batch(self.source, np.sort(self.index[positions.numpy()]), self.columns, self.extras)
+
+
+def beside(batch: Batch, second: Batch) -> Batch:
+    """A batch with the signals of a second sample beside its own."""
+    return replace(batch, extras={**batch.extras, SECOND: second.signals})
 
 
 def open_batches(
@@ -134,7 +145,8 @@ def batch_positions(n_events: int, batch_size: int, seed: int, step: int, window
     """
     size = min(batch_size, n_events)
     epoch, place = divmod(step, n_events // size)
-    return _shuffled(n_events, derive_seed(seed, 0, epoch), window or n_events)[place * size : (place + 1) * size]
+    order = _shuffled(n_events, derive_seed(seed, Purpose.BATCHES, epoch), window or n_events)
+    return order[place * size : (place + 1) * size]
 
 
 def weighted_positions(cumulative: Tensor, n: int, seed: int, step: int) -> Tensor:
@@ -149,7 +161,7 @@ def weighted_positions(cumulative: Tensor, n: int, seed: int, step: int) -> Tens
         seed: of the run.
         step: which batch.
     """
-    rng = torch.Generator().manual_seed(derive_seed(seed, 0, step))
+    rng = torch.Generator().manual_seed(derive_seed(seed, Purpose.BATCHES, step))
     shares = (torch.arange(n) + torch.rand(n, generator=rng, dtype=torch.float64)) / n
     return torch.searchsorted(cumulative, shares * cumulative[-1], right=True).clamp_(max=len(cumulative) - 1)
 

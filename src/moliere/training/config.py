@@ -7,8 +7,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from moliere.config import Config
+from moliere.errors import did_you_mean
+from moliere.events.judges import judges
 from moliere.units import parse_angle, parse_energy
 
+#: ways to select weights that look at no generated events
+UNJUDGED = ("last", "loss")
 _PARSERS = {"energy": parse_energy, "theta": parse_angle, "phi": parse_angle}
 
 
@@ -41,7 +45,8 @@ class StageConfig(Config):
 
     @model_validator(mode="after")
     def _one_length(self) -> StageConfig:
-        _check_length(self)
+        if (self.iterations is None) == (self.minutes is None):
+            raise ValueError("give either iterations or minutes")
         return self
 
 
@@ -50,7 +55,8 @@ class TrainingConfig(Config):
 
     The length is ``iterations``, or ``minutes`` of training by the clock, or that of the stages together; with
     ``iterations`` a run resumed on the CPU with as many threads is the same to the last bit, with ``minutes`` its
-    schedule follows the clock.
+    schedule follows the clock. With both, ``minutes`` is a time limit that may cut the iterations short. Of stages
+    that have lengths of their own, ``iterations`` is the new sum, shared as those lengths are.
     """
 
     iterations: int | None = Field(default=None, ge=1)
@@ -87,24 +93,50 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingConfig:
-        if not self.stage:
-            _check_length(self)
-            return self
-        if self.iterations is not None or self.minutes is not None:
-            raise ValueError("the stages have lengths of their own; leave out training.iterations and training.minutes")
+        if not self.stage and self.iterations is None and self.minutes is None:
+            raise ValueError("give iterations, or minutes, or iterations with minutes as their time limit")
         if len({stage.minutes is None for stage in self.stage}) > 1:
             raise ValueError("give all stages iterations, or all of them minutes")
         return self
 
+    @field_validator("devices")
+    @classmethod
+    def _one_device(cls, devices: int) -> int:
+        if devices > 1:
+            raise ValueError("several devices are not supported yet, as each would draw the same batches; use 1")
+        return devices
+
+    @field_validator("select")
+    @classmethod
+    def _known_judge(cls, select: str) -> str:
+        if select not in UNJUDGED and select not in judges:
+            raise ValueError(f"no such way to select weights; {did_you_mean(select, [*UNJUDGED, *judges])}")
+        return select
+
+    @property
+    def by_iterations(self) -> bool:
+        """Whether the length is a number of iterations."""
+        return self.iterations is not None or bool(self.stage and self.stage[0].minutes is None)
+
+    @property
+    def limit_minutes(self) -> float | None:
+        """Minutes after which iterations are cut short."""
+        return self.minutes if self.by_iterations else None
+
     @property
     def stages(self) -> tuple[StageConfig, ...]:
-        """The stages; a run without any is one."""
-        return self.stage or (StageConfig(iterations=self.iterations, minutes=self.minutes),)
-
-
-def _check_length(config: StageConfig | TrainingConfig) -> None:
-    if (config.iterations is None) == (config.minutes is None):
-        raise ValueError("give either iterations or minutes")
+        """The stages with their lengths; a run without any is one."""
+        stages = self.stage or (StageConfig(iterations=1),)
+        total = sum(stage.iterations or stage.minutes or 0.0 for stage in stages)
+        shares = [(stage.iterations or stage.minutes or 0.0) / total for stage in stages]
+        if self.iterations is not None:
+            lengths: list[dict[str, float | None]]
+            lengths = [{"iterations": max(1, round(self.iterations * share)), "minutes": None} for share in shares]
+        elif self.minutes is not None and not self.by_iterations:
+            lengths = [{"iterations": None, "minutes": self.minutes * share} for share in shares]
+        else:
+            return self.stage
+        return tuple(stage.model_copy(update=length) for stage, length in zip(stages, lengths, strict=True))
 
 
 def in_units(name: str, value: Any) -> Any:

@@ -32,9 +32,20 @@ class Curriculum:
 
     Args:
         stages: at least one.
+        limit_minutes: of training after which a run by iterations is cut short.
     """
 
     stages: tuple[StageConfig, ...]
+    limit_minutes: float | None = None
+
+    @property
+    def iterations(self) -> int | None:
+        """Iterations of all stages together; ``None`` where their length is a time."""
+        return None if self.stages[0].minutes is not None else int(self.total)
+
+    def is_out_of_time(self, progress: Progress) -> bool:
+        """Whether the time limit is reached."""
+        return self.limit_minutes is not None and progress.seconds >= 60 * self.limit_minutes
 
     @property
     def total(self) -> float:

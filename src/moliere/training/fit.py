@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -10,29 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tomli_w
 import torch
 from rich.console import Console
 
 from moliere import samples
-from moliere.errors import ConfigError
+from moliere.config import Table
+from moliere.errors import ConfigError, OutputExists
 from moliere.events import EventSource
-from moliere.events.events import energy_of, provenance_of
-from moliere.events.resample import matching_weights, unweighted_rows
+from moliere.events.events import provenance_of
 from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
-from moliere.memory import freed_memory_kept
+from moliere.files import replacing
+from moliere.memory import freed_memory_kept, peak_memory_mb
 from moliere.models.base import BuildContext, Model, models
-from moliere.models.bundle import Bundle
+from moliere.models.bundle import Bundle, save_bundle
 from moliere.models.initial import load_initial
 from moliere.preprocess import condition_matrix
-from moliere.seeding import derive_seed
+from moliere.seeding import Purpose, derive_seed
 from moliere.threads import set_threads
-from moliere.training.batches import BatchSource, open_batches, to_batch
-from moliere.training.loop import Trained, train
+from moliere.training.batches import BatchSource, beside, open_batches, to_batch
+from moliere.training.config import UNJUDGED
+from moliere.training.loop import TrainingOutcome, train
+from moliere.training.pairing import check_same_energies, match_energies
 from moliere.training.recipe import Recipe
-from moliere.training.selection import Judge
 
-_WEIGHTS, _SUBSET, _MATCH = 3, 4, 7  # what a derived seed is for
+#: settings of the data table that name files
+_FILES = ("events", "second", "detector")
+#: what a run leaves in its folder beside its bundle and its recipe
+_LEFTOVERS = ("checkpoint.pt", "metrics.csv", "best.pt")
 #: transforms are fitted on at most this much signal, drawn at random
 _FIT_BYTES = 64 * 2**20
 
@@ -61,14 +66,15 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         recipe: what to do.
         folder: where events that are too large for memory are unpacked.
     """
+    if recipe.training.select not in UNJUDGED and models[recipe.kind].resembles is None:
+        raise ConfigError(f"training.select = {recipe.training.select!r} judges signals; {recipe.kind} makes none")
     set_threads(recipe.training.threads)
     source = _open(recipe, recipe.data.events, folder / "events.store")
     second = _open_second(recipe, folder)
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
-    if recipe.data.match_incident:
-        split = _matched(recipe, split, source, second[0] if second else None)
+    split = _paired(recipe, source, split, second)
     return Prepared(source, split, _build(recipe, source, split, second), second)
 
 
@@ -79,20 +85,24 @@ def _open_second(recipe: Recipe, folder: Path) -> tuple[EventSource, Split] | No
     return source, split_events(source, recipe.data.split)
 
 
-def _matched(recipe: Recipe, split: Split, source: EventSource, second: EventSource | None) -> Split:
-    """Those events of training and validation that together have the second sample's incident energies.
+def _paired(recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None) -> Split:
+    """The split, after the two samples of a recipe have been given, or have been found to have, the same energies.
 
     Raises:
-        ConfigError: there is no second sample.
-        InvalidEvents: one of the samples has no energies, or they share none.
+        ConfigError: there is no second sample where one is needed.
+        InvalidEvents: the samples' incident energies differ, or a sample has none.
     """
     if second is None:
-        raise ConfigError("data.match_incident matches the energies of data.second, which is not named")
-    like = energy_of(second.incident)
-    rng = np.random.default_rng(derive_seed(recipe.training.seed, _MATCH))
-    weights = matching_weights(energy_of(source.incident), like)
-    train, validation = (part[unweighted_rows(weights[part], rng)] for part in (split.train, split.validation))
-    return Split(train, validation, split.test)
+        if recipe.data.match_incident:
+            raise ConfigError("data.match_incident matches the energies of data.second, which is not named")
+        if models[recipe.kind].resembles == "second":
+            raise ConfigError(f"{recipe.kind} learns from data beside the simulation; name their file in data.second")
+        return split
+    if recipe.data.match_incident:
+        return match_energies(split, source, second[0], recipe.training.seed)
+    if "energy" in recipe.data.condition:
+        check_same_energies(source, split.train, second[0], second[1].train)
+    return split
 
 
 def _open(recipe: Recipe, events: str, store: Path) -> EventSource:
@@ -107,39 +117,63 @@ def fit(
     folder: str | Path,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     console: Console | None = None,
-    judge: Judge | None = None,
-) -> tuple[Bundle, Trained]:
-    """Train what a recipe describes.
+) -> tuple[Bundle, TrainingOutcome]:
+    """Train what a recipe describes, and save its bundle in the run's folder as ``<name of the recipe>.bundle``.
 
     Args:
         recipe: what to do.
-        folder: of the run: checkpoint and logs; made if it is not there.
+        folder: of the run: recipe, checkpoint, logs and, at the end, the bundle; made if it is not there.
         resume: go on from the folder's checkpoint.
+        overwrite: start again where a run is; its bundle stays until the new one is whole.
         console: where progress is shown.
-        judge: scores generated events against validation events, where the recipe selects by a score.
 
     Returns:
         The bundle and what the loop says of the training.
+
+    Raises:
+        OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
     """
     folder = Path(folder)
+    path = folder / f"{recipe.name}.bundle"
+    left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
+    if left and not resume and not overwrite:
+        raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(recipe, folder)
-    training, validation = _batches(recipe, prepared.source, prepared.split)
-    second = None if prepared.second is None else _batches(recipe, *prepared.second)
+    if not resume:
+        _begin(recipe, folder)
+    training, validation = _batches(recipe, prepared)
     with freed_memory_kept():
-        trained = train(
-            prepared.model, recipe, training, validation, folder,
-            second=second, resume=resume, console=console, judge=judge,
-        )  # fmt: skip
-    return _pack(recipe, prepared, trained), trained
+        outcome = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
+    bundle = _pack(recipe, prepared, outcome)
+    save_bundle(bundle, path, overwrite=True)
+    return bundle, outcome
 
 
-def _batches(recipe: Recipe, source: EventSource, split: Split) -> tuple[BatchSource, BatchSource]:
-    """Training and validation events."""
+def _begin(recipe: Recipe, folder: Path) -> None:
+    """Clear what a run that is started again has left, except its bundle, and note the recipe."""
+    for name in _LEFTOVERS:
+        (folder / name).unlink(missing_ok=True)
+    with replacing(folder / "recipe.toml", overwrite=True) as partial:
+        partial.write_text(tomli_w.dumps(recipe.to_table()))
+
+
+def _batches(recipe: Recipe, prepared: Prepared) -> tuple[BatchSource, BatchSource]:
+    """Training and validation events, those of the second sample beside them."""
     columns, extras = recipe.data.condition, models[recipe.kind].extras
-    training, validation = (open_batches(source, part, columns, extras) for part in (split.train, split.validation))
-    return training, validation
+    samples = ((prepared.source, prepared.split), *([prepared.second] if prepared.second else []))
+    training, validation = (
+        [open_batches(source, getattr(split, part), columns, extras) for source, split in samples]
+        for part in ("train", "validation")
+    )
+    return _joined(training), _joined(validation)
+
+
+def _joined(sources: list[BatchSource]) -> BatchSource:
+    first, *others = sources
+    return replace(first, second=others[0]) if others else first
 
 
 def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None) -> Model:
@@ -149,48 +183,64 @@ def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[Even
     particles = np.unique(source.incident["pdg_id"]).tolist() if "pdg_id" in columns else []
     context = BuildContext(source.detector, columns, tuple(particles))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(recipe.training.seed, _WEIGHTS))
+        torch.manual_seed(derive_seed(recipe.training.seed, Purpose.WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
     sample, *others = (
         to_batch(events, _fit_sample(events, parts, recipe.training.seed), columns, model.extras)
         for events, parts in ((source, split), *([second] if second else []))
     )
-    model.fit_transforms(replace(sample, second=others[0]) if others else sample)
+    model.fit_transforms(beside(sample, others[0]) if others else sample)
     load_initial(model, recipe.training.initial)
     return model
 
 
 def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     size = min(len(split.train), max(500, _FIT_BYTES // signal_bytes(source.detector, 1)))
-    rng = np.random.default_rng(derive_seed(seed, _SUBSET))
+    rng = np.random.default_rng(derive_seed(seed, Purpose.FIT_SAMPLE))
     return np.sort(rng.choice(split.train, size, replace=False))
 
 
-def _pack(recipe: Recipe, prepared: Prepared, trained: Trained) -> Bundle:
+def _pack(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) -> Bundle:
     incident = prepared.source.incident
     return Bundle(
         name=recipe.name,
-        model=trained.model,
-        recipe=recipe.to_table(),
+        model=outcome.model,
+        recipe=_without_folders(recipe.to_table()),
         # of all parts: of a continuous spectrum the outermost event may fall to the test part, and is not outside of it
         validity={name: _span(incident[name]) for name in recipe.data.condition},
-        provenance=_provenance(recipe, prepared, trained),
+        provenance=_provenance(recipe, prepared, outcome),
     )
+
+
+def _without_folders(table: Table) -> Table:
+    """A recipe's tables with files by their names: folders are of the machine that trained."""
+    data = {**table["data"], **{name: _file_name(table["data"][name]) for name in _FILES if name in table["data"]}}
+    initial = {name: _file_name(path) for name, path in table["training"]["initial"].items()}
+    return {**table, "data": data, "training": {**table["training"], "initial": initial}}
+
+
+def _file_name(path: str) -> str:
+    return Path(path).name
 
 
 def _span(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _provenance(recipe: Recipe, prepared: Prepared, trained: Trained) -> Mapping[str, Any]:
+def _provenance(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) -> Mapping[str, Any]:
+    incident = prepared.source.incident
+    spans = {name: _span(values) for name, values in incident.items() if len(values)}
     return {
-        "events": recipe.data.events,
+        "events": _file_name(recipe.data.events),
         "events_metadata": provenance_of(prepared.source.metadata),
+        "fixed_columns": {name: low for name, (low, high) in spans.items() if low == high},
         "n_training_events": len(prepared.split.train),
-        "iterations": trained.progress.iteration,
-        "training_seconds": round(trained.progress.seconds, 1),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "iterations": outcome.progress.iteration,
+        "planned_iterations": outcome.planned,
+        "stopped_by": outcome.stopped_by,
+        "training_seconds": round(outcome.progress.seconds, 1),
+        "peak_memory_mb": peak_memory_mb(),
         "seed": recipe.training.seed,
-        "validation_losses": trained.losses,
+        "validation_losses": outcome.losses,
         "versions": {name: version(name) for name in ("moliere", "torch", "numpy", "lightning-fabric")},
     }

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
-from moliere.seeding import derive_seed
+from moliere.seeding import Purpose, derive_seed
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource
 from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -24,25 +24,28 @@ from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
 from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
 from moliere.training.recipe import Recipe
-from moliere.training.selection import Judge, Selection
+from moliere.training.selection import Selection
 
 _SHOW_EVERY = 20  # iterations between movements of the bar
-_NOISE, _VALIDATION, _SECOND = 1, 2, 6  # what a derived seed is for
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingOutcome:
     """What a training returns.
 
     Args:
         model: with averaged weights, on the CPU, in evaluation mode.
         progress: iterations and seconds.
         losses: last validation losses by objective.
+        planned: iterations of the whole run; ``None`` where its length is a time.
+        stopped_by: what ended the run: ``iterations``, ``minutes`` or ``patience``.
     """
 
     model: Model
     progress: Progress
     losses: dict[str, float]
+    planned: int | None
+    stopped_by: str
 
 
 def train(
@@ -52,11 +55,9 @@ def train(
     validation: BatchSource,
     folder: Path,
     *,
-    second: tuple[BatchSource, BatchSource] | None = None,
     resume: bool = False,
     console: Console | None = None,
-    judge: Judge | None = None,
-) -> Trained:
+) -> TrainingOutcome:
     """Train a model whose transforms are fitted.
 
     Args:
@@ -65,33 +66,27 @@ def train(
         training: events to learn from.
         validation: events to watch; those of the last stage, where the recipe has stages.
         folder: where checkpoint and logs lie.
-        second: training and validation events of a second sample, which batches hold beside the first.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
-        judge: scores generated events, where the recipe selects by a score.
 
     Raises:
         CheckpointError: nothing to resume, or another recipe's checkpoint.
-        ConfigError: a stage without events, an objective that the model does not have, nobody to judge.
+        ConfigError: a stage without events, or an objective that the model does not have.
+        TrainingDiverged: a loss or weights that are not finite.
     """
     config = recipe.training
     stages = [stage_batches(training, stage) for stage in config.stages]
     watched = stage_batches(validation, config.stages[-1])
-    beside, watched_beside = second or (None, None)
-    run = _Run(model, recipe, folder, judge)
+    run = _Run(model, recipe, folder)
     if resume:
         run.restore()
     with RunLog(folder, console) as log, _checkpoint_on_exit(run):
         while not run.is_done():
-            size, iteration = run.batch_size, run.progress.iteration
-            batch = stages[run.place.stage].draw(size, config.seed, iteration)
-            if beside is not None:
-                batch = replace(batch, second=beside.draw(size, derive_seed(config.seed, _SECOND), iteration))
-            losses = run.step(batch)
+            losses = run.step(stages[run.place.stage])
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
-                values = run.validate(watched, watched_beside)
+                values = run.validate(watched)
                 log.write(
                     run.progress.iteration,
                     run.progress.seconds,
@@ -99,16 +94,18 @@ def train(
                 )
             if run.checkpoint_is_due():
                 run.save()
-    return Trained(run.final_model(), run.progress, run.validation_losses)
+    return TrainingOutcome(
+        run.final_model(), run.progress, run.validation_losses, run.curriculum.iterations, run.stopped_by()
+    )
 
 
 class _Run:
     """The state of a training: model, average, optimisers, progress."""
 
-    def __init__(self, model: Model, recipe: Recipe, folder: Path, judge: Judge | None) -> None:
+    def __init__(self, model: Model, recipe: Recipe, folder: Path) -> None:
         self.recipe, self.config, self.path = recipe, recipe.training, folder / "checkpoint.pt"
-        self.curriculum = Curriculum(self.config.stages)
-        self.selection = Selection(self.config.select, judge, folder / "best.pt", self.config.seed)
+        self.curriculum = Curriculum(self.config.stages, self.config.limit_minutes)
+        self.selection = Selection(self.config.select, folder / "best.pt", self.config.seed)
         self.fabric = make_fabric(self.config)
         self.model = model.train()
         self.objectives = model.objectives()
@@ -133,8 +130,13 @@ class _Run:
         """The stage's, or the run's."""
         return self.config.stages[self.place.stage].batch_size or self.config.batch_size
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """One iteration: every objective of the stage, as often as it asks."""
+    def step(self, events: BatchSource) -> dict[str, float]:
+        """One iteration: every objective of the stage, as often as it asks.
+
+        Raises:
+            TrainingDiverged: a loss is not finite; the weights are those from before its update.
+        """
+        batch = events.draw(self.batch_size, self.config.seed, self.progress.iteration)
         start = time.monotonic()
         batch = batch.to(self.fabric.device)
         asked = self.config.stages[self.place.stage].objectives
@@ -157,7 +159,7 @@ class _Run:
         loss = torch.zeros(())
         with only_trained(self.model, objective) as parameters:
             for repeat in range(objective.steps):
-                seed = derive_seed(self.config.seed, _NOISE, self.progress.iteration, k, repeat)
+                seed = derive_seed(self.config.seed, Purpose.NOISE, self.progress.iteration, k, repeat)
                 rng = torch.Generator(self.fabric.device).manual_seed(seed)
                 loss = self._update(k, parameters, batch, rng)
         return loss
@@ -166,6 +168,12 @@ class _Run:
         optimizer: Any = self.optimizers[k]
         optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.losses(k, batch, rng)
+        if not bool(loss.isfinite()):
+            raise TrainingDiverged(
+                f"the loss of {self.objectives[k].name!r} is {float(loss.detach())} in iteration "
+                f"{self.progress.iteration + 1:,}{_describe(batch)}; {self._what_is_kept()}: try a smaller "
+                "learning_rate or clip_norm"
+            )
         self.fabric.backward(loss)
         if self.config.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
@@ -185,9 +193,18 @@ class _Run:
         return self.curriculum.fraction(self.progress)
 
     def is_done(self) -> bool:
-        """Whether the length is reached or patience is at an end."""
+        """Whether the length or the time limit is reached, or patience is at an end."""
         patience = self.config.patience
-        return self.fraction() >= 1 or (patience is not None and self.progress.stale >= patience)
+        out_of_patience = patience is not None and self.progress.stale >= patience
+        return self.fraction() >= 1 or out_of_patience or self.curriculum.is_out_of_time(self.progress)
+
+    def stopped_by(self) -> str:
+        """What ended the run."""
+        if self.curriculum.iterations is None:
+            return "minutes" if self.fraction() >= 1 else "patience"
+        if self.fraction() >= 1:
+            return "iterations"
+        return "minutes" if self.curriculum.is_out_of_time(self.progress) else "patience"
 
     def speed(self) -> float:
         """Events a second, of the last iteration."""
@@ -203,26 +220,21 @@ class _Run:
         return math.floor(self.fraction() * n) > math.floor(self.curriculum.fraction(before) * n)
 
     @torch.no_grad()
-    def validate(self, events: BatchSource, second: BatchSource | None = None) -> dict[str, float]:
+    def validate(self, events: BatchSource) -> dict[str, float]:
         """Losses of the averaged model on the validation events, with the same noise every time, and its score."""
         if len(events) == 0:
             return {}
-        self.validation_losses = self._validation_losses(events, second)
-        scores = self.selection.measure(cast("Model", self.average.module), events, second)
+        self.validation_losses = self._validation_losses(events)
+        scores = self.selection.measure(cast("Model", self.average.module), events)
         self._compare(scores.get("score", sum(self.validation_losses.values())))
         return {**self.validation_losses, **scores}
 
-    def _validation_losses(self, events: BatchSource, second: BatchSource | None) -> dict[str, float]:
+    def _validation_losses(self, events: BatchSource) -> dict[str, float]:
         objectives = cast("Model", self.average.module).objectives()
         totals = dict.fromkeys((o.name for o in objectives), 0.0)
         for k, objective in enumerate(objectives):
-            rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, _VALIDATION, k))
-            seen = 0
+            rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, Purpose.VALIDATION, k))
             for batch in events.passes(self.config.batch_size, self.config.seed):
-                if second is not None:
-                    positions = torch.arange(seen, seen + len(batch)) % len(second)
-                    batch = replace(batch, second=second.take(positions))
-                seen += len(batch)
                 batch = batch.to(self.fabric.device)
                 totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
         return totals
@@ -248,8 +260,8 @@ class _Run:
         """
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise TrainingDiverged(
-                f"the weights are no longer finite after {self.progress.iteration} iterations; the last good "
-                "checkpoint is untouched: try a smaller learning_rate or clip_norm"
+                f"the weights are no longer finite after {self.progress.iteration:,} iterations; "
+                f"{self._what_is_kept()}: try a smaller learning_rate or clip_norm"
             )
         states = {
             "model": self.model.state_dict(),
@@ -259,6 +271,12 @@ class _Run:
         if self.fabric.is_global_zero:
             save_checkpoint(self.path, self.progress, self.recipe.to_table(), states)
         self.saved_at = time.monotonic()
+
+    def _what_is_kept(self) -> str:
+        """What is on disk when a training diverges."""
+        if not self.path.is_file():
+            return "no checkpoint had been written yet"
+        return f"{self.path} holds the last good checkpoint, from before"
 
     def restore(self) -> None:
         """Go on from the checkpoint."""
@@ -290,11 +308,25 @@ class _Losses(nn.Module):
 
 @contextmanager
 def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
-    """Whatever ends the run, Ctrl-C included, what it has learned is on disk."""
+    """Whatever ends the run, Ctrl-C included, what it has learned is on disk; but nothing that diverged."""
     try:
         yield
-    finally:
+    except TrainingDiverged:
+        raise
+    except BaseException:
         run.save()
+        raise
+    run.save()
+
+
+def _describe(batch: Batch) -> str:
+    """What is in a batch, for who looks for the events that are at fault."""
+    parts = [f", on a batch of {len(batch)} events with signals from {float(batch.signals.min()):g} to "]
+    parts.append(f"{float(batch.signals.max()):g}")
+    if batch.condition.shape[1]:
+        parts.append(f" and first condition column from {float(batch.condition[:, 0].min()):g} to ")
+        parts.append(f"{float(batch.condition[:, 0].max()):g}")
+    return "".join(parts)
 
 
 def _prefix(word: str, values: dict[str, float]) -> dict[str, float]:

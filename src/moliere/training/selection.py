@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,80 +9,64 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moliere.errors import ConfigError
 from moliere.events import Events
+from moliere.events.judges import Judge, judges
 from moliere.events.resample import unweighted_rows
 from moliere.files import replacing
-from moliere.models.base import GenerativeModel, Model, Refiner
-from moliere.preprocess import condition_matrix
-from moliere.seeding import derive_seed
-from moliere.training.batches import BatchSource
+from moliere.models.base import Model
+from moliere.seeding import Purpose, derive_seed
+from moliere.training.batches import BatchSource, to_batch
+from moliere.training.config import UNJUDGED
 
-#: reference events × generated events → named numbers, of which ``score`` is to be small
-Judge = Callable[[Events, Events], Mapping[str, float]]
-
-#: ways to select that look at no generated events
-UNJUDGED = ("last", "loss")
 #: validation events that a score looks at, and those that are generated at once
 _JUDGED, _AT_ONCE = 4_000, 500
-_JUDGE = 5  # what a derived seed is for
 
 
 class Selection:
     """Keeps the best weights of a run on disk.
 
     Args:
-        kind: ``last``, ``loss``, or the name of the judge's score.
-        judge: looks at generated events; who trains brings it along, as the rooms above this one know none.
+        kind: ``last``, ``loss``, or the name of a judge.
         path: where the best weights lie.
         seed: of the generated events.
 
     Raises:
-        ConfigError: a score is asked for, and nobody judges.
+        UnknownName: there is no such judge.
     """
 
-    def __init__(self, kind: str, judge: Judge | None, path: Path, seed: int) -> None:
-        if kind not in UNJUDGED and judge is None:
-            raise ConfigError(f"training.select = {kind!r} needs somebody who scores generated events: pass judge=")
+    def __init__(self, kind: str, path: Path, seed: int) -> None:
         self.kind, self.path, self.seed = kind, path, seed
-        self.judge = judge if kind not in UNJUDGED else None
+        self.judge: Judge | None = None if kind in UNJUDGED else judges[kind]
 
-    def measure(self, model: Model, validation: BatchSource, second: BatchSource | None = None) -> dict[str, float]:
+    def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
         """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge.
 
         Generated events are judged against those with the same incident particles, refined ones against the second
-        sample, which is what they are to be like.
+        sample, which they are to be like.
         """
         if self.judge is None or len(validation) == 0:
             return {}
-        own = validation.source.take(self._judged(validation))
-        if isinstance(model, GenerativeModel):
-            judged = self.judge(own, self._generate(model, own))
-        elif isinstance(model, Refiner) and second is not None:
-            # without extras: times that a refiner does not touch say nothing of it
-            data = replace(second.source.take(self._judged(second)), extras={})
-            judged = self.judge(data, _refine(model, own))
-        else:
-            raise ConfigError(f"training.select = {self.kind!r} judges generated events; this model makes none")
-        return {name: float(value) for name, value in judged.items()}
+        own, target = self._judged(validation), validation if model.resembles == "events" else validation.second
+        assert target is not None  # looked at before the training begins
+        # without extras: a model makes none
+        reference = replace(target.source.take(self._judged(target)), extras={})
+        made = self._respond(model, validation, own)
+        return {name: float(value) for name, value in self.judge(reference, made).items()}
+
+    def _respond(self, model: Model, validation: BatchSource, rows: NDArray[np.int64]) -> Events:
+        """A model's events for some of the validation's, with the same random numbers every time."""
+        rng = torch.Generator().manual_seed(derive_seed(self.seed, Purpose.JUDGE))
+        source, pieces = validation.source, (rows[k : k + _AT_ONCE] for k in range(0, len(rows), _AT_ONCE))
+        parts = [model.respond(to_batch(source, piece, validation.columns), rng) for piece in pieces]
+        incident = {name: values[rows] for name, values in source.incident.items()}
+        return Events(source.detector, incident, torch.cat(parts).numpy())
 
     def _judged(self, validation: BatchSource) -> NDArray[np.int64]:
         """The first validation events; where they have weights, the first of those that are kept by weight."""
         index, weights = validation.index, validation.source.weights
         if weights is not None:
-            index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(self.seed, _JUDGE)))]
+            index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(self.seed, Purpose.JUDGE)))]
         return index[:_JUDGED]
-
-    def _generate(self, model: GenerativeModel, like: Events) -> Events:
-        """The same incident particles and the same latents every time."""
-        condition = torch.from_numpy(condition_matrix(like.incident, model.context.columns, len(like)))
-        device = next(model.parameters()).device
-        rng = torch.Generator().manual_seed(derive_seed(self.seed, _JUDGE))
-        signals = []
-        for rows in condition.split(_AT_ONCE):
-            latent = model.draw_latent(rows, rng)
-            signals.append(model.decode(latent.to(device), rows.to(device)).cpu().numpy())
-        return Events(like.detector, like.incident, np.concatenate(signals))
 
     def keep(self, model: Model) -> None:
         """Write the weights that are the best so far."""
@@ -95,11 +78,3 @@ class Selection:
         """Put the best weights back, if any were kept."""
         if self.kind != "last" and self.path.is_file():
             model.load_state_dict(torch.load(self.path, weights_only=True))
-
-
-def _refine(model: Refiner, events: Events) -> Events:
-    condition = torch.from_numpy(condition_matrix(events.incident, model.context.columns, len(events)))
-    device = next(model.parameters()).device
-    parts = zip(torch.tensor(events.signals).split(_AT_ONCE), condition.split(_AT_ONCE), strict=True)
-    signals = [model.refine(x.to(device), rows.to(device)).cpu().numpy() for x, rows in parts]
-    return Events(events.detector, events.incident, np.concatenate(signals))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from moliere.detectors import SurfaceArray, catalog
 from moliere.detectors.surface_array import station_positions
-from moliere.errors import ConfigError, DetectorError, InvalidEvents
-from moliere.events.resample import matching_weights, unweighted_rows
+from moliere.errors import ConfigError, DetectorError
 from moliere.models import (
     Batch,
     BuildContext,
@@ -26,27 +23,28 @@ from moliere.models import (
 )
 from moliere.models.airshower.refinement import TraceCritic, TraceRefiner
 from moliere.models.airshower.wasserstein import critic_loss, gradient_penalty
+from moliere.models.base import SECOND
 from moliere.preprocess.traces import to_decades, total_decades
+from moliere.training.batches import beside
 from moliere.units import EeV
 
 ARRAY = SurfaceArray("line", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0)
 SMALL = {"features": 6, "trace_channels": [4], "critic_features": 4, "critic_width": 8, "critic_steps": 2}
 
 
-def sample(n: int, height: float, seed: int, energies: tuple[float, float] = (1, 100)) -> Batch:
+def sample(n: int, height: float, seed: int) -> Batch:
     """Falling traces; a third of the stations are silent."""
     rng = torch.Generator().manual_seed(seed)
     traces = height * torch.rand(n, 9, 20, generator=rng) * torch.linspace(2, 0.1, 20)
     traces[torch.rand(n, 9, generator=rng) < 1 / 3] = 0
-    low, high = energies
-    energy = (low + (high - low) * torch.rand(n, 1, generator=rng, dtype=torch.float64)) * EeV
+    energy = (1 + 99 * torch.rand(n, 1, generator=rng, dtype=torch.float64)) * EeV
     return Batch(energy, traces.flatten(1))
 
 
-def pair(n: int = 64, *, energies: tuple[float, float] = (1, 100)) -> Batch:
+def pair(n: int = 64) -> Batch:
     """Simulation with half the signals of data."""
     first = sample(n, 5.0, 1)
-    return Batch(first.condition, first.signals, second=sample(n, 10.0, 2, energies))
+    return beside(first, sample(n, 10.0, 2))
 
 
 def lit(signals: Tensor) -> Tensor:
@@ -142,9 +140,8 @@ def test_the_penalty_is_taken_between_the_samples() -> None:
 def test_the_penalty_moves_the_critic() -> None:
     """Two derivatives through convolutions, activations, maxima, and the sum of exponentials."""
     batch, model = pair(), build()
-    assert batch.second is not None
     model.fit_transforms(batch)
-    simulation, data = (lit(to_decades(b.signals))[:300] for b in (batch, batch.second))
+    simulation, data = (lit(to_decades(x))[:300] for x in (batch.signals, batch.extras[SECOND]))
     seen = map(model._seen, (data, simulation))
     gradient_penalty(model.critic, *seen, torch.Generator().manual_seed(0)).backward()
     weights = [p for name, p in model.critic.named_parameters() if name.endswith("weight")]
@@ -153,8 +150,7 @@ def test_the_penalty_moves_the_critic() -> None:
 
 def test_the_trigger_is_that_of_the_data_unless_it_is_given() -> None:
     batch = pair()
-    assert batch.second is not None
-    totals = batch.second.signals.unflatten(1, (9, 20)).sum(dim=2)
+    totals = batch.extras[SECOND].unflatten(1, (9, 20)).sum(dim=2)
     for model, expected in ((build(), float(totals[totals > 0].min())), (build(trigger=7.0), 7.0)):
         model.fit_transforms(batch)
         assert float(model.trigger) == pytest.approx(expected)
@@ -210,11 +206,10 @@ def test_an_update_sees_its_part_of_both_samples() -> None:
 def test_the_brightest_are_compared_as_many_an_event_as_there_are(silent: str) -> None:
     """A half of one sample's stations are silent besides: of the other one, the fainter half is not looked at."""
     batch, model = pair(400), build(events=400)
-    assert batch.second is not None
-    fewer = batch.second if silent == "data" else batch
-    fewer.signals.unflatten(1, (9, 20))[:, ::2] = 0
+    fewer = batch.extras[SECOND] if silent == "data" else batch.signals
+    fewer.unflatten(1, (9, 20))[:, ::2] = 0
     model.fit_transforms(batch)
-    simulation, data = (lit(to_decades(b.signals)) for b in (batch, batch.second))
+    simulation, data = (lit(to_decades(x)) for x in (batch.signals, batch.extras[SECOND]))
     assert float(model.share) == pytest.approx(len(data) / len(simulation), rel=1e-6)
     seen = model._as_many(data, simulation, torch.Generator().manual_seed(0))
     assert len(seen[0]) == len(seen[1]) == pytest.approx(min(len(data), len(simulation)), abs=1)
@@ -237,46 +232,6 @@ def test_events_with_as_many_bright_stations_as_data_please_the_second_critic() 
     assert 1.1 < refined.sum() / batch.signals.sum() < 4
     silent = build(totals_weight=0.0)
     assert "totals" not in silent.objectives()[0].loss(batch, torch.Generator().manual_seed(0)).terms
-
-
-def test_different_energies_are_refused() -> None:
-    batch, rng = pair(200, energies=(30, 100)), torch.Generator().manual_seed(0)
-    with pytest.raises(InvalidEvents, match=r"different incident energies .*--match-incident"):
-        build()._parts(batch, rng)
-    build(columns=())._parts(batch, rng)  # no energies, no opinion
-
-
-def test_differences_too_small_for_a_batch_are_seen_in_many() -> None:
-    model = build()
-
-    def train_on(batches: Iterable[int]) -> None:
-        for k in batches:
-            second = sample(25, 10.0, 100 + k, (30, 100))
-            model.energies.look(sample(25, 5.0, k), second)
-
-    train_on(range(2))
-    with pytest.raises(InvalidEvents, match="different incident energies"):
-        train_on(range(2, 30))
-
-
-def test_the_same_events_again_are_no_evidence() -> None:
-    """A p-value of 60 events must not fall because they are seen forty times."""
-    model, batch = build(), pair(60)
-    for _ in range(40):
-        model._parts(batch, torch.Generator().manual_seed(0))
-    one, other = model.energies._seen
-    assert len(one) == len(other) == 60
-
-
-def test_matched_energies_are_accepted() -> None:
-    batch = pair(2_000, energies=(30, 100))
-    assert batch.second is not None
-    energy, like = (b.condition[:, 0].numpy() for b in (batch, batch.second))
-    rows = torch.tensor(unweighted_rows(matching_weights(energy, like), np.random.default_rng(0)))
-    matched = batch[torch.arange(len(rows))]
-    build()._parts(
-        Batch(batch.condition[rows], batch.signals[rows], second=matched.second), torch.Generator().manual_seed(0)
-    )
 
 
 def test_a_bundle_brings_back_the_same_refinement(tmp_path: Path) -> None:

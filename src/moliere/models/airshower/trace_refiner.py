@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from moliere.config import Config
 from moliere.errors import ConfigError
-from moliere.models.airshower.energy_match import EnergyMatch
 from moliere.models.airshower.refinement import TotalsCritic, TraceCritic, TraceRefiner
 from moliere.models.airshower.trace_encoder import encode_triggered
 from moliere.models.airshower.wasserstein import critic_loss
-from moliere.models.base import Batch, BuildContext, Loss, Objective, Refiner, models
+from moliere.models.base import SECOND, Batch, BuildContext, Loss, Objective, Refiner, models
 from moliere.preprocess.traces import (
     Roughness,
     from_decades,
@@ -66,7 +65,7 @@ class TraceRefinerGAN(Refiner):
     power of -0.4, and a reconstruction would read seven percent too little.
 
     Simulation is the recipe's ``data.events``, data its ``data.second``. Both must have the same distribution of
-    energies, or the refiner learns the difference; this is checked while it is trained.
+    energies, or the refiner learns the difference; this is checked before it is trained.
 
     References:
         Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
@@ -80,7 +79,6 @@ class TraceRefinerGAN(Refiner):
         super().__init__(config, context)
         self.settings = config
         self.array = surface_array(context.detector, "trace-refiner")
-        self.energies = EnergyMatch(context.columns.index("energy") if "energy" in context.columns else None)
         self.refiner = TraceRefiner(config.features)
         self.roughness = Roughness(config.roughness)
         self.critic = TraceCritic(self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width)
@@ -96,14 +94,15 @@ class TraceRefinerGAN(Refiner):
 
         The trigger, unless it is given, is the smallest total signal of the data's stations that have one.
         """
-        if batch.second is None:
+        if SECOND not in batch.extras:
             return
-        simulation, data = (_triggered(to_traces(part.signals, self.array)) for part in (batch, batch.second))
+        measured = batch.extras[SECOND]
+        simulation, data = (_triggered(to_traces(signals, self.array)) for signals in (batch.signals, measured))
         if len(simulation) == 0 or len(data) == 0:
             return
         if self.settings.trigger is None:
             self.trigger.copy_(data.sum(dim=1).min())
-        self.share.fill_(len(data) / len(batch.second) / (len(simulation) / len(batch)))
+        self.share.fill_(len(data) / len(measured) / (len(simulation) / len(batch)))
         self.roughness.fit(to_decades(data))
 
     def objectives(self) -> tuple[Objective, ...]:
@@ -145,16 +144,13 @@ class TraceRefinerGAN(Refiner):
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Some events of simulation and as many of data, in decades: (n, n_stations, n_bins) each."""
-        second = batch.second
-        if second is None:
+        if SECOND not in batch.extras:
             raise ConfigError("trace-refiner learns from data beside the simulation; name their file in data.second")
-        if self.training:
-            self.energies.look(batch, second)
-        n = min(self.settings.events, len(batch), len(second))
-        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in (batch, second)]
+        samples = batch.signals, batch.extras[SECOND]
+        n = min(self.settings.events, *map(len, samples))
+        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in samples]
         simulation, data = (
-            to_decades(to_traces(part.signals[k.to(part.signals.device)], self.array))
-            for part, k in zip((batch, second), rows, strict=True)
+            to_decades(to_traces(part[k.to(part.device)], self.array)) for part, k in zip(samples, rows, strict=True)
         )
         return simulation, data
 
