@@ -27,7 +27,7 @@ def test_silent_stations_have_no_traces() -> None:
     events = sample(50, 1.0, 0)
     traces = triggered_traces(events)
     assert len(traces) == (events.signals.reshape(-1, 10).sum(axis=1) > 0).sum()
-    with pytest.raises(InvalidEvents, match="surface detectors"):
+    with pytest.raises(InvalidEvents, match="needs a detector of kind surface-array"):
         triggered_traces(Events(catalog.get("calogan"), {"energy": np.ones(1)}, np.zeros((1, 504))))
 
 

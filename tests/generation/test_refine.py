@@ -65,7 +65,7 @@ def test_silenced_stations_have_no_time() -> None:
 
 
 def test_other_arrays_and_other_models_are_refused(polar_events: Events) -> None:
-    with pytest.raises(InvalidEvents, match="stations and time bins must be the same"):
+    with pytest.raises(InvalidEvents, match="has traces of"):
         list(refine_batches(bundle(), events(detector=replace(ARRAY, bin_width=50.0))))
     small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
     flow = TwoStageFlow(TwoStageFlowConfig.model_validate(small), BuildContext(polar_events.detector, ("energy",)))

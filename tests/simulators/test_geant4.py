@@ -123,8 +123,8 @@ def test_detectors_that_cannot_be_built_are_refused() -> None:
     grid = PolarGrid((0.0, 10.0), 1)
     with pytest.raises(DetectorError, match="has none; add"):
         Geant4(Calorimeter("bare", (Layer(0, grid),)))
+    odd = Calorimeter("odd", (Layer(0, grid),), (Plate("G4_Unobtainium", 1.0, 0, active=True),))
     with pytest.raises(DetectorError, match="no material 'G4_Unobtainium'"):
-        odd = Calorimeter("odd", (Layer(0, grid),), (Plate("G4_Unobtainium", 1.0, 0, active=True),))
         shoot(odd, energy=np.ones(1), pdg_id=[22])
     with pytest.raises(ConfigError, match="expected box or cylinder"):
         Geant4(stack(grid), shape="sphere")  # type: ignore[arg-type]

@@ -150,7 +150,7 @@ def test_a_detector_without_stack_is_refused() -> None:
     blind = (Plate("G4_Pb", 5.0, 1, active=True),)
     with pytest.raises(DetectorError, match="no active plate of the stack belongs to layer 0"):
         Calorimeter("blind", (Layer(0, WIDE), Layer(1, None)), blind)
-    with pytest.raises(DetectorError, match="gflash simulates calorimeters"):
+    with pytest.raises(DetectorError, match="gflash needs a detector of kind calorimeter"):
         Gflash(catalog.get("airshower-9x9"))  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="particle"):
         Gflash(sandwich(), particle="electron").simulate({"energy": np.array([1e3])}, np.random.default_rng(0))

@@ -200,7 +200,10 @@ def test_a_phase_space_of_ones_own_takes_what_muons_have() -> None:
 @pytest.mark.parametrize(
     ("detector", "words"),
     [
-        (catalog.get("calochallenge-2"), "muons fill a phase space, but 'calochallenge-2' is a calorimeter"),
+        (
+            catalog.get("calochallenge-2"),
+            "the simulation of muons needs a detector of kind phase-space, but 'calochallenge-2' is a calorimeter",
+        ),
         (PhaseSpace("own", (Column("p_t"),)), "muons have no column 'p_t'; did you mean 'pt'"),
     ],
 )

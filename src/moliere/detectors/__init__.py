@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from moliere.detectors import catalog
-from moliere.detectors.base import Detector, expect, kinds
+from moliere.detectors.base import Detector, kinds, of_kind
 from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
 from moliere.detectors.grids import CartesianGrid, PolarGrid
 from moliere.detectors.phase_space import PhaseSpace
@@ -24,11 +24,11 @@ __all__ = [
     "PolarGrid",
     "SurfaceArray",
     "catalog",
-    "expect",
     "from_spec",
     "is_file_name",
     "kinds",
     "load",
+    "of_kind",
 ]
 
 

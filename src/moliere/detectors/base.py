@@ -136,7 +136,9 @@ def check_size(detector: Detector) -> None:
         )
 
 
-def expect(detector: Detector | None, kind: type[K], user: str, error: type[MoliereError] = DetectorError) -> K:
+def of_kind(
+    detector: Detector | None, kind: type[K], user: str, error: type[MoliereError] = DetectorError, advice: str = ""
+) -> K:
     """A detector that somebody can work with, as what it is.
 
     Args:
@@ -144,6 +146,7 @@ def expect(detector: Detector | None, kind: type[K], user: str, error: type[Moli
         kind: which is needed.
         user: who needs it, for the message.
         error: what to raise.
+        advice: what to do instead.
 
     Raises:
         MoliereError: of the type ``error``, where the detector is of another kind.
@@ -152,4 +155,4 @@ def expect(detector: Detector | None, kind: type[K], user: str, error: type[Moli
         return detector
     name = next((key for key, known in kinds.items() if known is kind), kind.__name__)
     got = "no detector was named" if detector is None else f"{detector.name!r} is a {detector.kind}"
-    raise error(f"{user} needs a detector of kind {name}, but {got}")
+    raise error(f"{user} needs a detector of kind {name}, but {got}{advice and '; '}{advice}")

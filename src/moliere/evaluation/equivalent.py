@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moliere.evaluation.distances import Floats
+from moliere.detectors.base import Floats
 from moliere.evaluation.evidence import EquivalentSize
 
 #: sizes of reference samples that are tried, draws of each, and bootstrap samples of the generated events

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from moliere.evaluation.distances import Floats, ks_test
+from moliere.detectors.base import Floats
+from moliere.evaluation.distances import ks_test
 from moliere.evaluation.evidence import ConditionalRow
 
 #: p-values below this are as good as 0 and would overflow the tangent

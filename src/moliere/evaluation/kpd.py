@@ -16,7 +16,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.evaluation.fpd import Features, Floats, Singles, centred_blocks, feature_means, feature_scale
+from moliere.detectors.base import Floats
+from moliere.evaluation.fpd import Features, Singles, centred_blocks, feature_means, feature_scale
 
 Kernel = Callable[[Features, Features], Features]
 Moments = list[list[NDArray[np.floating]]]

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.distances import Floats
 from moliere.evaluation.evidence import Plane, Share
 from moliere.evaluation.result import Figure
 from moliere.evaluation.suites import Suite

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from moliere.detectors import SurfaceArray
+from moliere.detectors import SurfaceArray, of_kind
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import Features, Score, classifier_test
@@ -159,9 +159,7 @@ def array_of(events: Events) -> SurfaceArray:
     Raises:
         InvalidEvents: they are of another kind of detector.
     """
-    if not isinstance(events.detector, SurfaceArray):
-        raise InvalidEvents(f"traces are those of surface detectors; these events are of {events.detector.name}")
-    return events.detector
+    return of_kind(events.detector, SurfaceArray, "a comparison of traces", InvalidEvents)
 
 
 def mean_traces(samples: Mapping[str, Events]) -> tuple[MeanTraces, ...]:

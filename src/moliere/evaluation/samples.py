@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from moliere.detectors import Calorimeter, Detector
+from moliere.detectors import Detector
 from moliere.errors import InvalidEvents
 from moliere.evaluation.collect import Choice, Collected, align, collect
 from moliere.evaluation.distances import ks_test
@@ -131,34 +129,13 @@ def _check_number(role: str, source: EventSource) -> None:
 
 
 def _check_detectors(one: Detector, other: Detector, role: str) -> None:
-    if type(one) is type(other) and one.n_channels == other.n_channels:
-        return
-    where = ""
-    if isinstance(one, Calorimeter) and isinstance(other, Calorimeter):
-        where = _first_difference(one, other)
-    raise InvalidEvents(
-        f"the reference is of {one.name} with {one.n_channels} channels, the {role} events of {other.name} with "
-        f"{other.n_channels}{where}; both must be of the same detector"
-    )
-
-
-def _first_difference(one: Calorimeter, other: Calorimeter) -> str:
-    """In which layer two calorimeters differ, in words."""
-    for layer, (grid, own) in enumerate(zip(one.grids, other.grids, strict=False)):
-        if grid.shape != own.shape:
-            return f" (layer {layer}: {grid.shape} cells against {own.shape})"
-    return f" ({len(one.grids)} layers against {len(other.grids)})"
+    if reason := one.incomparable_with(other):
+        raise InvalidEvents(
+            f"the reference is of {one.name}, the {role} events are of {other.name}: {reason}; both must be of the "
+            "same detector"
+        )
 
 
 def _geometry_warnings(one: Detector, other: Detector) -> list[str]:
-    if not (isinstance(one, Calorimeter) and isinstance(other, Calorimeter)):
-        return []
-    # the same rings from a list and from equal steps differ in the last bit
-    if np.allclose(other.centres[:, :2], one.centres[:, :2]):
-        return []
-    layer = int(one.layer_of_channel[np.argmax(np.abs(other.centres[:, :2] - one.centres[:, :2]).max(axis=1) > 1e-6)])
-    words = (
-        f"the generated events are of {other.name}, whose cells differ from those of {one.name}, first in layer "
-        f"{layer}: they are compared by their number"
-    )
-    return [words]
+    where = one.displaced_from(other)
+    return [f"{where}: the two samples are compared by the numbers of the cells"] if where else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, of_kind
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import ship_boosting
@@ -67,9 +67,7 @@ def physics(reference: Events, generated: Events) -> dict[str, float]:
     References:
         GANutils.metric of svalleco/3Dgan, branch Anglegan
     """
-    detector = reference.detector
-    if not isinstance(detector, Calorimeter):
-        raise InvalidEvents(f"the score 'physics' judges images of a calorimeter; {detector.name} is none")
+    detector = of_kind(reference.detector, Calorimeter, "the score 'physics'", InvalidEvents)
     terms = [_physics_at(energy, detector, reference, generated) for energy in _ENERGIES]
     found = np.array([term for term in terms if term is not None])
     if len(found) == 0:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from scipy import stats
 
-from moliere.evaluation.distances import Floats
+from moliere.detectors.base import Floats
 from moliere.evaluation.evidence import Tail
 
 #: share of the reference in each tail

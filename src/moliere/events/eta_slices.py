@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moliere.detectors import Calorimeter, Detector, Layer
+from moliere.detectors import Calorimeter, Detector, Layer, of_kind
 from moliere.errors import InvalidEvents
 from moliere.events.events import Events, EventSource
 
@@ -69,6 +69,4 @@ def _check_layers(first: Detector, other: Detector, eta: float) -> None:
 
 
 def _layers(detector: Detector) -> Sequence[Layer]:
-    if not isinstance(detector, Calorimeter):
-        raise InvalidEvents(f"{detector.name} is a {detector.kind}; slices in eta are a calorimeter's")
-    return detector.read_out
+    return of_kind(detector, Calorimeter, "a join of slices in eta", InvalidEvents).read_out

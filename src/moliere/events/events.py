@@ -90,7 +90,7 @@ class Events:
     @property
     def response(self) -> NDArray[np.float64]:
         """Total signal over incident energy, shape (n,)."""
-        return np.asarray(self.signals.sum(axis=1, dtype=np.float64) / self.energy)
+        return np.asarray(self.detector.amounts(self.signals).sum(axis=1, dtype=np.float64) / self.energy)
 
     def take(self, index: Index) -> Events:
         """The events at ``index`` (slice, integers or mask), in that order."""

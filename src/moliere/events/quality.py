@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Detector
-from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.phase_space import PhaseSpace
 from moliere.errors import InvalidEvents
 
 #: A median response this far from 1 that is near 1000 or 1/1000 means GeV against MeV, not physics.
@@ -33,13 +31,16 @@ def check_events(
         InvalidEvents: naming how many events are wrong, which ones, and what to do.
     """
     _check_shapes(detector, incident, signals, weights, extras)
-    _check_values("signal", signals, negative=isinstance(detector, PhaseSpace))
+    amounts = detector.amounts(signals)
+    _check_values("signal", amounts, negative=detector.signed)
+    if amounts.size < signals.size:
+        _check_values("signal", signals, negative=True)
     for name, column in incident.items():
         _check_values(f"incident {name}", column[:, None], negative=name != "energy")
-    if "energy" in incident and isinstance(detector, Calorimeter):
+    if "energy" in incident and detector.measures_energy:
         _check_zero_energy(incident["energy"])
         if not (np.abs(incident.get("pdg_id", np.zeros(1))) == MUON).any():
-            _check_unit(incident["energy"], signals)
+            _check_unit(incident["energy"], amounts)
 
 
 def _check_shapes(

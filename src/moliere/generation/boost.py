@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from moliere.detectors import Detector, PhaseSpace
 from moliere.errors import BundleError, ConfigError, InvalidEvents
 from moliere.events import EventSource
 from moliere.models import Bundle, SteeredModel
@@ -31,11 +30,8 @@ def boost(bundle: Bundle, scale: float | None = None, seeds: EventSource | None 
     if scale is not None:
         return WiderHalfNormal(model.n_auxiliaries, scale)
     assert seeds is not None
-    if _columns(seeds.detector) != _columns(bundle.detector):
-        raise InvalidEvents(
-            f"seeds are of {seeds.detector.name}, but bundle {bundle.name!r} is of {bundle.detector.name}; "
-            "give seeds with the same columns"
-        )
+    if reason := bundle.detector.incomparable_with(seeds.detector):
+        raise InvalidEvents(f"{reason}; give seeds with the columns of bundle {bundle.name!r}")
     signals = torch.from_numpy(np.array(seeds.take(slice(None)).signals))
     return NearSeeds(model.rareness_of(signals))
 
@@ -52,7 +48,3 @@ def steered(bundle: Bundle) -> SteeredModel:
             "be; train one that is, such as muons-aux-gan"
         )
     return bundle.model
-
-
-def _columns(detector: Detector) -> list[str]:
-    return [column.name for column in detector.columns] if isinstance(detector, PhaseSpace) else [detector.name]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, SurfaceArray
+from moliere.detectors import Detector
 from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
 from moliere.models import Bundle
 from moliere.simulators.incident import particle_id
@@ -99,12 +99,5 @@ def check_detector(bundle: Bundle, detector: Detector) -> None:
     Raises:
         InvalidEvents: both are described.
     """
-    own = bundle.detector
-    same = own.n_channels == detector.n_channels
-    if same and isinstance(own, SurfaceArray) and isinstance(detector, SurfaceArray):
-        same = (own.n_bins, own.bin_width) == (detector.n_bins, detector.bin_width)
-    if not same:
-        raise InvalidEvents(
-            f"bundle {bundle.name!r} takes events of {own.describe().splitlines()[0]}, these are of "
-            f"{detector.describe().splitlines()[0]}: stations and time bins must be the same"
-        )
+    if reason := bundle.detector.incomparable_with(detector):
+        raise InvalidEvents(f"bundle {bundle.name!r} takes events of {bundle.detector.name}: {reason}")

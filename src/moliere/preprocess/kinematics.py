@@ -17,7 +17,7 @@ from torch import Tensor
 
 from moliere.detectors import catalog
 from moliere.detectors.base import Detector
-from moliere.detectors.phase_space import Column, PhaseSpace
+from moliere.detectors.phase_space import Column
 from moliere.errors import InvalidEvents
 from moliere.events import Events
 from moliere.preprocess.base import Transform, transforms
@@ -110,7 +110,7 @@ def _convert(
 
 
 def _names_of(detector: Detector, expected: Sequence[str]) -> list[str]:
-    names = [column.name for column in detector.columns] if isinstance(detector, PhaseSpace) else []
+    names = list(detector.column_names)
     if set(names) != set(expected):
         raise InvalidEvents(f"expected muons with columns {', '.join(expected)}, but these are {detector.name} {names}")
     return names

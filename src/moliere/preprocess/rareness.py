@@ -16,7 +16,7 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
-from moliere.detectors import PhaseSpace, catalog
+from moliere.detectors import catalog
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.events import Events
@@ -200,7 +200,7 @@ def rareness_flux(events: Events, k: int = 3, rng: np.random.Generator | None = 
 
 
 def _names(events: Events) -> list[str]:
-    return [column.name for column in events.detector.columns] if isinstance(events.detector, PhaseSpace) else []
+    return list(events.detector.column_names)
 
 
 def _checked(weights: Floats | None, n: int) -> Floats:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.detectors import Detector, SurfaceArray
+from moliere.detectors import Detector, SurfaceArray, of_kind
 from moliere.errors import DetectorError
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
@@ -219,11 +219,7 @@ def surface_array(detector: Detector, user: str) -> SurfaceArray:
     Raises:
         DetectorError: it is none.
     """
-    if not isinstance(detector, SurfaceArray):
-        raise DetectorError(
-            f"{user} needs an array of stations such as airshower-9x9; {detector.name} is a {detector.kind}"
-        )
-    return detector
+    return of_kind(detector, SurfaceArray, user, advice="use an array of stations such as airshower-9x9")
 
 
 def picture_shape(detector: SurfaceArray) -> tuple[int, int]:

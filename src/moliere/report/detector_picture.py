@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,21 +50,17 @@ def save_picture(detector: Detector, path: str | Path, *, overwrite: bool = Fals
     return path
 
 
+@singledispatch
 def draw_detector(detector: Detector) -> Figure:
-    """The picture as a figure.
+    """The picture as a figure; a kind of detector registers its own with ``draw_detector.register``.
 
     Raises:
         DetectorError: this kind of detector has no picture yet.
     """
-    if isinstance(detector, Calorimeter):
-        return _draw_calorimeter(detector)
-    if isinstance(detector, SurfaceArray):
-        return _draw_surface_array(detector)
-    if isinstance(detector, PhaseSpace):
-        return _draw_phase_space(detector)
     raise DetectorError(f"{detector.name} is a {detector.kind}, of which there is no picture")
 
 
+@draw_detector.register(SurfaceArray)
 def _draw_surface_array(detector: SurfaceArray) -> Figure:
     """The stations from above."""
     with style():
@@ -77,6 +74,7 @@ def _draw_surface_array(detector: SurfaceArray) -> Figure:
     return figure
 
 
+@draw_detector.register(PhaseSpace)
 def _draw_phase_space(detector: PhaseSpace) -> Figure:
     """The columns with their ranges: all there is to see of a particle flux."""
     with style():
@@ -95,6 +93,7 @@ def _draw_phase_space(detector: PhaseSpace) -> Figure:
     return figure
 
 
+@draw_detector.register(Calorimeter)
 def _draw_calorimeter(detector: Calorimeter) -> Figure:
     scene, chosen = build_scene(detector), _distinct(detector)
     with style():

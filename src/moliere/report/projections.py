@@ -12,7 +12,7 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
+from moliere.detectors.grids import Grid, PolarGrid
 from moliere.report.scene import Scene
 
 #: A cell of a polar grid is spread over x and y at so many radii, and at so many angles in a full turn.
@@ -129,7 +129,7 @@ def overlap(edges: Floats, bins: Floats) -> Floats:
 
 
 def _onto_front(grid: Grid, plane: Plane, cells: Floats) -> Floats:
-    if isinstance(grid, CartesianGrid):
+    if grid.kind == "cartesian":
         along_u, along_v = overlap(np.asarray(grid.x_edges), plane.u), overlap(np.asarray(grid.y_edges), plane.v)
     else:
         along_u = overlap(np.linspace(-np.pi, np.pi, grid.n_alpha + 1), plane.u)
@@ -139,7 +139,7 @@ def _onto_front(grid: Grid, plane: Plane, cells: Floats) -> Floats:
 
 def _onto_axis(grid: Grid, axis: int, bins: Floats, cells: Floats) -> Floats:
     """Energy along x (axis 0) or y (axis 1)."""
-    if isinstance(grid, CartesianGrid):
+    if grid.kind == "cartesian":
         edges = np.asarray((grid.x_edges, grid.y_edges)[axis])
         return np.asarray(cells.sum(axis=1 - axis) @ overlap(edges, bins))
     return np.asarray(cells.ravel() @ _shares(grid, axis, tuple(bins.tolist())))
@@ -162,8 +162,8 @@ def _shares(grid: PolarGrid, axis: int, bins: tuple[float, ...]) -> Floats:
 
 
 def _front_plane(grids: Sequence[Grid]) -> Plane | None:
-    polar = [grid for grid in grids if isinstance(grid, PolarGrid)]
-    boxes = [grid for grid in grids if isinstance(grid, CartesianGrid)]
+    polar = [grid for grid in grids if grid.kind == "polar"]
+    boxes = [grid for grid in grids if grid.kind == "cartesian"]
     if polar and boxes:
         return None
     if boxes:

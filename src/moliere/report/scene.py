@@ -9,7 +9,6 @@ import numpy as np
 
 from moliere.detectors.base import Floats, Ints
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.grids import CartesianGrid, PolarGrid
 
 #: Radii that span more than this many innermost rings are drawn compressed, or the shower core is a dot.
 _WIDE = 50.0
@@ -88,7 +87,7 @@ def build_scene(detector: Calorimeter) -> Scene:
     """
     depths, z_unit = _depths(detector)
     layers = tuple(
-        SceneLayer(layer.label, grid.kind, int(first), *_edges(grid), z=(float(z[0]), float(z[1])))
+        SceneLayer(layer.label, grid.kind, int(first), *grid.edges, z=(float(z[0]), float(z[1])))
         for layer, grid, first, z in zip(
             detector.read_out, detector.grids, detector.boundaries[:-1], depths, strict=True
         )
@@ -155,12 +154,6 @@ def compress(r: Floats, scale: float) -> Floats:
         [-53.0, 0.0, 1.0, 53.0]
     """
     return scale * np.arcsinh(r / scale)
-
-
-def _edges(grid: PolarGrid | CartesianGrid) -> tuple[Floats, Floats]:
-    if isinstance(grid, PolarGrid):
-        return np.linspace(-np.pi, np.pi, grid.n_alpha + 1), np.asarray(grid.r_edges)
-    return np.asarray(grid.x_edges), np.asarray(grid.y_edges)
 
 
 def _depths(detector: Calorimeter) -> tuple[Floats, Literal["mm", "layer"]]:

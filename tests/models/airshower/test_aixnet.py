@@ -186,7 +186,7 @@ def test_arrays_without_a_shape_and_other_detectors_are_refused(array: SurfaceAr
     shapeless = SurfaceArray("ring", array.positions, 20, 100.0)
     with pytest.raises(DetectorError, match="form no picture"):
         AixNet(AixNetConfig.model_validate(SMALL), BuildContext(shapeless, ("energy",)))
-    with pytest.raises(DetectorError, match="aixnet needs an array of stations"):
+    with pytest.raises(DetectorError, match="aixnet needs a detector of kind surface-array"):
         AixNet(AixNetConfig(), BuildContext(catalog.get("calogan"), ("energy",)))
 
 

@@ -66,7 +66,7 @@ def test_showers_are_turned_only_where_nothing_says_which_way_they_point(polar: 
 
 
 def test_detectors_that_do_not_fit_are_refused(cartesian: Calorimeter) -> None:
-    with pytest.raises(ConfigError, match="needs a calorimeter"):
+    with pytest.raises(ConfigError, match="needs a detector of kind calorimeter"):
         TwoStageFlow(TwoStageFlowConfig(), BuildContext(catalog.get("ship-muons"), ("energy",)))
     with pytest.raises(ConfigError, match='use backbone = "mlp"'):
         TwoStageFlow(TwoStageFlowConfig(backbone="sectors"), BuildContext(cartesian, ("energy",)))

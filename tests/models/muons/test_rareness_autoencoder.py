@@ -59,7 +59,7 @@ def test_nothing_is_rarer_than_in_training(rareness_events: Events) -> None:
 
 
 def test_other_events_are_refused(rareness_events: Events) -> None:
-    with pytest.raises(ConfigError, match="needs columns of rareness"):
+    with pytest.raises(ConfigError, match="needs a detector of kind phase-space"):
         RarenessAutoencoder(RarenessAutoencoderConfig(), BuildContext(catalog.get("3dgan"), ()))
     model = make(rareness_events)
     for wrong in (-torch.ones(3, 4), torch.zeros(3, 4)):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, PolarGrid
+from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.evaluation.result import Group
 from moliere.registry import Registry
@@ -72,8 +72,7 @@ class Showers:
     @cached_property
     def transverse_layers(self) -> tuple[int, ...]:
         """Layers that are divided around the axis: only they know eta and phi."""
-        grids = enumerate(self.detector.grids)
-        return tuple(k for k, grid in grids if not isinstance(grid, PolarGrid) or grid.n_alpha > 1)
+        return tuple(k for k, grid in enumerate(self.detector.grids) if grid.has_azimuth)
 
 
 @dataclass(frozen=True)

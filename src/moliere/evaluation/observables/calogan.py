@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter, CartesianGrid
+from moliere.detectors.base import Floats
 from moliere.errors import DetectorError
-from moliere.evaluation.observables.base import Floats
 from moliere.units import GeV
 
 _EPSILON = 1e-6  # MeV
@@ -101,7 +101,7 @@ def shower_shapes(detector: Calorimeter, signals: NDArray[np.float32]) -> dict[s
 
 
 def _check_layers(detector: Calorimeter) -> list[CartesianGrid]:
-    grids = [grid for grid in detector.grids if isinstance(grid, CartesianGrid) and grid.n_cells > 1]
+    grids = [grid for grid in detector.grids if grid.kind == "cartesian" and grid.n_cells > 1]
     if len(grids) != _LAYERS or len(detector.grids) != _LAYERS:
         kinds = ", ".join(f"{grid.kind} of {grid.n_cells} cells" for grid in detector.grids[:5])
         raise DetectorError(

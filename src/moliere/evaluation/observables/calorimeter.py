@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.evaluation.observables.base import Floats, Observable, Showers, observables
+from moliere.detectors.base import Floats
+from moliere.evaluation.observables.base import Observable, Showers, observables
 from moliere.evaluation.result import Group
 
 ETA, PHI, R = 0, 1, 2

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter
+from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
-from moliere.evaluation.observables.base import Floats
 from moliere.evaluation.observables.tally import Tally
 
 #: FastCaloSim's slices

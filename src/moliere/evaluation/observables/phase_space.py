@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import PhaseSpace
-from moliere.evaluation.observables.base import Floats
+from moliere.detectors.base import Floats
 
 #: name → label and unit; ``theta`` would be taken: in the polar form it is the azimuth of the position
 _MOMENTUM = {

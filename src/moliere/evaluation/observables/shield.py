@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from moliere.evaluation.observables.base import Floats
+from moliere.detectors.base import Floats
 from moliere.units import c_light, m, tesla
 
 #: a muon that turns back inside of the field is taken to leave it almost along the plane, which it then misses by far

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
-from moliere.evaluation.observables.base import Floats
+from moliere.detectors.base import Floats
 from moliere.evaluation.observables.tally import Tally
 from moliere.units import m
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.evaluation.observables.base import Floats
+from moliere.detectors.base import Floats
 
 
 @dataclass(frozen=True)

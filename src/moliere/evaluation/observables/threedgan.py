@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, CartesianGrid
+from moliere.detectors import Calorimeter
+from moliere.detectors.base import Floats
 from moliere.errors import DetectorError
-from moliere.evaluation.observables.base import Floats
 from moliere.units import GeV, MeV
 
 AXES = ("x", "y", "z")
@@ -136,7 +136,7 @@ def sparsity_curve(signals: NDArray[np.float32], thresholds: Floats = SPARSITY_T
 def _block(detector: Calorimeter, signals: NDArray[Any]) -> NDArray[Any]:
     """Signals as (n, z, x, y)."""
     block = detector.grid(signals)
-    if not isinstance(detector.grids[0], CartesianGrid):
+    if detector.grids[0].kind != "cartesian":
         raise DetectorError(f"3DGAN's observables need a Cartesian grid; the layers of {detector.name!r} are polar")
     return block
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, Detector, PhaseSpace, SurfaceArray
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents, UnknownName, did_you_mean
 from moliere.evaluation.result import Group
@@ -112,15 +112,9 @@ class Suite:
 #: name → suite
 suites: Registry[Suite] = Registry("suite")
 
-_BY_KIND: dict[type[Detector], str] = {
-    Calorimeter: "calorimeter",
-    SurfaceArray: "surface-array",
-    PhaseSpace: "phase-space",
-}
-
 
 def find_suite(name: str, detector: Detector) -> tuple[str, Suite]:
-    """A suite by its name, or for ``default`` the one that suits a detector best.
+    """A suite by its name, or for ``default`` the one named after the detector, else the one named after its kind.
 
     Returns:
         Its name and the suite.
@@ -130,7 +124,7 @@ def find_suite(name: str, detector: Detector) -> tuple[str, Suite]:
         InvalidEvents: it is for another kind of detector.
     """
     if name == "default":
-        name = detector.name if detector.name in suites else _BY_KIND[type(detector)]
+        name = detector.name if detector.name in suites else detector.kind
     if name not in suites:
         raise UnknownName(f"unknown suite {name!r}; {did_you_mean(name, ['default', *suites])}")
     suite = suites[name]

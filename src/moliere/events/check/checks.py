@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from moliere.detectors import Calorimeter, PhaseSpace
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats, Ints
 from moliere.events.check.findings import Finding, about_events
 from moliere.events.check.groups import energy_grid
@@ -40,7 +40,7 @@ _DROP = "drop them with --fix"
 def find_unreadable(view: Overview) -> Iterator[Finding]:
     """Signals, incident columns and weights that are no numbers, or numbers that cannot be."""
     yield from about_events("not-finite", "fault", view.not_finite, "hold NaN or infinite signals", _DROP)
-    if not isinstance(view.detector, PhaseSpace):
+    if not view.detector.signed:
         yield from about_events("negative", "fault", view.negative, "hold negative signals", _DROP)
     columns = {f"an incident {name}": column for name, column in view.incident.items()}
     for name, column in (columns if view.weights is None else {**columns, "a weight": view.weights}).items():
@@ -67,7 +67,7 @@ def find_bright_voxels(view: Overview) -> Iterator[Finding]:
     Signals are visible energies over the layer's sampling fraction, so that a nuclear fragment in an active plate may
     exceed the incident energy. Such an event is no fault where its response is usual.
     """
-    if not isinstance(view.detector, Calorimeter):
+    if not view.detector.measures_energy:
         return
     with np.errstate(invalid="ignore"):
         ratio = view.brightest / view.energy
@@ -75,8 +75,8 @@ def find_bright_voxels(view: Overview) -> Iterator[Finding]:
     if not bright.any():
         return
     judged, far = _compare_responses(view)
-    fractions = np.array([layer.sampling_fraction for layer in view.detector.read_out])
-    possible = judged & ~far & (ratio * fractions[view.detector.layer_of_channel[view.where]] <= 1)
+    fractions = np.broadcast_to(view.detector.sampling_fractions, view.detector.n_channels)
+    possible = judged & ~far & (ratio * fractions[view.where] <= 1)
     text = _bright_cells(view.detector, view, ratio, bright & ~possible)
     yield from about_events("voxel-above-incident", "fault", bright & ~possible, text, _DROP)
     text = _bright_cells(view.detector, view, ratio, bright & possible)
@@ -86,7 +86,7 @@ def find_bright_voxels(view: Overview) -> Iterator[Finding]:
 
 def find_empty(view: Overview) -> Iterator[Finding]:
     """Showers without a signal, where others of their energy have many."""
-    if isinstance(view.detector, PhaseSpace):
+    if view.detector.signed:
         return
     readable = ~view.not_finite
     if readable.any() and not view.hits[readable].any():
@@ -108,8 +108,8 @@ def find_empty(view: Overview) -> Iterator[Finding]:
 def find_duplicates(view: Overview) -> Iterator[Finding]:
     """Events whose signals and energy were there before."""
     _, first, back = np.unique(view.digest, return_index=True, return_inverse=True)
-    repeated = (first[back] != np.arange(len(view))) & ((view.hits > 0) | isinstance(view.detector, PhaseSpace))
-    if isinstance(view.detector, PhaseSpace):
+    repeated = (first[back] != np.arange(len(view))) & ((view.hits > 0) | view.detector.repeats)
+    if view.detector.repeats:
         yield from about_events(
             "duplicate", "note", repeated, "are exact copies of earlier ones", "productions re-use muons"
         )
@@ -131,7 +131,7 @@ def find_energies_off_grid(view: Overview) -> Iterator[Finding]:
 
 def find_responses(view: Overview) -> Iterator[Finding]:
     """Responses far outside their energy's distribution, and whether another energy of the grid would fit."""
-    if not isinstance(view.detector, Calorimeter):
+    if not view.detector.measures_energy:
         return
     _, far = _compare_responses(view)
     far &= view.hits > 0
@@ -144,11 +144,11 @@ def find_responses(view: Overview) -> Iterator[Finding]:
 
 def find_dead_layers(view: Overview) -> Iterator[Finding]:
     """Layers in which no event has a signal."""
-    if not isinstance(view.detector, Calorimeter) or not view.sound.any():
+    if not view.sound.any():
         return
     dead = [
-        layer.label
-        for layer, energies in zip(view.detector.read_out, view.layer_energies.T, strict=True)
+        label
+        for label, energies in zip(view.detector.layer_labels, view.layer_energies.T, strict=True)
         if not energies[view.sound].any()
     ]
     if dead:
@@ -159,7 +159,7 @@ def find_dead_layers(view: Overview) -> Iterator[Finding]:
 def find_threshold(view: Overview) -> Iterator[Finding]:
     """The smallest signal that was seen, against the detector's threshold."""
     faintest = float(view.faintest[view.sound].min(initial=np.inf))
-    if not isinstance(view.detector, Calorimeter) or not np.isfinite(faintest):
+    if not view.detector.measures_energy or not np.isfinite(faintest):
         return
     threshold = view.detector.threshold
     text = f"the smallest signal is {format_energy(faintest)}; the detector's threshold is {format_energy(threshold)}"
@@ -185,7 +185,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _bright_cells(detector: Calorimeter, view: Overview, ratio: Floats, bright: Bools) -> str:
+def _bright_cells(detector: Detector, view: Overview, ratio: Floats, bright: Bools) -> str:
     """Where the bright cells are, and which is the worst."""
     worst = int(np.argmax(np.where(bright, ratio, 0)))
     return (
@@ -194,15 +194,16 @@ def _bright_cells(detector: Calorimeter, view: Overview, ratio: Floats, bright: 
     )
 
 
-def _by_layer(detector: Calorimeter, view: Overview, bright: Bools) -> str:
+def _by_layer(detector: Detector, view: Overview, bright: Bools) -> str:
     """In which layers and at which energies the brightest cells are, the most affected layer first."""
-    layer = detector.layer_of_channel[view.where]
+    layer = np.searchsorted([part.stop for part in detector.slices], view.where, side="right")
     hit, counts = np.unique(layer[bright], return_counts=True)
     words = []
     for k, count in sorted(zip(hit, counts, strict=True), key=lambda pair: -pair[1])[:_LAYERS]:
         energy = view.energy[bright & (layer == k)]
         low, high = format_energy(float(energy.min())), format_energy(float(energy.max()))
-        words.append(f"{detector.read_out[k].label}: {count:,} at {low if low == high else f'{low} – {high}'}")
+        label = detector.layer_labels[k] if detector.slices else "all"
+        words.append(f"{label}: {count:,} at {low if low == high else f'{low} – {high}'}")
     return "; ".join(words) + (f"; {len(hit) - _LAYERS} more layers" if len(hit) > _LAYERS else "")
 
 

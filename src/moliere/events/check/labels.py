@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from moliere.detectors import Calorimeter
 from moliere.detectors.base import Ints
 from moliere.events.check.findings import Finding, about_events
 from moliere.events.check.overview import Overview
@@ -27,7 +26,7 @@ _ADVICE = "look at how energies and signals were put together"
 
 def find_unrelated(view: Overview) -> Iterator[Finding]:
     """Energies that say nothing about the total signal: in the whole file, or in runs of consecutive events."""
-    if not isinstance(view.detector, Calorimeter) or view.has_muons:
+    if not view.detector.measures_energy or view.has_muons:
         return
     rows = np.flatnonzero(view.sound)
     overall = _rank_correlation(view, rows)

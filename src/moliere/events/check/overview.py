@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, Detector
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats, Ints
 from moliere.events.check.groups import group_energies
 from moliere.events.events import EventSource, piece_rows
@@ -33,11 +33,11 @@ class Overview:
         negative: whether a signal is negative.
         total: sum of the signals.
         brightest: largest signal.
-        where: channel of the largest signal.
+        where: position of the largest signal among the amounts.
         hits: number of signals above 0.
         faintest: smallest signal above 0, infinite where there is none.
         digest: eight bytes that equal signals and energies share.
-        layer_energies: (n, n_layers) of a calorimeter, (n, 0) elsewhere.
+        layer_energies: (n, n_layers), (n, 0) where there are no layers.
         layer_brightest: largest signal of each layer, (n, n_layers) or (n, 0).
     """
 
@@ -119,19 +119,19 @@ def unchecked_signals(source: EventSource, rows: slice) -> NDArray[np.float32]:
 def _look_at(
     detector: Detector, incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
-    finite = np.isfinite(signals)
+    amounts = detector.amounts(signals)
     with np.errstate(invalid="ignore", over="ignore"):
-        total, positive = signals.sum(axis=1, dtype=np.float64), signals > 0
-    rows = np.arange(len(signals))
-    where = np.argmax(np.where(finite, signals, -np.inf), axis=1)
+        total, positive = amounts.sum(axis=1, dtype=np.float64), amounts > 0
+    rows = np.arange(len(amounts))
+    where = np.argmax(np.where(np.isfinite(amounts), amounts, -np.inf), axis=1)
     return {
-        "not_finite": ~finite.all(axis=1),
-        "negative": (signals < 0).any(axis=1),
+        "not_finite": ~np.isfinite(signals).all(axis=1),
+        "negative": (amounts < 0).any(axis=1),
         "total": total,
-        "brightest": signals[rows, where].astype(np.float64),
+        "brightest": amounts[rows, where].astype(np.float64),
         "where": where,
         "hits": positive.sum(axis=1),
-        "faintest": np.min(signals, axis=1, where=positive, initial=np.inf).astype(np.float64),
+        "faintest": np.min(amounts, axis=1, where=positive, initial=np.inf).astype(np.float64),
         "digest": _digests(incident, signals),
         **_look_at_layers(detector, signals),
     }
@@ -145,9 +145,8 @@ def _digests(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32])
 
 
 def _look_at_layers(detector: Detector, signals: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    if not isinstance(detector, Calorimeter):
-        none = np.zeros((len(signals), 0), np.float32)
-        return {"layer_energies": none, "layer_brightest": none}
+    brightest = np.zeros((len(signals), len(detector.slices)), np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
-        brightest = [signals[:, part].max(axis=1) for part in detector.slices]
-        return {"layer_energies": detector.layer_energies(signals), "layer_brightest": np.stack(brightest, axis=1)}
+        for k, part in enumerate(detector.slices):
+            brightest[:, k] = signals[:, part].max(axis=1)
+        return {"layer_energies": detector.layer_energies(signals), "layer_brightest": brightest}

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from moliere.detectors import Calorimeter
 from moliere.events.check.checks import CHECKS
 from moliere.events.check.findings import CheckReport, Finding, LayerRow
 from moliere.events.check.overview import Overview, look
@@ -57,15 +56,13 @@ def _run(view: Overview) -> Iterator[Finding]:
 
 def _rows(view: Overview) -> Iterator[LayerRow]:
     """A row a layer and group of energies, of sound events."""
-    if not isinstance(view.detector, Calorimeter):
-        return
     for number in range(view.group.max(initial=-1) + 1):
         inside = np.flatnonzero(view.group == number)
         if not len(inside):
             continue
         energy = view.energy[inside]
         ends = float(energy.min()), float(energy.max())
-        for k, layer in enumerate(view.detector.read_out):
+        for k, label in enumerate(view.detector.layer_labels):
             values, brightest = view.layer_energies[inside, k], view.layer_brightest[inside, k]
             share, empty = float((values / energy).mean()), float((values <= 0).mean())
-            yield LayerRow(ends, layer.label, len(inside), share, empty, float((brightest / energy).max()))
+            yield LayerRow(ends, label, len(inside), share, empty, float((brightest / energy).max()))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.events.check.findings import Finding, about_events
 from moliere.events.check.overview import Bools, Overview
@@ -27,7 +26,7 @@ _DROP = "drop them with --fix, or bring them to MeV"
 
 def find_units(view: Overview) -> Iterator[Finding]:
     """GeV beside MeV: in the whole file, or in some of its events."""
-    if not isinstance(view.detector, Calorimeter) or view.has_muons or not view.sound.any():
+    if not view.detector.measures_energy or view.has_muons or not view.sound.any():
         return
     usual = float(np.nanmedian(view.response))
     if _mixed_up(np.array([usual])).any():
@@ -48,7 +47,7 @@ def find_other_scale(view: Overview) -> Iterator[Finding]:
     Their response is as it should be, but as many cells are lit as at the thousandfold energy. Not told apart where
     the energies of one unit alone span a factor of 1000.
     """
-    if not isinstance(view.detector, Calorimeter) or view.has_muons or not view.sound.any():
+    if not view.detector.measures_energy or view.has_muons or not view.sound.any():
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         away = np.abs(np.log(view.response / np.nanmedian(view.response)))

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, SurfaceArray, catalog
+from moliere.detectors import Detector, SurfaceArray, catalog, of_kind
 from moliere.errors import FormatError
 from moliere.events.events import ARRIVAL_TIMES, Events, EventSource
 from moliere.events.formats.base import FileSource, Format, Rows, formats
@@ -182,8 +182,7 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    if not isinstance(detector, SurfaceArray):
-        raise FormatError(f"format 'airshower-npz' holds traces of stations, but {detector.name} is a {detector.kind}")
+    detector = of_kind(detector, SurfaceArray, "format 'airshower-npz'", FormatError)
     check_free(path, overwrite=overwrite)
     writer = AirShowerWriter()
     yield writer

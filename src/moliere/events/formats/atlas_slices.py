@@ -118,7 +118,7 @@ def _datasets(events: Events) -> Mapping[str, NDArray[Any]]:
 
 def _grids(detector: Detector) -> dict[int, PolarGrid]:
     layers = calorimeter("format 'atlas-slices'", detector).read_out
-    grids = {layer.id: layer.grid for layer in layers if isinstance(layer.grid, PolarGrid)}
+    grids = {layer.id: layer.grid for layer in layers if layer.grid is not None and layer.grid.kind == "polar"}
     if len(grids) != len(layers):
         raise FormatError(
             f"format 'atlas-slices' holds layers of rings and sectors with different ids; {detector.name} has others"
@@ -168,7 +168,7 @@ def _matching(path: Path, layer: Layer, binnings: Mapping[int, Binning]) -> Binn
         raise FormatError(f"{path} has layers {', '.join(map(str, binnings))}, but not {layer.id} of the detector")
     binning = binnings[layer.id]
     grid = layer.grid
-    if not isinstance(grid, PolarGrid) or grid.shape != binning.grid.shape:
+    if grid is None or grid.kind != "polar" or grid.shape != binning.grid.shape:
         raise FormatError(
             f"{path}, {_label(layer.id)} has {binning.grid.shape} sectors and rings, but the detector has "
             f"{grid.shape if grid else 'nothing'} there"

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from moliere.registry import Registry
 
 #: rows of a file as readers are asked for them: a slice that goes forward, or increasing positions
 Rows = slice | Ints
-Kind = Literal["calorimeter", "surface-array", "phase-space"]
 
 
 class FileSource(ABC):
@@ -126,7 +125,7 @@ class Format:
     sniff: Callable[[Path], bool]
     open: Callable[[Path, Detector | None], EventSource]
     create: Callable[..., AbstractContextManager[Writer]] | None = None
-    kinds: tuple[Kind, ...] = ("calorimeter",)
+    kinds: tuple[str, ...] = ("calorimeter",)
     losses: Callable[[EventSource], list[str]] = _loses_nothing
 
 

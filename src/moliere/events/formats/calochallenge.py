@@ -149,7 +149,7 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
 def _datasets(events: Events) -> dict[str, NDArray[Any]]:
     # float64: the incident energy conditions a model, and float32 would not come back as it went in
     datasets: dict[str, NDArray[Any]] = {SHOWERS: events.signals}
-    if "energy" in events.incident or isinstance(events.detector, Calorimeter):
+    if "energy" in events.incident or events.detector.measures_energy:
         datasets[ENERGIES] = events.energy[:, None]
     datasets |= {f"incident/{name}": column for name, column in events.incident.items() if name != "energy"}
     datasets |= {f"extras/{name}": rows for name, rows in events.extras.items()}

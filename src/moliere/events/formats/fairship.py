@@ -88,8 +88,7 @@ class FairShipFile(JointFile):
 
 
 def _phase_space(where: str | Path, detector: Detector) -> PhaseSpace:
-    names = {column.name for column in detector.columns} if isinstance(detector, PhaseSpace) else set()
-    if not isinstance(detector, PhaseSpace) or names != set(_COLUMNS):
+    if not isinstance(detector, PhaseSpace) or set(detector.column_names) != set(_COLUMNS):
         raise FormatError(f"{where} holds {', '.join(_COLUMNS)}; detector {detector.name} does not: use ship-muons")
     return detector
 

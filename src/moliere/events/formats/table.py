@@ -181,8 +181,7 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
 
 
 def _columns(events: Events) -> Columns:
-    assert isinstance(events.detector, PhaseSpace)
-    columns = {column.name: events.signals[:, k] for k, column in enumerate(events.detector.columns)}
+    columns = {name: events.signals[:, k] for k, name in enumerate(events.detector.column_names)}
     columns |= events.incident
     return columns if events.weights is None else {**columns, WEIGHT: events.weights}
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.detectors import Calorimeter, Detector, PolarGrid
+from moliere.detectors import Calorimeter, Detector
 from moliere.errors import ConfigError, InvalidEvents
 
 
@@ -19,8 +19,8 @@ def polar_stack(detector: Detector, model: str) -> tuple[Calorimeter, tuple[int,
         ConfigError: not a calorimeter of polar layers that are all divided alike.
     """
     grids = detector.grids if isinstance(detector, Calorimeter) else ()
-    shapes = {grid.shape for grid in grids if isinstance(grid, PolarGrid)}
-    if isinstance(detector, Calorimeter) and len(shapes) == 1 and all(isinstance(g, PolarGrid) for g in grids):
+    shapes = {grid.shape for grid in grids}
+    if isinstance(detector, Calorimeter) and len(shapes) == 1 and all(grid.kind == "polar" for grid in grids):
         return detector, (len(grids), *shapes.pop())
     raise ConfigError(
         f"{model} needs a calorimeter whose layers have as many rings and sectors as each other, got "

@@ -218,7 +218,7 @@ class CaloGAN(GenerativeModel):
 
 def _check_detector(context: BuildContext) -> Calorimeter:
     detector = context.detector
-    if not isinstance(detector, Calorimeter) or not all(isinstance(grid, CartesianGrid) for grid in detector.grids):
+    if not isinstance(detector, Calorimeter) or any(grid.kind != "cartesian" for grid in detector.grids):
         raise ConfigError(f"calogan needs a calorimeter of Cartesian layers, got {detector.describe()}")
     return detector
 

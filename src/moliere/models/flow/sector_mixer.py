@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.detectors import Calorimeter, PolarGrid
+from moliere.detectors import Calorimeter
 from moliere.models.networks.residual_mlp import TimeEmbedding, zero_init
 
 
@@ -25,7 +25,7 @@ def find_sectors(detector: Calorimeter) -> SectorLayout | None:
         >>> len(layout.sectors), len(layout.sectors[0]), len(layout.rest)
         (10, 35, 18)
     """
-    grids = [grid for grid in detector.grids if isinstance(grid, PolarGrid)]
+    grids = [grid for grid in detector.grids if grid.kind == "polar"]
     divisions = {grid.n_alpha for grid in grids if grid.n_alpha > 1}
     if len(grids) != len(detector.grids) or len(divisions) != 1:
         return None

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from moliere.config import Config
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
 from moliere.models.flow.sector_mixer import SectorMixer, find_sectors, sector_symmetries
@@ -59,9 +59,7 @@ class TwoStageFlow(GenerativeModel):
 
     def __init__(self, config: TwoStageFlowConfig, context: BuildContext) -> None:
         super().__init__(config, context)
-        detector = context.detector
-        if not isinstance(detector, Calorimeter):
-            raise ConfigError(f"two-stage-flow needs a calorimeter, got {type(detector).__name__} {detector.name!r}")
+        detector = of_kind(context.detector, Calorimeter, "two-stage-flow", ConfigError)
         self.settings = config
         self.threshold = readout_threshold(config.threshold, detector)
         self.slices, self.n_channels = detector.slices, detector.n_channels

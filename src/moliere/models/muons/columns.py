@@ -138,7 +138,7 @@ def form_of(detector: Detector) -> Form:
     Raises:
         ConfigError: neither.
     """
-    names = {column.name for column in detector.columns} if isinstance(detector, PhaseSpace) else set()
+    names = set(detector.column_names)
     for form, expected in _NAMES.items():
         if names == set(expected):
             return form

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.detectors import PhaseSpace
+from moliere.detectors import PhaseSpace, of_kind
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
 from moliere.models.muons.gan import CITATION, deceit, discrimination
@@ -52,8 +52,7 @@ class RarenessAutoencoder(GenerativeModel):
 
     def __init__(self, config: RarenessAutoencoderConfig, context: BuildContext) -> None:
         super().__init__(config, context)
-        if not isinstance(context.detector, PhaseSpace):
-            raise ConfigError(f"rareness-autoencoder needs columns of rareness; {context.detector.name} has none")
+        of_kind(context.detector, PhaseSpace, "rareness-autoencoder", ConfigError)
         self.adversarial_weight = config.adversarial_weight
         self.dim = dim = context.detector.n_channels
         self.register_buffer("highest", torch.ones(dim))

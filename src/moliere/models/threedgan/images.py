@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from moliere.detectors import Calorimeter, Detector, PolarGrid
+from moliere.detectors import Calorimeter, Detector, of_kind
 from moliere.errors import ConfigError
 from moliere.models.threedgan.networks import SHAPE
 from moliere.units import GeV
@@ -118,10 +118,9 @@ def check_shape(detector: Detector) -> Calorimeter:
     Raises:
         ConfigError: a shape other than 51 × 51 × 25.
     """
-    if not isinstance(detector, Calorimeter):
-        raise ConfigError(f"3dgan needs a calorimeter, got {type(detector).__name__} {detector.name!r}")
+    detector = of_kind(detector, Calorimeter, "3dgan", ConfigError)
     grids = detector.grids
-    shapes = sorted({"polar" if isinstance(grid, PolarGrid) else "{} x {}".format(*grid.shape) for grid in grids})
+    shapes = sorted({"polar" if grid.kind == "polar" else "{} x {}".format(*grid.shape) for grid in grids})
     if len(grids) != SHAPE[2] or shapes != ["51 x 51"]:
         raise ConfigError(
             f"3dgan makes 25 layers of 51 x 51 cells, but {detector.name!r} has a shape other than 51×51×25: "

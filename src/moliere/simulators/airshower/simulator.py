@@ -9,9 +9,9 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors.base import Floats, Ints
+from moliere.detectors.base import Floats, Ints, of_kind
 from moliere.detectors.surface_array import SurfaceArray
-from moliere.errors import ConfigError, DetectorError, UnsupportedIncident, did_you_mean
+from moliere.errors import ConfigError, UnsupportedIncident, did_you_mean
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES, energy_of
 from moliere.simulators.airshower.electronics import Front, Recorded, front_times, record
@@ -79,11 +79,8 @@ class AirShower(Simulator):
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can be simulated."""
-        if not isinstance(self.detector, SurfaceArray):
-            raise DetectorError(
-                f"air showers are seen by arrays of stations, but {self.detector.name!r} is a {self.detector.kind}; "
-                "choose airshower-9x9, or describe your own array"
-            )
+        advice = "use airshower-9x9, or describe an array"
+        of_kind(self.detector, SurfaceArray, "the simulation of air showers", advice=advice)
         spacing(self.detector)
         _check_choice("hadronic_model", self.hadronic_model, HADRONIC_MODELS)
         _check_choice("front", self.front, get_args(Front))

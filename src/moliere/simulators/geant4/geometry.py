@@ -32,7 +32,7 @@ def half_width_of(detector: Calorimeter) -> float:
 
 
 def _reach(grid: PolarGrid | CartesianGrid) -> float:
-    if isinstance(grid, PolarGrid):
+    if grid.kind == "polar":
         return grid.r_edges[-1]
     return max(abs(edge) for edges in (grid.x_edges, grid.y_edges) for edge in (edges[0], edges[-1]))
 
@@ -114,7 +114,7 @@ class Builder:
         logical = self._logical(volumes, solid, material)
         volumes.plates.append(logical)
         if grid is not None:
-            fill = self._fill_polar if isinstance(grid, PolarGrid) else self._fill_cartesian
+            fill = self._fill_polar if grid.kind == "polar" else self._fill_cartesian
             cells = fill(volumes, logical, grid, material, plate.thickness / 2)
             volumes.cells.setdefault(grid, []).extend(cells)
         return logical

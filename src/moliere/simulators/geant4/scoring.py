@@ -10,7 +10,7 @@ import numpy as np
 
 from moliere.detectors.base import Floats, Ints
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.grids import Grid, PolarGrid
+from moliere.detectors.grids import Grid
 from moliere.simulators.geant4.geometry import Volumes, grid_of
 
 
@@ -33,11 +33,11 @@ class CellMap:
     def sizes(self) -> tuple[int, int]:
         """(n_first, n_second)."""
         first, second = self.grid.shape
-        return (second, first) if isinstance(self.grid, PolarGrid) else (first, second)
+        return (second, first) if self.grid.kind == "polar" else (first, second)
 
     def depths(self) -> tuple[int, int, int]:
         """How many levels above a cell its plate, first and second number stand in Geant4's tree of volumes."""
-        if not isinstance(self.grid, PolarGrid):
+        if self.grid.kind != "polar":
             return 3, 1, 0  # plate > block > row > cell
         if self.grid.n_alpha > 1:
             return 2, 1, 0  # plate > ring > cell
@@ -52,7 +52,7 @@ class CellMap:
 
     def _position(self, first: Ints, second: Ints) -> Ints:
         n_first, n_second = self.sizes
-        if not isinstance(self.grid, PolarGrid):
+        if self.grid.kind != "polar":
             return first * n_second + second
         # Geant4 counts sectors from azimuth 0 (for an odd number: from half a sector on), the grid from -pi
         sector = (second + (n_second + 1) // 2) % n_second

@@ -61,9 +61,7 @@ def throw_spots(grid: Grid, law: RadialLaw, energy: Floats, counts: Ints, rng: n
 
 def _locate(grid: Grid, square: NDArray[np.float32], turn: NDArray[np.float32]) -> tuple[Ints, NDArray[np.bool_]]:
     """Cells of spots given by r² [mm²] and azimuth [turns]; and which of them are inside the grid."""
-    if isinstance(grid, PolarGrid):
-        return _locate_polar(grid, square, turn)
-    return _locate_cartesian(grid, square, turn)
+    return _locate_polar(grid, square, turn) if grid.kind == "polar" else _locate_cartesian(grid, square, turn)
 
 
 def _locate_polar(

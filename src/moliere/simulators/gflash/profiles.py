@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.grids import PolarGrid
 from moliere.errors import DetectorError
 from moliere.events import Events
 
@@ -69,6 +68,6 @@ def _profile(events: Events, energies: NDArray[np.float32]) -> Floats:
 
 def _calorimeter(events: Events) -> Calorimeter:
     detector = events.detector
-    if not isinstance(detector, Calorimeter) or not all(isinstance(grid, PolarGrid) for grid in detector.grids):
+    if not isinstance(detector, Calorimeter) or any(grid.kind != "polar" for grid in detector.grids):
         raise DetectorError(f"shower profiles need a calorimeter of polar layers; {detector.name!r} is none")
     return detector

@@ -78,7 +78,7 @@ def cell_shares(grid: PolarGrid | CartesianGrid, law: RadialLaw) -> Floats:
     Returns:
         Shares (n, n_cells); what is missing to 1 leaks out of the sides.
     """
-    return _polar_shares(grid, law) if isinstance(grid, PolarGrid) else _cartesian_shares(grid, law)
+    return _polar_shares(grid, law) if grid.kind == "polar" else _cartesian_shares(grid, law)
 
 
 def _polar_shares(grid: PolarGrid, law: RadialLaw) -> Floats:

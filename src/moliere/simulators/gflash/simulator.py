@@ -10,10 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors import of_kind
 from moliere.detectors.base import Floats, Ints
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.detectors.grids import CartesianGrid, PolarGrid
-from moliere.errors import ConfigError, DetectorError, did_you_mean
+from moliere.errors import ConfigError, did_you_mean
 from moliere.events import Events
 from moliere.events.events import energy_of
 from moliere.simulators.base import Simulator, simulators
@@ -75,8 +76,7 @@ class Gflash(Simulator):
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can shower."""
-        if not isinstance(self.detector, Calorimeter):
-            raise DetectorError(f"gflash simulates calorimeters, but {self.detector.name!r} is a {self.detector.kind}")
+        of_kind(self.detector, Calorimeter, "gflash")
         if self.method not in get_args(Method):
             raise ConfigError(f"unknown gflash method {self.method!r}; {did_you_mean(self.method, get_args(Method))}")
         _ = self.steps

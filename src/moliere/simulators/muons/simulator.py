@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors import of_kind
 from moliere.detectors.phase_space import PhaseSpace
 from moliere.errors import ConfigError, DetectorError, UnsupportedIncident, did_you_mean
 from moliere.events import Events
@@ -79,10 +80,7 @@ class Muons(Simulator):
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can be simulated."""
-        if not isinstance(self.detector, PhaseSpace):
-            raise DetectorError(
-                f"muons fill a phase space, but {self.detector.name!r} is a {self.detector.kind}; use ship-muons"
-            )
+        of_kind(self.detector, PhaseSpace, "the simulation of muons", advice="use ship-muons")
         for value, known in ((self.source, get_args(Source)), (self.plane, get_args(Plane))):
             if value not in known:
                 raise ConfigError(f"muons have no {value!r}; {did_you_mean(value, known)}")
