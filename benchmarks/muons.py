@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.base import Floats
+from moliere.evaluation.findings.shares import share_of
 from moliere.evaluation.observables.phase_space import polar_columns
-from moliere.evaluation.planes import share_of
 from moliere.events import Events
 from moliere.events.formats import open_events
 from moliere.events.neighbours import mean_distance

@@ -8,6 +8,7 @@ import pytest
 from moliere.evaluation.classifier import split_parts
 from moliere.evaluation.community import community_table
 from moliere.evaluation.evaluate import evaluate
+from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.mlp import CALOCHALLENGE, Protocol, train_mlp
 from moliere.evaluation.suites import suites
 from moliere.events import Events
@@ -33,7 +34,9 @@ def test_a_protocol_can_be_small_and_still_learns() -> None:
 def test_the_table_averages_separations_over_layers(polar_events: Events) -> None:
     report = evaluate(polar_events[:300], polar_events[300:], classifier_seeds=0, threads=1)
     table = dict(community_table(report))
-    layers = [pair.separation for pair in report.histograms if pair.name.startswith("layer_energy[")]
+    observed = report.find(Observables)
+    assert observed is not None
+    layers = [pair.separation for pair in observed.histograms if pair.name.startswith("layer_energy[")]
     assert len(layers) == 3
     assert float(table["separation power E_layer"]) == pytest.approx(np.mean(layers), abs=1e-5)
     assert not [name for name in table if name.startswith("cls-")]

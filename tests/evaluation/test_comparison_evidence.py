@@ -9,6 +9,7 @@ from moliere.detectors import Calorimeter
 from moliere.errors import InvalidEvents
 from moliere.evaluation import evaluate
 from moliere.evaluation.correlations import correlation_matrix, matrix_distance
+from moliere.evaluation.findings.interpolation import Interpolation
 from moliere.evaluation.scores import bdt, physics, scores, separation
 from moliere.events import Events
 from moliere.events.resample import matching_weights, unweighted_rows
@@ -34,18 +35,18 @@ def test_right_histograms_with_wrong_correlations_are_seen(mini: Events, photons
             signals[rows, part] = signals[np.ix_(rng.permutation(rows), np.arange(part.start, part.stop))]
     mixed = Events(photons, other.incident, signals)
     right, wrong = (evaluate(one, x, classifier_seeds=0) for x in (other, mixed))
-    assert right.figure("correlations").verdict == "at the floor"
-    assert wrong.figure("correlations").value > 1.5 * right.figure("correlations").value
-    assert "× the floor" in wrong.figure("correlations").verdict
-    assert right.figure("coverage").verdict == "at the floor"
+    assert right.metric("correlations").verdict == "at the floor"
+    assert wrong.metric("correlations").value > 1.5 * right.metric("correlations").value
+    assert "× the floor" in wrong.metric("correlations").verdict
+    assert right.metric("coverage").verdict == "at the floor"
 
 
 def test_events_of_one_kind_only_cover_little(mini: Events) -> None:
     few = mini[2500:].take(np.random.default_rng(0).integers(40, size=2500))
     report = evaluate(mini[:2500], few, classifier_seeds=0)
-    assert report.figure("coverage").value < 0.5 * report.figure("coverage").floor
-    assert report.figure("recall").value < report.figure("recall").floor
-    assert report.figure("precision").verdict == "at the floor"
+    assert report.metric("coverage").value < 0.5 * report.metric("coverage").floor
+    assert report.metric("recall").value < report.metric("recall").floor
+    assert report.metric("precision").verdict == "at the floor"
 
 
 def test_a_baseline_stands_beside(mini: Events) -> None:
@@ -53,7 +54,7 @@ def test_a_baseline_stands_beside(mini: Events) -> None:
     report = evaluate(mini[:1500], mini[1500:3000], names=("a", "b", "c"), baseline=wide[3000:4500], classifier_seeds=0)
     assert report.baseline is not None
     assert report.baseline.name == "c"
-    figure = report.figure("response-mean")
+    figure = report.metric("response-mean")
     assert figure.baseline is not None
     assert figure.baseline == pytest.approx(10, abs=4)
     assert figure.value < 3
@@ -99,7 +100,7 @@ def test_wrong_showers_at_the_energy_left_out_are_seen(mini: Events) -> None:
     factor = np.where(other.energy == energy, 1.2, 1.0).astype(np.float32)
     wrong = Events(mini.detector, other.incident, other.signals * factor[:, None])
     for sample, worse in ((other, False), (wrong, True)):
-        found = evaluate(one, sample, classifier_seeds=0, left_out=(energy * 0.999, energy * 1.001)).interpolation
+        found = evaluate(one, sample, classifier_seeds=0, left_out=(energy * 0.999, energy * 1.001)).find(Interpolation)
         assert found is not None
         assert (found.distance > 1.3 * found.seen) == worse
         assert found.seen < 2 * found.floor

@@ -4,14 +4,16 @@ import pytest
 
 from moliere.errors import ConfigError, UnknownName
 from moliere.evaluation.conditions import parse_condition
-from moliere.evaluation.result import Figure, Report, Sample
+from moliere.evaluation.finding import Metric
+from moliere.evaluation.findings.classifiers import Classifiers
+from moliere.evaluation.result import Report, Sample
 
 
 def report(**values: float) -> Report:
-    """A report with these figures and nothing else."""
+    """A report with these metrics and nothing else."""
     sample = Sample("file.h5", 1, 1, (1.0, 1.0))
-    figures = [Figure(k.replace("_", "-"), k, "classifier", v, 0.0, 0.0, 0.0) for k, v in values.items()]
-    return Report("", {}, sample, sample, tuple(figures), (), (), (), (), {})
+    metrics = [Metric(k.replace("_", "-"), k, "classifier", v, 0.0, 0.0, 0.0) for k, v in values.items()]
+    return Report("", {}, sample, sample, (Classifiers(metrics=tuple(metrics)),))
 
 
 def test_the_worst_classifier_decides() -> None:
@@ -31,5 +33,5 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 def test_unknown_figures_are_named() -> None:
     with pytest.raises(UnknownName, match="did you mean 'fpd'"):
         parse_condition("fpdd>1").holds(report(fpd=0.1))
-    with pytest.raises(UnknownName, match="no figure 'auc_high'"):
+    with pytest.raises(UnknownName, match="no metric 'auc_high'"):
         parse_condition("auc_high>0.7").holds(report(fpd=0.1))

@@ -7,11 +7,13 @@ import pytest
 from scipy import stats
 
 from moliere.evaluation.distances import mann_whitney, root_chi2
-from moliere.evaluation.equivalent import equivalent_size
-from moliere.evaluation.giveaway import give_aways, reweighting
-from moliere.evaluation.goodness import combine_p_values, conditional_rows
-from moliere.evaluation.neighbours import coverage, memorisation, standardise
-from moliere.evaluation.tails import tails
+from moliere.evaluation.findings.conditional import conditional_rows
+from moliere.evaluation.findings.equivalent import equivalent_size
+from moliere.evaluation.findings.giveaways import give_aways, reweighting
+from moliere.evaluation.findings.memorisation import memorisation
+from moliere.evaluation.findings.tails import tails
+from moliere.evaluation.goodness import combine_p_values
+from moliere.evaluation.neighbours import coverage, standardise
 
 
 def rng(seed: int) -> np.random.Generator:

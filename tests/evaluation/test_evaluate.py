@@ -12,6 +12,9 @@ from moliere.detectors import Calorimeter, Layer, PolarGrid, catalog
 from moliere.errors import InvalidEvents, UnknownName
 from moliere.evaluation import Report, evaluate
 from moliere.evaluation.collect import Choice, collect
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.suites import suites
 from moliere.events import Events
 from moliere.events.events import Index
@@ -42,6 +45,12 @@ def scaled(events: Events, factor: float) -> Events:
     return Events(events.detector, events.incident, events.signals * np.float32(factor))
 
 
+def histograms(report: Report) -> tuple[HistogramPair, ...]:
+    found = report.find(Observables)
+    assert found is not None
+    return found.histograms
+
+
 def text(report: Report) -> str:
     return json.dumps(report.to_dict(), allow_nan=False)
 
@@ -53,20 +62,20 @@ def halves(mini: Events) -> Report:
 
 
 def test_halves_of_one_sample_are_told_apart_by_nothing(halves: Report) -> None:
-    for figure in halves.figures:
-        if figure.name.startswith("auc-"):
-            assert abs(figure.value - 0.5) < 4 * figure.error, figure
-    assert halves.figure("separation-mean").value < 2 * halves.figure("separation-mean").floor
+    for metric in halves.metrics:
+        if metric.name.startswith("auc-"):
+            assert abs(metric.value - 0.5) < 4 * metric.error, metric
+    assert halves.metric("separation-mean").value < 2 * halves.metric("separation-mean").floor
     assert halves.warnings == ()
 
 
-def test_every_figure_has_an_error_a_floor_and_words(halves: Report) -> None:
-    assert len(halves.figures) == len({figure.name for figure in halves.figures}) == 21
-    for figure in halves.figures:
-        assert np.isfinite([figure.value, figure.error, figure.floor, figure.floor_error]).all(), figure
-        assert figure.error > 0, figure
-        assert figure.label, figure
-        assert figure.verdict, figure
+def test_every_metric_has_an_error_a_floor_and_words(halves: Report) -> None:
+    assert len(halves.metrics) == len({metric.name for metric in halves.metrics}) == 21
+    for metric in halves.metrics:
+        assert np.isfinite([metric.value, metric.error, metric.floor, metric.floor_error]).all(), metric
+        assert metric.error > 0, metric
+        assert metric.label, metric
+        assert metric.verdict, metric
 
 
 def test_a_report_survives_json(halves: Report) -> None:
@@ -75,11 +84,11 @@ def test_a_report_survives_json(halves: Report) -> None:
 
 def test_unknown_figures_are_refused_with_the_nearest_name(halves: Report) -> None:
     with pytest.raises(UnknownName, match="did you mean 'fpd'"):
-        halves.figure("fdp")
+        halves.metric("fdp")
 
 
 def test_histograms_count_every_event(halves: Report) -> None:
-    for pair in halves.histograms:
+    for pair in histograms(halves):
         assert len(pair.reference) == len(pair.generated) == len(pair.edges) + 1
         if pair.name != "voxel_energy":
             assert sum(pair.reference) == sum(pair.generated) == 600
@@ -87,12 +96,12 @@ def test_histograms_count_every_event(halves: Report) -> None:
 
 def test_a_wrong_response_is_found_and_named(mini: Events) -> None:
     report = evaluate(mini[:600], scaled(mini[600:1200], 0.9), classifier_seeds=1, threads=1)
-    assert report.figure("auc-observables-boosting").value > 0.75
-    response = report.figure("response-mean")
+    assert report.metric("auc-observables-boosting").value > 0.75
+    response = report.metric("response-mean")
     assert response.value == pytest.approx(10, abs=4 * response.error)
     assert "the floor" in response.verdict
     assert response.verdict != "at the floor"
-    assert "incident" in report.figure("ks-worst").note
+    assert "incident" in report.metric("ks-worst").note
     assert not report.verdict.startswith("indistinguishable")
 
 
@@ -115,9 +124,9 @@ def test_a_file_in_float64_or_uncompressed_is_the_same_sample(mini: Events, tmp_
         file["showers"] = part.signals.astype(np.float64)
     one, other = (open_events(tmp_path / name, part.detector) for name in ("gzip.h5", "double.h5"))
     from_files, in_memory = (evaluate(a, b, classifier_seeds=0) for a, b in ((one, other), (part, part)))
-    assert from_files.figures == in_memory.figures
-    assert from_files.histograms == in_memory.histograms
-    assert from_files.figure("ks-worst").value == 0
+    assert from_files.metrics == in_memory.metrics
+    assert histograms(from_files) == histograms(in_memory)
+    assert from_files.metric("ks-worst").value == 0
 
 
 def test_at_most_max_events_are_used_and_said(mini: Events) -> None:
@@ -130,7 +139,7 @@ def test_at_most_max_events_are_used_and_said(mini: Events) -> None:
 @pytest.mark.parametrize("n", [2, 10, 50])
 def test_few_events_give_fewer_figures_and_say_why(mini: Events, n: int) -> None:
     report = evaluate(mini[:n], mini[n : 2 * n], threads=1)
-    assert not any(figure.name.startswith(("auc-", "fpd", "kpd")) for figure in report.figures)
+    assert not any(metric.name.startswith(("auc-", "fpd", "kpd")) for metric in report.metrics)
     assert any(f"{n} events are too few for classifier" in warning for warning in report.warnings)
     assert any(f"{n} events are too few for FPD" in warning for warning in report.warnings)
     assert report.verdict == "too few events for a verdict"
@@ -145,7 +154,7 @@ def test_different_incident_energies_are_warned_of(mini: Events) -> None:
 
 def test_empty_showers_are_different_and_no_crash(mini: Events) -> None:
     report = evaluate(mini[:350], scaled(mini[350:700], 0.0), classifier_seeds=1, threads=1)
-    assert report.figure("auc-observables-boosting").value > 0.99
+    assert report.metric("auc-observables-boosting").value > 0.99
     assert report.verdict.startswith("clearly different")
     text(report)
 
@@ -174,8 +183,10 @@ def test_cartesian_and_continuous_samples_are_evaluated() -> None:
     signals = rng.exponential(size=(400, detector.n_channels))
     events = Events(detector, {"energy": energy}, signals / signals.sum(axis=1, keepdims=True) * energy[:, None])
     report = evaluate(events[:200], events[200:], classifier_seeds=0)
-    assert len(report.response) == 10
-    assert sum(point.n_reference for point in report.response) == 200
+    response = report.find(Response)
+    assert response is not None
+    assert len(response.points) == 10
+    assert sum(point.n_reference for point in response.points) == 200
 
 
 def test_order_in_the_file_decides_nothing_but_the_draw(mini: Events) -> None:
@@ -202,14 +213,14 @@ def test_another_simulation_of_the_same_detector_is_told_apart() -> None:
     one, other = (open_events(DATA / name, detector) for name in ("photons.h5", "photons-option1.h5"))
     report = evaluate(one, other, max_events=600, classifier_seeds=1, threads=1)
     assert report.verdict.startswith("clearly different")
-    assert report.figure("response-mean").value > 8
+    assert report.metric("response-mean").value > 8
 
 
 def test_all_events_in_another_order_fill_the_same_histograms(mini: Events) -> None:
     one, other = mini[:250], mini[250:500]
     straight = evaluate(one, other, classifier_seeds=0)
     shuffled = evaluate(Shuffled(one, 1), Shuffled(other, 2), classifier_seeds=0)
-    for a, b in zip(straight.histograms, shuffled.histograms, strict=True):
+    for a, b in zip(histograms(straight), histograms(shuffled), strict=True):
         assert (a.name, a.reference, a.generated) == (b.name, b.reference, b.generated)
         assert b.separation == pytest.approx(a.separation)
 

@@ -12,6 +12,11 @@ from moliere.detectors.phase_space import Column
 from moliere.detectors.surface_array import station_positions
 from moliere.errors import InvalidEvents, UnknownName
 from moliere.evaluation import Report, evaluate
+from moliere.evaluation.findings.conditional import Conditional
+from moliere.evaluation.findings.mean_showers import MeanShowers
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.suites import find_suite
 from moliere.events import Events
 
@@ -38,35 +43,45 @@ def flux(n: int, seed: int, *, scale: float = 1.0) -> Events:
     return Events(FLUX, {}, np.stack([px, py, pz, rng.normal(0, 50, n)], axis=1))
 
 
+def histograms(report: Report) -> tuple[HistogramPair, ...]:
+    found = report.find(Observables)
+    assert found is not None
+    return found.histograms
+
+
 def test_air_showers_need_no_options() -> None:
     same = evaluate(footprints(400, 0), footprints(400, 1), classifier_seeds=1)
     assert same.settings["suite"] == "surface-array"
-    assert same.figure("auc-traces-boosting").verdict == "at the floor"
-    assert {pair.group for pair in same.histograms} == {"signal", "timing"}
+    assert same.metric("auc-traces-boosting").verdict == "at the floor"
+    assert {pair.group for pair in histograms(same)} == {"signal", "timing"}
     late = evaluate(footprints(400, 0), footprints(400, 1, late=0.3), classifier_seeds=1)
-    assert late.figure("auc-observables-boosting").value > 0.9
-    worst = max(late.histograms, key=lambda pair: pair.separation - pair.separation_floor)
+    assert late.metric("auc-observables-boosting").value > 0.9
+    worst = max(histograms(late), key=lambda pair: pair.separation - pair.separation_floor)
     assert worst.group == "timing"
     json.dumps(late.to_dict(), allow_nan=False)
 
 
 def test_what_only_one_sample_has_is_left_out_and_said() -> None:
     report = evaluate(footprints(60, 0), footprints(60, 1, times=False), classifier_seeds=0)
-    assert "arrival_spread" not in {pair.name for pair in report.histograms}
+    assert "arrival_spread" not in {pair.name for pair in histograms(report)}
     assert any("arrival_spread" in warning for warning in report.warnings)
 
 
 def test_fluxes_need_no_options_and_no_incident_energy() -> None:
     report = evaluate(flux(1000, 0), flux(1000, 1, scale=1.3), classifier_seeds=1)
     assert report.settings["suite"] == "phase-space"
-    assert report.figure("auc-observables-boosting").value > 0.53
-    wide = {pair.name: pair.std_ratio for pair in report.histograms}
+    assert report.metric("auc-observables-boosting").value > 0.53
+    wide = {pair.name: pair.std_ratio for pair in histograms(report)}
     for name in ("px", "py"):
         ratio, error = wide[name]
         assert ratio == pytest.approx(1.3, abs=4 * error)
-    assert not report.response
-    assert len(report.mean_showers) == 1
-    assert len(report.conditional) == 10  # by momentum
+    assert report.find(Response) is None
+    means, conditional = report.find(MeanShowers), report.find(Conditional)
+    assert means is not None
+    assert len(means.showers) == 1
+    assert conditional is not None
+    assert len(conditional.rows) == 10
+    assert conditional.binned_by == "momentum"
     assert not any("incident energies" in warning for warning in report.warnings)
 
 
@@ -79,14 +94,10 @@ def test_weights_decide_which_events_are_used() -> None:
     assert any("have weights" in warning for warning in report.warnings)
     hard = (plain.signals[:, 2] > 30e3).mean()
     expected = 0.25 * hard / (0.25 * hard + 1 - hard)
-    pz = next(pair for pair in report.histograms if pair.name == "pz")
-    edges, counts = np.asarray(pair_edges(pz)), np.asarray(pz.generated[1:-1])
+    pz = next(pair for pair in histograms(report) if pair.name == "pz")
+    edges, counts = np.asarray(pz.edges), np.asarray(pz.generated[1:-1])
     above = counts[edges[:-1] > 30e3].sum() + pz.generated[-1]
     assert above / sum(pz.generated) == pytest.approx(expected, abs=0.02)
-
-
-def pair_edges(pair: object) -> tuple[float, ...]:
-    return pair.edges  # type: ignore[attr-defined, no-any-return]
 
 
 def test_suites_are_found_by_detector_and_by_name() -> None:
@@ -110,12 +121,12 @@ def test_published_observables_have_histograms_of_their_own(name: str, n_own: in
     signals *= incident["energy"][:, None] / signals.sum(axis=1, keepdims=True)
     events = Events(detector, incident, signals)
     report = evaluate(events[:30], events[30:], suite=name)
-    names = [pair.name for pair in report.histograms]
+    names = [pair.name for pair in histograms(report)]
     assert len(names) == len(set(names))
     shapes = [
-        pair for pair in report.histograms if "[" not in pair.name and pair.name not in ("response", "voxel_energy")
+        pair for pair in histograms(report) if "[" not in pair.name and pair.name not in ("response", "voxel_energy")
     ]
     assert len(shapes) >= n_own
     assert all(pair.label for pair in shapes)
-    assert report.correlations is not None
+    assert report.find("correlations") is not None
     assert isinstance(report, Report)

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from moliere.evaluation import evaluate
-from moliere.evaluation.layers import layer_row
+from moliere.evaluation.findings.layers import LayerValidation, layer_row
 from moliere.evaluation.result import Report
 from moliere.events import Events
-from moliere.report.layer_pictures import layer_pictures
+from moliere.report.drawing.layers import layer_pictures
 from moliere.report.tables import to_csv
 
 
@@ -33,19 +33,21 @@ def report(mini: Events) -> Report:
 
 
 def test_every_layer_and_energy_has_its_row(report: Report, mini: Events) -> None:
-    assert report.layers is not None
-    assert len(report.layers.rows) == 5 * len(np.unique(mini.energy))
-    ratios = np.array([row.mean_ratio for row in report.layers.rows if row.layer == "EMB1"])
+    layers = report.find(LayerValidation)
+    assert layers is not None
+    assert len(layers.rows) == 5 * len(np.unique(mini.energy))
+    ratios = np.array([row.mean_ratio for row in layers.rows if row.layer == "EMB1"])
     weights = ratios[:, 1] ** -2
     # half of the events have 20 % more
     assert float((ratios[:, 0] * weights).sum() / weights.sum()) == pytest.approx(1.1, abs=5 * weights.sum() ** -0.5)
-    others = [row for row in report.layers.rows if row.layer == "EMB2"]
+    others = [row for row in layers.rows if row.layer == "EMB2"]
     assert np.mean([abs(row.mean_ratio[0] - 1) < 2 * row.mean_ratio[1] for row in others]) > 0.6
 
 
 def test_the_asymmetry_is_what_was_put_in(report: Report) -> None:
-    assert report.layers is not None
-    rows = [row for row in report.layers.eta if row.layer == "EMB1"]
+    layers = report.find(LayerValidation)
+    assert layers is not None
+    rows = [row for row in layers.eta if row.layer == "EMB1"]
     assert [row.eta for row in rows] == [pytest.approx((0.15, 0.2)), pytest.approx((0.2, 0.25))]
     for row in rows:
         assert row.reference_asymmetry is not None
@@ -79,20 +81,21 @@ def test_a_layer_that_is_dark_in_both_agrees_and_in_one_does_not() -> None:
 
 
 def test_without_eta_there_are_rows_but_no_slices(mini: Events) -> None:
-    found = evaluate(mini[:300], mini[300:600], suite="fastcalosim", classifier_seeds=0).layers
+    found = evaluate(mini[:300], mini[300:600], suite="fastcalosim", classifier_seeds=0).find(LayerValidation)
     assert found is not None
     assert found.rows
     assert found.eta == ()
-    assert evaluate(mini[:50], mini[50:100], classifier_seeds=0).layers is None
+    assert evaluate(mini[:50], mini[50:100], classifier_seeds=0).find("layers") is None
 
 
 def test_all_measures_are_drawn_and_listed(report: Report) -> None:
-    pictures = {picture.name: picture for picture in layer_pictures(report.layers)}
+    layers = report.find(LayerValidation)
+    assert layers is not None
+    pictures = {picture.name: picture for picture in layer_pictures(layers)}
     assert list(pictures) == ["layer-ratios", "layers-by-eta", "eta-asymmetry"]
-    assert report.layers is not None
     table = pictures["layer-ratios"].table
     assert table is not None
     lines = to_csv(table).splitlines()
-    assert len(lines) == 1 + len(report.layers.rows)
+    assert len(lines) == 1 + len(layers.rows)
     assert "ROOT chi2/ndf,ROOT p,CaloChallenge chi2,KS,KS p,Wasserstein (MeV)" in lines[0]
     assert Report.from_dict(report.to_dict()) == report

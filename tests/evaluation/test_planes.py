@@ -13,9 +13,9 @@ from moliere.errors import InvalidEvents
 from moliere.evaluation import Report, evaluate
 from moliere.evaluation.classifier import classifier_test
 from moliere.evaluation.distances import Floats
-from moliere.evaluation.evidence import Plane, Share
-from moliere.evaluation.planes import planes, rarity, rarity_figures, share_of, share_rows
-from moliere.evaluation.result import Figure
+from moliere.evaluation.finding import Metric
+from moliere.evaluation.findings.planes import Plane, Planes
+from moliere.evaluation.findings.shares import Share, Shares, share_of
 from moliere.evaluation.samples import Samples, Sources
 from moliere.evaluation.suites import find_suite
 from moliere.events import Events
@@ -42,15 +42,16 @@ class Found:
 
     shares: tuple[Share, ...]
     planes: tuple[Plane, ...]
-    rarest: Figure
+    rarest: Metric
 
 
 def compare(reference: Events, generated: Events) -> Found:
     suite = find_suite("default", reference.detector)[1]
     samples = Samples.read(Sources(reference, generated), suite, 100_000, 0, None, match_incident=False)
-    one, two = samples.reference, samples.generated
-    rare = rarity(one, two, suite)
-    return Found(share_rows(one, two, suite), planes(one, two, suite, rare), *rarity_figures(rare))
+    shares, found = Shares.look(samples), Planes.look(samples)
+    assert shares is not None
+    assert found is not None
+    return Found(shares.rows, found.planes, *found.metrics)
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +139,9 @@ def test_the_classifier_of_the_muon_gans_knows_equal_from_different() -> None:
 
 def test_the_suite_of_the_muon_gans_has_one_classifier() -> None:
     report = evaluate(muons(400, 0), harder(muons(400, 1), 2), suite="ship", classifier_seeds=1)
-    names = [figure.name for figure in report.figures if figure.name.startswith("auc-")]
+    names = [metric.name for metric in report.metrics if metric.name.startswith("auc-")]
     assert names == ["auc-polar-bdt"]
-    assert report.figure("auc-polar-bdt").value > 0.6
+    assert report.metric("auc-polar-bdt").value > 0.6
 
 
 def test_weights_that_nothing_can_be_drawn_by_are_refused() -> None:

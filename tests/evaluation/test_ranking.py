@@ -30,8 +30,8 @@ def rows(polar_events: Events) -> list[Row]:
 
 def test_the_nearest_sample_comes_first(rows: list[Row]) -> None:
     assert [row.name for row in rows] == ["same.h5", "fair.h5", "bad.h5"]
-    assert rows[-1].figures["mean response"].value > 15
-    assert rows[0].figures["AUC, observables"].value < rows[-1].figures["AUC, observables"].value
+    assert rows[-1].metrics["mean response"].value > 15
+    assert rows[0].metrics["AUC, observables"].value < rows[-1].metrics["AUC, observables"].value
 
 
 def test_the_page_leads_to_every_report(rows: list[Row], tmp_path: Path) -> None:

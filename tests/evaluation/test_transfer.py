@@ -7,6 +7,7 @@ import pytest
 
 from moliere.errors import InvalidEvents
 from moliere.evaluation import evaluate
+from moliere.evaluation.findings.examples import Examples
 from moliere.evaluation.transfer import transfer
 from moliere.events import Events
 
@@ -38,7 +39,9 @@ def test_good_events_teach_as_the_reference_does_and_bad_ones_do_not(mini: Event
 def test_nearest_neighbours_are_the_nearest(mini: Events) -> None:
     one, other = mini[:300], mini[300:900]
     report = evaluate(one, other, classifier_seeds=0)
-    pairs = [event for event in report.examples if event.nearest]
+    examples = report.find(Examples)
+    assert examples is not None
+    pairs = [event for event in examples.events if event.nearest]
     assert [event.sample for event in pairs] == ["reference", "generated"] * 4
     first, second = pairs[:2]
     signals = np.zeros(mini.detector.n_channels)

@@ -8,17 +8,18 @@ import pytest
 
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
-from moliere.evaluation.evidence import Correlations, LayerRow, LayerValidation
-from moliere.evaluation.result import (
-    ExampleEvent,
-    Figure,
-    HistogramPair,
-    MeanShower,
-    Report,
-    ResponsePoint,
-    Sample,
-    Timing,
-)
+from moliere.evaluation.finding import Metric
+from moliere.evaluation.findings.classifiers import Classifiers
+from moliere.evaluation.findings.correlations import Correlations
+from moliere.evaluation.findings.distances import Distances
+from moliere.evaluation.findings.examples import ExampleEvent, Examples
+from moliere.evaluation.findings.layers import LayerRow, LayerValidation
+from moliere.evaluation.findings.mean_showers import MeanShower, MeanShowers
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.response import ResponsePoint
+from moliere.evaluation.result import Report, Sample, Timing
 from moliere.report.html import write_report
 
 
@@ -57,43 +58,65 @@ def report(detector: Calorimeter) -> Report:
         for energy in (1000.0, 50_000.0)
         for sample in ("reference", "generated")
     )
+    auc = Metric("auc-observables-boosting", "AUC, boosting", "classifier", 0.6123, 0.0021, 0.5012, 0.003, "", "close")
+    fpd = Metric("fpd", "Fréchet distance", "distribution", 0.0123, 0.0011, 0.0119, 0.001, "", "at the floor", "a note")
+    mean = Metric("response-mean", "mean response", "energy", 12.1, 0.4, 0.8, 0.4, "%", "15.1 × the floor")
+    points = tuple(
+        ResponsePoint(energy, 100, 90, 1.0, 0.01, 0.1, 0.01, 0.99, 0.01, 0.11, 0.01) for energy in (1000.0, 50_000.0)
+    )
+    correlations = Correlations(
+        ("layer_energy[0]", "layer_energy[1]", "total_energy"),
+        ("energy in layer 0", "energy in layer 1", "total energy"),
+        ((1.0, 0.5, 0.25), (0.5, 1.0, 0.75), (0.25, 0.75, 1.0)),
+        ((1.0, 0.5, 0.2), (0.5, 1.0, -0.5), (0.2, -0.5, 1.0)),
+    )
+    layers = tuple(
+        LayerRow(f"layer {k}", (999.0, 1001.0), 50, 40, (1.02, 0.01), (0.9, 0.1), 1.1, 1.3, 0.2, *(4 * [0.05]))
+        for k in range(3)
+    )
     return Report(
         verdict="close: the best classifier reaches AUC 0.612",
         detector=detector.to_spec(),
         reference=Sample("geant4.h5", 5000, 4000, (1000.0, 50_000.0), {"geant4": "11.4.1"}),
         generated=Sample("flow.h5", 4000, 4000, (1000.0, 50_000.0)),
-        figures=(
-            Figure(
-                "auc-observables-boosting", "AUC, boosting", "classifier", 0.6123, 0.0021, 0.5012, 0.003, "", "close"
-            ),
-            Figure(
-                "fpd", "Fréchet distance", "distribution", 0.0123, 0.0011, 0.0119, 0.001, "", "at the floor", "a note"
-            ),
-            Figure("response-mean", "mean response", "energy", 12.1, 0.4, 0.8, 0.4, "%", "15.1 × the floor"),
+        findings=(
+            Classifiers(metrics=(auc,)),
+            Distances(metrics=(fpd,)),
+            Response(points, metrics=(mean,)),
+            Observables((make_histogram(), make_histogram("layer_energy[1]", log_x=True)), 0.5),
+            LayerValidation(layers),
+            correlations,
+            MeanShowers((MeanShower(None, means[0], means[1]), MeanShower(1000.0, means[2], means[3]))),
+            Examples(examples),
         ),
-        histograms=(make_histogram(), make_histogram("layer_energy[1]", log_x=True)),
-        response=tuple(
-            ResponsePoint(energy, 100, 90, 1.0, 0.01, 0.1, 0.01, 0.99, 0.01, 0.11, 0.01)
-            for energy in (1000.0, 50_000.0)
-        ),
-        mean_showers=(MeanShower(None, means[0], means[1]), MeanShower(1000.0, means[2], means[3])),
-        examples=examples,
-        correlations=Correlations(
-            ("layer_energy[0]", "layer_energy[1]", "total_energy"),
-            ("energy in layer 0", "energy in layer 1", "total energy"),
-            ((1.0, 0.5, 0.25), (0.5, 1.0, 0.75), (0.25, 0.75, 1.0)),
-            ((1.0, 0.5, 0.2), (0.5, 1.0, -0.5), (0.2, -0.5, 1.0)),
-        ),
-        settings={"seed": 3, "versions": {"numpy": "2.0"}},
+        settings={"suite": "calorimeter", "seed": 3, "versions": {"numpy": "2.0"}},
         warnings=("the energies differ",),
         timing=Timing(0.5, 1000, "CPU, 2 threads", 1100.0),
-        layers=LayerValidation(
-            tuple(
-                LayerRow(f"layer {k}", (999.0, 1001.0), 50, 40, (1.02, 0.01), (0.9, 0.1), 1.1, 1.3, 0.2, *(4 * [0.05]))
-                for k in range(3)
-            )
-        ),
     )
+
+
+@pytest.fixture(scope="session")
+def histograms(report: Report) -> tuple[HistogramPair, ...]:
+    """Those of the report."""
+    found = report.find(Observables)
+    assert found is not None
+    return found.histograms
+
+
+@pytest.fixture(scope="session")
+def response(report: Report) -> Response:
+    """That of the report."""
+    found = report.find(Response)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def correlations(report: Report) -> Correlations:
+    """Those of the report."""
+    found = report.find(Correlations)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -111,14 +134,5 @@ def page(written: Path) -> str:
 @pytest.fixture(scope="session")
 def bare_report(report: Report) -> Report:
     """What an evaluation of a handful of events leaves: numbers, no curves, no events."""
-    return replace(
-        report,
-        histograms=(),
-        response=(),
-        mean_showers=(),
-        examples=(),
-        timing=None,
-        warnings=(),
-        correlations=None,
-        layers=None,
-    )
+    numbers = tuple(found for found in report.findings if isinstance(found, Classifiers | Distances))
+    return replace(report, findings=numbers, timing=None, warnings=())

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from moliere.evaluation.evidence import Correlations
+from moliere.evaluation.findings.correlations import Correlations
 from moliere.evaluation.result import Report
-from moliere.report.correlation_picture import correlation_table, draw_correlations, worst_pairs
-from moliere.report.sections import correlation_section
+from moliere.report.drawing.correlations import correlation_table, draw_correlations, worst_pairs
+from moliere.report.html import render_report
 
 
 def _some(n: int) -> Correlations:
@@ -19,18 +19,16 @@ def _some(n: int) -> Correlations:
     return Correlations(names, names, *(tuple(map(tuple, matrix.tolist())) for matrix in (one, other)))
 
 
-def test_reference_lies_below_the_diagonal_and_generated_above(report: Report) -> None:
-    assert report.correlations
-    both, difference = (axes.images[0].get_array() for axes in draw_correlations(report.correlations).axes[:2])
+def test_reference_lies_below_the_diagonal_and_generated_above(correlations: Correlations) -> None:
+    both, difference = (axes.images[0].get_array() for axes in draw_correlations(correlations).axes[:2])
     np.testing.assert_array_equal(both, [[1, 0.5, 0.2], [0.5, 1, -0.5], [0.25, 0.75, 1]])
     np.testing.assert_allclose(difference, [[0, 0, -0.05], [0, 0, -1.25], [-0.05, -1.25, 0]])
 
 
-def test_colour_of_a_difference_is_symmetric_and_noise_is_pale(report: Report) -> None:
-    assert report.correlations
-    same = replace(report.correlations, generated=report.correlations.reference)
-    for correlations, scale in ((report.correlations, 1.25), (same, 0.1)):
-        image = draw_correlations(correlations).axes[1].images[0]
+def test_colour_of_a_difference_is_symmetric_and_noise_is_pale(correlations: Correlations) -> None:
+    same = replace(correlations, generated=correlations.reference)
+    for drawn, scale in ((correlations, 1.25), (same, 0.1)):
+        image = draw_correlations(drawn).axes[1].images[0]
         assert image.get_clim() == (-scale, scale)
 
 
@@ -50,25 +48,22 @@ def test_long_names_are_cut() -> None:
     assert "$b$ · 2" in texts
 
 
-def test_table_is_the_matrix_as_drawn(report: Report) -> None:
-    assert report.correlations
-    table = correlation_table(report.correlations)
-    assert list(table)[1:] == list(report.correlations.names)
+def test_table_is_the_matrix_as_drawn(correlations: Correlations) -> None:
+    table = correlation_table(correlations)
+    assert list(table)[1:] == list(correlations.names)
     assert list(table["total_energy"]) == [0.2, -0.5, 1.0]
     assert list(table["layer_energy[0]"]) == [1.0, 0.5, 0.25]
 
 
-def test_the_pairs_that_differ_most_are_named(report: Report) -> None:
-    assert report.correlations
-    assert worst_pairs(report.correlations, 2) == [
+def test_the_pairs_that_differ_most_are_named(correlations: Correlations) -> None:
+    assert worst_pairs(correlations, 2) == [
         "total energy with energy in layer 1: 0.75 → -0.50",
         "total energy with energy in layer 0: 0.25 → 0.20",
     ]
 
 
-def test_section_only_where_there_is_something_to_correlate(report: Report) -> None:
-    (picture,) = correlation_section(report).pictures
+def test_the_section_says_what_is_statistical(report: Report) -> None:
+    sections, _ = render_report(report)
+    (picture,) = next(section for section in sections if section.anchor == "correlations").pictures
     assert picture.broad
     assert any("0.022" in note for note in picture.notes)  # two samples of 4000
-    assert not correlation_section(replace(report, correlations=None)).pictures
-    assert not correlation_section(replace(report, correlations=_some(1))).pictures

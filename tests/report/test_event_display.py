@@ -7,6 +7,7 @@ import pytest
 
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
+from moliere.evaluation.findings.examples import Examples
 from moliere.evaluation.result import Report
 from moliere.report.event_display import EventPair, display_to_json, energy_range, event_pairs, lit_cells
 from moliere.report.event_picture import draw_pair, faces
@@ -34,10 +35,12 @@ def test_faintest_first_and_only_the_brightest_when_there_are_too_many() -> None
 
 
 def test_examples_are_paired_by_turn_with_the_most_energetic_first(report: Report) -> None:
-    pairs = event_pairs(report.examples)
+    examples = report.find(Examples)
+    assert examples is not None
+    pairs = event_pairs(examples.events)
     assert [pair.title for pair in pairs] == ["50 GeV", "1 GeV"]
     assert pairs[0].reference.energies.max() == 2000.0
-    assert event_pairs(report.examples[:1]) == []  # nothing to compare with
+    assert event_pairs(examples.events[:1]) == []  # nothing to compare with
 
 
 def test_json_holds_every_lit_cell_and_survives_a_round_trip(scene: Scene, pair: EventPair) -> None:

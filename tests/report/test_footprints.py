@@ -11,9 +11,11 @@ import pytest
 from moliere.detectors import SurfaceArray
 from moliere.detectors.surface_array import station_positions
 from moliere.evaluation import evaluate
-from moliere.evaluation.result import ExampleEvent, Report
+from moliere.evaluation.findings.examples import ExampleEvent, Examples
+from moliere.evaluation.findings.mean_showers import MeanShowers
+from moliere.evaluation.result import Report
 from moliere.events import Events
-from moliere.report.footprints import footprint_of, footprint_section, footprints_to_json
+from moliere.report.footprints import footprint_of, footprint_pairs, footprints_to_json
 from moliere.report.html import render_report
 
 ARRAY = SurfaceArray("small", station_positions(3, 1500e3, 0.0, "cartesian"), 10, 25.0, (3, 3))
@@ -45,12 +47,14 @@ def test_an_example_comes_back_as_its_stations() -> None:
 
 def test_the_page_shows_the_average_and_pairs_and_plays_them(report: Report) -> None:
     sections, page = render_report(report)
-    ground = next(section for section in sections if section.anchor == "ground")
-    assert [picture.name for picture in ground.pictures][:2] == ["footprint-mean", "footprint-0"]
-    table = ground.pictures[0].table
+    named = {section.anchor: section for section in sections}
+    assert [picture.name for picture in named["ground"].pictures] == ["footprint-mean"]
+    assert [picture.name for picture in named["footprints"].pictures][:1] == ["footprint-0"]
+    table, means = named["ground"].pictures[0].table, report.find(MeanShowers)
     assert table is not None
+    assert means is not None
     np.testing.assert_allclose(
-        sum(float(value) for value in table["reference (VEM)"]), sum(report.mean_showers[0].reference), rtol=1e-3
+        sum(float(value) for value in table["reference (VEM)"]), sum(means.showers[0].reference), rtol=1e-3
     )
     assert 'id="footprint-player"' in page
     data = page.split('id="footprint-data">')[1].split("</script>")[0]
@@ -60,9 +64,11 @@ def test_the_page_shows_the_average_and_pairs_and_plays_them(report: Report) -> 
 
 
 def test_without_times_stations_are_grey_and_without_traces_nothing_plays(report: Report) -> None:
-    timeless = replace(report, examples=tuple(replace(event, times=()) for event in report.examples))
-    assert len(footprint_section(timeless, ARRAY).pictures) > 1
+    examples = report.find(Examples)
+    assert examples is not None
+    timeless = [replace(event, times=()) for event in examples.events]
+    assert len(footprint_pairs(timeless, ARRAY)) > 1
     summed = SurfaceArray("sums", ARRAY.positions, 1, 250.0, (3, 3))
-    flat = [replace(event, channels=(3,), signals=(1.0,)) for event in report.examples]
+    flat = [replace(event, channels=(3,), signals=(1.0,)) for event in examples.events]
     assert footprints_to_json(flat, summed) is None
     assert footprints_to_json([], ARRAY) is None

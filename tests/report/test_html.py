@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from moliere.errors import OutputExists
-from moliere.evaluation.evidence import Interpolation
+from moliere.evaluation.findings.classifiers import Classifiers
+from moliere.evaluation.findings.interpolation import Interpolation
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report, Sample
 from moliere.report.html import render_report, write_report
 from moliere.report.plots import draw_histogram
@@ -57,9 +61,9 @@ def test_page_says_every_number_with_error_floor_and_verdict(page: str) -> None:
     assert "versions.numpy" in text
 
 
-def test_page_shows_every_histogram_with_its_separation(report: Report, page: str) -> None:
+def test_page_shows_every_histogram_with_its_separation(histograms: tuple[HistogramPair, ...], page: str) -> None:
     text = " ".join(_Page(page).text)
-    for pair in report.histograms:
+    for pair in histograms:
         assert text.count(f"{pair.label} (MeV)") == 1  # on the axis
     assert text.count("separation 0.0123 (floor 0.0045)") == 2
 
@@ -93,14 +97,19 @@ def test_identifiers_are_unique_and_internal_links_lead_somewhere(page: str) -> 
     assert set(re.findall(r'url\(#([^)"]+)\)', page)) <= set(parsed.ids)
 
 
-def test_names_from_outside_cannot_become_markup(report: Report, page: str) -> None:
+def test_names_from_outside_cannot_become_markup(
+    report: Report, histograms: tuple[HistogramPair, ...], page: str
+) -> None:
     hostile = replace(
         report,
         verdict=_HOSTILE,
         reference=replace(report.reference, name=_HOSTILE, metadata={_HOSTILE: _HOSTILE}),
         detector={**report.detector, "name": _HOSTILE},
-        histograms=(replace(report.histograms[0], label=_HOSTILE, unit=_HOSTILE),),
-        figures=(replace(report.figures[0], label=_HOSTILE, verdict=_HOSTILE, note=_HOSTILE),),
+        findings=(
+            Classifiers(metrics=(replace(report.metrics[0], label=_HOSTILE, verdict=_HOSTILE, note=_HOSTILE),)),
+            Observables((replace(histograms[0], label=_HOSTILE, unit=_HOSTILE, group=_HOSTILE),), 1.0),
+            *report.findings[-1:],
+        ),
         warnings=(_HOSTILE,),
         settings={_HOSTILE: _HOSTILE},
     )
@@ -132,8 +141,10 @@ def test_files_on_disk(report: Report, written: Path) -> None:
     assert not list(written.rglob(".*"))  # nothing temporary is left
 
 
-def test_an_existing_report_is_kept_unless_told_otherwise(report: Report, bare_report: Report, tmp_path: Path) -> None:
-    page = write_report(replace(bare_report, response=report.response), tmp_path)
+def test_an_existing_report_is_kept_unless_told_otherwise(
+    response: Response, bare_report: Report, tmp_path: Path
+) -> None:
+    page = write_report(replace(bare_report, findings=(*bare_report.findings, response)), tmp_path)
     assert len(list((tmp_path / "figures").iterdir())) == 2 * 3
     before = page.read_bytes()
     with pytest.raises(OutputExists, match="--overwrite"):
@@ -153,10 +164,10 @@ def test_page_without_curves_or_events(bare_report: Report) -> None:
     assert "0.6123" in page
 
 
-def test_the_same_report_gives_the_same_page(report: Report, page: str) -> None:
+def test_the_same_report_gives_the_same_page(report: Report, histograms: tuple[HistogramPair, ...], page: str) -> None:
     sections, again = render_report(report)
     assert again == page
-    figure = draw_histogram(report.histograms[0])
+    figure = draw_histogram(histograms[0])
     assert sections[1].pictures[0].pdf == to_pdf(figure) == to_pdf(figure)
 
 
@@ -170,11 +181,11 @@ def test_page_cites_the_papers_of_what_it_shows(page: str) -> None:
 
 
 def test_page_shows_a_baseline_and_energies_that_were_left_out(bare_report: Report, page: str) -> None:
+    auc = replace(bare_report.metrics[0], baseline=0.9876, baseline_error=0.0012)
     more = replace(
         bare_report,
         baseline=Sample("gflash.h5", 4000, 4000, (1000.0, 50_000.0)),
-        figures=(replace(bare_report.figures[0], baseline=0.9876, baseline_error=0.0012), *bare_report.figures[1:]),
-        interpolation=Interpolation((2000.0, 4000.0), 800, 0.125, 0.0625, 0.03125),
+        findings=(Classifiers(metrics=(auc,)), Interpolation((2000.0, 4000.0), 800, 0.125, 0.0625, 0.03125)),
     )
     text = " ".join(" ".join(_Page(render_report(more)[1]).text).split())
     assert "0.9876 ± 0.0012" in text

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moliere.evaluation.evidence import Plane, Share
+from moliere.evaluation.findings.planes import Plane, Planes
+from moliere.evaluation.findings.shares import Share, Shares
 from moliere.evaluation.result import Report
+from moliere.report.drawing.planes import draw_pairs, draw_plane, plane_table
 from moliere.report.html import render_report
-from moliere.report.plane_picture import draw_pairs, draw_plane, plane_table
 
 
 def make_plane(x: str, y: str, *, rare: bool = False) -> Plane:
@@ -60,7 +61,8 @@ def test_the_table_holds_every_bin() -> None:
 def test_the_page_has_them(report: Report) -> None:
     share = Share("p above 100 GeV", 0.012, 0.001, 0.034, 0.002, 1e-9)
     plain = render_report(report)[1]
-    page = render_report(replace(report, planes=(make_plane("p", "r"), make_plane("a", "b")), shares=(share,)))[1]
+    more = Planes((make_plane("p", "r"), make_plane("a", "b"))), Shares((share,))
+    page = render_report(replace(report, findings=(*report.findings, *more)))[1]
     for words in ("p above 100 GeV", "What users count", "All pairs of columns"):
         assert words in page
         assert words not in plain

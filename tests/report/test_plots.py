@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.evaluation.result import HistogramPair, Report
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
 from moliere.report.plots import draw_histogram, draw_resolution, draw_response, fractions, visible_bins
 from moliere.report.profiles import draw_longitudinal, draw_radial, energy_beyond
 from moliere.report.scene import build_scene
@@ -86,8 +87,8 @@ def test_sparse_and_empty_histograms_can_be_drawn(reference: list[float], genera
     assert "fraction" in _words(draw_histogram(_histogram(reference, generated, log_x=log_x)))
 
 
-def test_response_curves_stand_at_their_energies(report: Report) -> None:
-    points = (*report.response, replace(report.response[0], energy=5000.0, generated_mean=0.5))
+def test_response_curves_stand_at_their_energies(response: Response) -> None:
+    points = (*response.points, replace(response.points[0], energy=5000.0, generated_mean=0.5))
     upper, lower = draw_response(points).axes
     np.testing.assert_allclose(upper.lines[0].get_xdata(), [1.0, 50.0, 5.0])
     np.testing.assert_allclose(lower.lines[0].get_ydata(), [0.99, 0.99, 0.5])

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.evaluation.result import HistogramPair, Report
+from moliere.evaluation.findings.response import Response
+from moliere.evaluation.histograms import HistogramPair
 from moliere.report.scene import build_scene
 from moliere.report.tables import (
     cells_table,
@@ -42,8 +43,8 @@ def test_a_family_says_which_of_it() -> None:
     )
 
 
-def test_response_has_both_samples_with_errors(report: Report) -> None:
-    header, first, _ = csv.reader(to_csv(response_table(report.response)).splitlines())
+def test_response_has_both_samples_with_errors(response: Response) -> None:
+    header, first, _ = csv.reader(to_csv(response_table(response.points)).splitlines())
     row = dict(zip(header, first, strict=True))
     assert row["incident energy (MeV)"] == "1000"
     assert row["reference events"] == "100"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.status import Status
 
+    from moliere.evaluation import Metric
     from moliere.evaluation.ranking import Row
 
 
@@ -81,7 +82,13 @@ def _show(rows: Sequence[Row]) -> None:
 
     # a column a sample: there are fewer of them than figures, and their names are long
     table = Table("best first", *(Path(row.name).stem for row in rows))
-    for column in dict.fromkeys(column for row in rows for column in row.figures):
-        figures = [row.figures.get(column) for row in rows]
-        table.add_row(column, *(f"{figure.value:.4g} ± {figure.error:.2g}" if figure else "" for figure in figures))
+    for column in dict.fromkeys(column for row in rows for column in row.metrics):
+        metrics = [row.metrics.get(column) for row in rows]
+        table.add_row(column, *(_in_words(metric) for metric in metrics))
     console.print(table)
+
+
+def _in_words(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return ""
+    return f"{metric.value:.4g} ± {metric.error or 0.0:.2g}"

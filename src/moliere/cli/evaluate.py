@@ -192,16 +192,23 @@ def _show(report: Report) -> None:
     from rich.text import Text
 
     beside = [report.baseline.name] if report.baseline else []
-    table = Table("figure", "value", "floor", *beside, "verdict", title=Text(report.verdict), title_justify="left")
-    for figure in report.figures:
-        columns = [(figure.value, figure.error), (figure.floor, figure.floor_error)]
-        if beside and figure.baseline is not None and figure.baseline_error is not None:
-            columns.append((figure.baseline, figure.baseline_error))
-        numbers = [f"{value:.4g} ± {error:.2g} {figure.unit}".rstrip() for value, error in columns]
-        table.add_row(figure.label, *numbers, figure.verdict)
+    table = Table("metric", "value", "floor", *beside, "verdict", title=Text(report.verdict), title_justify="left")
+    for metric in report.metrics:
+        columns = [(metric.value, metric.error), (metric.floor, metric.floor_error)]
+        if beside:
+            columns.append((metric.baseline, metric.baseline_error))
+        numbers = [_in_words(value, error, metric.unit) for value, error in columns]
+        table.add_row(metric.label, *numbers, metric.verdict or metric.reason)
     console.print(table)
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow")
+
+
+def _in_words(value: float | None, error: float | None, unit: str) -> str:
+    """Empty where nothing is known."""
+    if value is None:
+        return ""
+    return f"{value:.4g}{'' if error is None else f' ± {error:.2g}'} {unit}".rstrip()
 
 
 def _show_community(report: Report) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from moliere.evaluation.result import Figure, Report
+from moliere.evaluation.finding import Metric
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.result import Report
 
 #: the community's name → observables whose separation powers are averaged
 _SEPARATIONS = {
@@ -29,20 +31,24 @@ def community_table(report: Report) -> Iterator[tuple[str, str]]:
 
     Separation powers are means over the layers, as the community's summary has them.
     """
+    observed = report.find(Observables)
+    histograms = () if observed is None else observed.histograms
     for name, observable in _SEPARATIONS.items():
-        found = [pair.separation for pair in report.histograms if pair.name.partition("[")[0] == observable]
+        found = [pair.separation for pair in histograms if pair.name.partition("[")[0] == observable]
         if found:
             yield f"separation power {name}", f"{np.mean(found):.5f}"
-    figures = {figure.name: figure for figure in report.figures}
+    metrics = {metric.name: metric for metric in report.metrics}
     for name, what in _CLASSIFIERS.items():
-        kinds = [kind for kind in ("calochallenge", "mlp") if f"auc-{what}-{kind}" in figures]
+        kinds = [kind for kind in ("calochallenge", "mlp") if f"auc-{what}-{kind}" in metrics]
         if kinds:
-            auc, jsd = (figures[f"{score}-{what}-{kinds[0]}"] for score in ("auc", "jsd"))
+            auc, jsd = (metrics[f"{score}-{what}-{kinds[0]}"] for score in ("auc", "jsd"))
             yield f"{name} AUC / JSD ({kinds[0]})", f"{_plain(auc)} / {_plain(jsd)}"
     for name in ("fpd", "kpd"):
-        if name in figures:
-            yield f"{name.upper()} x 1e3", f"{1e3 * figures[name].value:.3f} ± {1e3 * figures[name].error:.3f}"
+        if name in metrics:
+            yield f"{name.upper()} x 1e3", _plain(metrics[name], 1e3, 3)
 
 
-def _plain(figure: Figure) -> str:
-    return f"{figure.value:.4f} ± {figure.error:.4f}"
+def _plain(metric: Metric, factor: float = 1.0, digits: int = 4) -> str:
+    if metric.value is None:
+        return "not measured"
+    return f"{factor * metric.value:.{digits}f} ± {factor * (metric.error or 0.0):.{digits}f}"

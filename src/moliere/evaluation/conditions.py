@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from moliere.errors import ConfigError, UnknownName, did_you_mean
+from moliere.evaluation.finding import largest
 from moliere.evaluation.result import Report
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -41,7 +42,8 @@ class Condition:
         """Whether a report meets the condition.
 
         Raises:
-            UnknownName: the report has no such figure.
+            UnknownName: the report has no such metric.
+            ConfigError: the metric could not be measured.
         """
         return _OPERATORS[self.compare](_value(report, self.figure), self.limit)
 
@@ -69,10 +71,11 @@ def parse_condition(text: str) -> Condition:
 
 
 def _value(report: Report, name: str) -> float:
-    worst = [found.value for start in _WORST_OF.get(name, ()) if (found := report.worst(start)) is not None]
-    if worst:
-        return max(worst)
-    values = {figure.name: figure.value for figure in report.figures}
-    if name not in values:
-        raise UnknownName(f"the report has no figure {name!r}; {did_you_mean(name, [*values, *_WORST_OF])}")
-    return values[name]
+    worst = [found for start in _WORST_OF.get(name, ()) if (found := report.worst(start)) is not None]
+    metrics = {metric.name: metric for metric in report.metrics}
+    found = largest(worst) or metrics.get(name)
+    if found is None:
+        raise UnknownName(f"the report has no metric {name!r}; {did_you_mean(name, [*metrics, *_WORST_OF])}")
+    if found.value is None:
+        raise ConfigError(f"the condition on {name!r} cannot be judged: it was not measured, because {found.reason}")
+    return found.value

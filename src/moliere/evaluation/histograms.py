@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,53 @@ from moliere.evaluation.distances import (
 )
 from moliere.evaluation.equal_population import BINS, equal_population_separation
 from moliere.evaluation.response import moments
-from moliere.evaluation.result import HistogramPair
 from moliere.evaluation.suites import Suite, Words
+
+
+@dataclass(frozen=True)
+class HistogramPair:
+    """One observable of both samples in the same bins.
+
+    Counts have two entries more than there are bins: what lies below the first edge comes first, what lies above the
+    last edge comes last, so that nothing is dropped silently.
+
+    Args:
+        name: stable identifier, for example ``layer_energy[2]``.
+        label: for the axis, without unit.
+        unit: of the edges.
+        group: where it belongs on the page.
+        edges: of the bins, increasing.
+        reference: counts, len(edges) + 1.
+        generated: counts, len(edges) + 1.
+        log_x: whether the bins are logarithmic.
+        separation: separation power inside the edges.
+        separation_floor: of reference against reference at the same sizes.
+        ks_p: p-value of the Kolmogorov-Smirnov test.
+        wasserstein: Wasserstein-1 distance in ``unit``.
+        chi2_p: p-value of ROOT's chi-square of the two histograms, what lies outside included.
+        mann_whitney_p: p-value of the Mann-Whitney test.
+        mean_ratio: mean of the generated over the reference's, and its error.
+        std_ratio: the same of the standard deviations.
+        separation10: separation power in ten bins that both samples fill equally, as CaloGAN has it.
+    """
+
+    name: str
+    label: str
+    unit: str
+    group: str
+    edges: tuple[float, ...]
+    reference: tuple[float, ...]
+    generated: tuple[float, ...]
+    log_x: bool
+    separation: float
+    separation_floor: float
+    ks_p: float
+    wasserstein: float
+    chi2_p: float = 1.0
+    mann_whitney_p: float = 1.0
+    mean_ratio: tuple[float, float] = (1.0, 0.0)
+    std_ratio: tuple[float, float] = (1.0, 0.0)
+    separation10: float = 0.0
 
 
 def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:

@@ -1,4 +1,4 @@
-"""Samples as clouds of points: whether generated events cover the reference, and whether they repeat the training's.
+"""Samples as clouds of points: whether generated events cover the reference.
 
 References:
     "Reliable fidelity and diversity metrics for generative models", M. Naeem, 2020, https://arxiv.org/abs/2002.09797
@@ -12,11 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from moliere.evaluation.evidence import Memorisation
-
 Points = NDArray[np.floating]
-#: a generated event this much nearer to a training event than training events are to each other is a copy
-_COPY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -68,30 +64,6 @@ def _inside(tree: cKDTree, radii: NDArray[np.float64], points: Points) -> NDArra
         for found in asked.query_ball_point(tree.data[rows], radii[rows]):
             counts[found] += 1
     return counts
-
-
-def memorisation(training: Points, test: Points, generated: Points) -> Memorisation:
-    """Whether generated events lie nearer to the training's events than to others of the same kind.
-
-    For a model that has learned the distribution, a generated event's nearest neighbour is a training event as often as
-    a test event, when there are as many of both.
-
-    Args:
-        training: (n, d), what the model has seen, standardised.
-        test: (n, d), what it has not; the longer of the two is cut.
-        generated: (m, d).
-    """
-    n = min(len(training), len(test))
-    seen, unseen = cKDTree(training[:n]), cKDTree(test[:n])
-    to_seen, to_unseen = seen.query(generated)[0], unseen.query(generated)[0]
-    usual = float(np.median(seen.query(seen.data, 2)[0][:, 1]))
-    nearer, ties = float((to_seen < to_unseen).mean()), float((to_seen == to_unseen).mean())
-    return Memorisation(
-        n_events=len(generated),
-        nearer_to_training=nearer + ties / 2,
-        error=0.5 / len(generated) ** 0.5,
-        copies=float((to_seen < _COPY * usual).mean()),
-    )
 
 
 def standardise(reference: Points, *others: Points) -> list[Points]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from moliere.evaluation.result import Figure, Report
+from moliere.evaluation.finding import Metric
+from moliere.evaluation.result import Report
 
 #: columns of the table, in order; of several classifiers the worst stands for all
 _COLUMNS = {
@@ -28,18 +29,19 @@ class Row:
     Args:
         name: of the sample.
         report: all about it.
-        figures: column → the figure that stands there.
+        metrics: column → the metric that stands there.
     """
 
     name: str
     report: Report
-    figures: Mapping[str, Figure]
+    metrics: Mapping[str, Metric]
 
     @property
     def rank_key(self) -> tuple[float, ...]:
         """Smaller is better: the worst AUC decides, then FPD, then the mean separation power."""
-        aucs = [self.figures[column].value for column in self.figures if column.startswith("AUC")]
-        rest = [self.figures[column].value for column in ("FPD", "separation, mean") if column in self.figures]
+        values = {column: metric.value for column, metric in self.metrics.items() if metric.value is not None}
+        aucs = [value for column, value in values.items() if column.startswith("AUC")]
+        rest = [values[column] for column in ("FPD", "separation, mean") if column in values]
         return (round(max(aucs, default=0.5), 2), *rest)
 
 
@@ -52,5 +54,5 @@ def rank(reports: Mapping[str, Report]) -> list[Row]:
     return sorted(rows, key=lambda row: row.rank_key)
 
 
-def _columns(report: Report) -> dict[str, Figure]:
-    return {column: figure for column, start in _COLUMNS.items() if (figure := report.worst(start)) is not None}
+def _columns(report: Report) -> dict[str, Metric]:
+    return {column: metric for column, start in _COLUMNS.items() if (metric := report.worst(start)) is not None}

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.result import ResponsePoint
 
 #: more distinct energies than this are grouped into quantile bins
 _MAX_POINTS = 20
 _BINS = 10
 _LEAST = 10  # events a point
+
+
+@dataclass(frozen=True)
+class ResponsePoint:
+    """Response (total signal / incident energy) at one incident energy, or in one bin of it.
+
+    Args:
+        energy: mean incident energy in MeV.
+        n_reference: reference events.
+        n_generated: generated events.
+        reference_mean: mean response.
+        reference_width: its standard deviation over events.
+        generated_mean: of the generated events.
+        generated_width: of the generated events.
+        reference_mean_error: of the mean; likewise the three others.
+    """
+
+    energy: float
+    n_reference: int
+    n_generated: int
+    reference_mean: float
+    reference_mean_error: float
+    reference_width: float
+    reference_width_error: float
+    generated_mean: float
+    generated_mean_error: float
+    generated_width: float
+    generated_width_error: float
 
 
 def response_points(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents
 from moliere.evaluation.collect import Choice, Collected, align, collect
 from moliere.evaluation.distances import ks_test
-from moliere.evaluation.figures import LEAST_FOR_CLASSIFIER, LEAST_FOR_FPD
 from moliere.evaluation.response import energy_bins
 from moliere.evaluation.suites import Suite
 from moliere.events import EventSource
 from moliere.events.events import energy_of
 
 Bins = list[tuple[float, float]]
+
+#: fewer events of either sample give no metric of that kind
+LEAST_FOR_CLASSIFIER = 300
+LEAST_FOR_FPD = 500
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,18 @@ class Samples:
     """What is compared, read and aligned.
 
     Args:
-        reference: likewise.
-        generated: likewise.
-        baseline: likewise.
-        training: likewise.
+        reference: what is right by definition.
+        generated: what is judged.
+        baseline: a third sample, where one was given.
+        training: what the model has seen, where it is known.
         bins: of the scale, from the reference, closed intervals in MeV.
         mean_bins: those that mean signals were made in; none where events have no incident energy.
         dropped: observables and features that not all samples have.
+        suite: how events of this detector are compared.
+        seed: of every choice.
+        classifier_seeds: repetitions of each classifier test; 0 leaves out what needs a classifier.
+        left_out: incident energies in MeV that the generated events' model has not seen, if it was trained so.
+        step: called with the name of each step.
     """
 
     reference: Collected
@@ -69,6 +77,16 @@ class Samples:
     bins: Bins
     mean_bins: Bins
     dropped: list[str]
+    suite: Suite
+    seed: int = 0
+    classifier_seeds: int = 0
+    left_out: tuple[float, float] | None = None
+    step: Callable[[str], None] = field(default=lambda _: None, compare=False)
+
+    @property
+    def n_events(self) -> int:
+        """Events used of the smaller of both samples."""
+        return min(len(self.reference), len(self.generated))
 
     @staticmethod
     def read(
@@ -96,6 +114,8 @@ class Samples:
             bins or energy_bins(named["reference"].scale),
             bins,
             dropped,
+            suite,
+            seed,
         )
 
 
@@ -116,7 +136,7 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
                 f"{p:.1e}): differences below may be those of the energies; generate with --like the reference, or "
                 "compare with --match-incident"
             )
-    n = min(len(one), len(other))
+    n = samples.n_events
     if n < LEAST_FOR_CLASSIFIER:
         yield f"{n} events are too few for classifier tests, which start at {LEAST_FOR_CLASSIFIER}"
     if n < LEAST_FOR_FPD:

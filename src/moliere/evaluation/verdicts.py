@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moliere.evaluation.result import Figure
+from moliere.evaluation.finding import Metric, largest
 
 #: AUC up to which a sample is hardly distinguishable, and from which it is clearly different
 AUC_GOOD, AUC_POOR = 0.55, 0.80
@@ -40,13 +40,13 @@ def judge_auc(value: float, error: float, floor: float, floor_error: float) -> s
     return AT_THE_FLOOR if _is_at_floor(value, error, floor, floor_error) else _auc_words(value)
 
 
-def overall(figures: Sequence[Figure]) -> str:
+def overall(metrics: Sequence[Metric]) -> str:
     """The whole in words: the worst classifier decides."""
-    scores = [figure for figure in figures if figure.name.startswith("auc-")]
-    if not scores:
+    scores = [metric for metric in metrics if metric.name.startswith("auc-")]
+    worst = largest(scores)
+    if worst is None or worst.value is None:
         return "too few events for a verdict"
-    worst = max(scores, key=lambda figure: figure.value)
-    if all(figure.verdict == AT_THE_FLOOR for figure in scores):
+    if all(metric.verdict == AT_THE_FLOOR for metric in scores):
         return "indistinguishable at this sample size"
     return f"{_auc_words(worst.value)}: the best classifier ({worst.label}) reaches AUC {worst.value:.3f}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moliere.detectors.base import Floats, Ints
-from moliere.evaluation.result import ExampleEvent
+from moliere.evaluation.findings.examples import ExampleEvent
 from moliere.report.scene import Scene, SceneLayer, depth_range
 from moliere.units import format_energy
 

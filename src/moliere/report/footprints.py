@@ -10,11 +10,11 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.detectors.surface_array import SurfaceArray
-from moliere.evaluation.result import ExampleEvent, Report
+from moliere.evaluation.findings.examples import ExampleEvent
+from moliere.evaluation.findings.mean_showers import MeanShower
 from moliere.report.event_display import hex_colours, in_pairs, title_of
 from moliere.report.picture import Picture
 from moliere.report.plots import divide
-from moliere.report.sections import Section
 from moliere.report.style import GUIDE, new_figure, style
 from moliere.report.tables import Table
 from moliere.units import m
@@ -30,7 +30,7 @@ _DRAWN, _PLAYED = 3, 8
 #: area of a circle in points² for each decade of signal
 _AREA = 45.0
 _COLOURS = "viridis"
-_KEY = (
+FOOTPRINT_KEY = (
     "Stations as circles: total signal as area, on a logarithmic scale, arrival time as colour; silent ones as rings."
 )
 
@@ -64,15 +64,8 @@ def footprint_of(event: ExampleEvent, array: SurfaceArray) -> Footprint:
     return Footprint(signals.reshape(array.n_stations, array.n_bins), times)
 
 
-def footprint_section(report: Report, array: SurfaceArray) -> Section:
-    """The average of all events, then some pairs of showers side by side, the most energetic first."""
-    return Section("ground", "Showers on the ground", (*_average(report, array), *_examples(report, array)), note=_KEY)
-
-
-def _average(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
-    if not report.mean_showers:
-        return ()
-    whole = report.mean_showers[0]
+def mean_footprint(whole: MeanShower, array: SurfaceArray) -> Picture:
+    """The average of all events, and generated over reference."""
     means = [np.asarray(mean).reshape(array.n_stations, -1).sum(axis=1) for mean in (whole.reference, whole.generated)]
     stations = np.arange(array.n_stations)
     table: Table = {
@@ -83,7 +76,7 @@ def _average(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
         f"generated ({array.unit})": means[1].tolist(),
     }
     title = "mean signal of every station, and generated over reference"
-    return (Picture("footprint-mean", _draw_average(means, array), title, broad=True, table=table),)
+    return Picture("footprint-mean", _draw_average(means, array), title, broad=True, table=table)
 
 
 def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
@@ -107,8 +100,9 @@ def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
     return figure
 
 
-def _examples(report: Report, array: SurfaceArray) -> tuple[Picture, ...]:
-    chosen = _pairs(report.examples)
+def footprint_pairs(examples: Sequence[ExampleEvent], array: SurfaceArray) -> tuple[Picture, ...]:
+    """Some pairs of showers side by side, the most energetic first."""
+    chosen = _pairs(examples)
     chosen = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, _DRAWN).astype(int))] if chosen else []
     return tuple(
         Picture(f"footprint-{k}", _draw_pair(pair, array), title_of(*pair), broad=True) for k, pair in enumerate(chosen)

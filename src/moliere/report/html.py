@@ -5,33 +5,21 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moliere.detectors import from_spec
-from moliere.detectors.calorimeter import Calorimeter
-from moliere.detectors.surface_array import SurfaceArray
+from moliere.evaluation.finding import Failed, Finding, Paper, Quantity
 from moliere.evaluation.result import Report
+from moliere.evaluation.suites import suites
 from moliere.files import check_free, replacing
 from moliere.report import words
-from moliere.report.citations import cited
-from moliere.report.event_display import display_to_json, event_pairs
-from moliere.report.event_picture import draw_pair
-from moliere.report.footprints import footprint_section, footprints_to_json
-from moliere.report.layer_pictures import layer_pictures
+from moliere.report.drawing import draw
 from moliere.report.picture import Picture
-from moliere.report.scene import Scene, build_scene
-from moliere.report.sections import (
-    Section,
-    correlation_section,
-    histogram_sections,
-    plane_section,
-    response_pictures,
-)
-from moliere.report.shower_section import shower_section
-from moliere.report.style import to_element, to_png_uri
+from moliere.report.section import Section
+from moliere.report.style import to_element
 from moliere.report.tables import to_csv
 
 if TYPE_CHECKING:
@@ -65,28 +53,34 @@ def write_report(report: Report, folder: str | Path, *, overwrite: bool = False)
 
 def render_report(report: Report) -> tuple[list[Section], str]:
     """The sections of a report, drawn, and the page that holds them."""
-    detector = from_spec(report.detector)
-    scene = build_scene(detector) if isinstance(detector, Calorimeter) else None
-    sections = [Section("response", "Response and resolution", response_pictures(report))]
-    sections += histogram_sections(report.histograms)
-    sections += [Section("layers", "Layer by layer", layer_pictures(report.layers))]
-    sections += [plane_section(report), correlation_section(report)]
-    if isinstance(detector, Calorimeter) and scene is not None:
-        sections.append(shower_section(report, detector, scene))
-    if isinstance(detector, SurfaceArray):
-        sections.append(footprint_section(report, detector))
-    sections = [section for section in sections if section.pictures]
+    sections = [section for found in report.findings for section in _drawn(found, report)]
     context = {
         "report": report,
-        "detector": detector,
+        "detector": from_spec(report.detector),
         "sections": sections,
+        "headlines": [(found, headline) for found in report.findings if (headline := found.headline) is not None],
         "headline_level": words.overall(report),
-        "display": _display(report, scene),
-        "footprints": footprints_to_json(report.examples, detector) if isinstance(detector, SurfaceArray) else None,
         "papers": cited(report),
         "tables": pack_tables(_pictures(sections)),
+        "scripts": list(dict.fromkeys(script for section in sections for script in section.scripts)),
     }
     return sections, make_environment().get_template("report.html").render(**context, version=package_version())
+
+
+def cited(report: Report) -> list[Paper]:
+    """The papers behind what a report holds, each once, those of the suite first."""
+    suite = report.settings.get("suite")
+    known = suites[suite].citations if suite in suites else ()
+    return list(dict.fromkeys((*known, *(paper for found in report.findings for paper in found.citations))))
+
+
+def _drawn(found: Finding, report: Report) -> Sequence[Section]:
+    """The sections of a finding; where its drawing raises an error, the error in their place."""
+    detector = from_spec(report.detector)
+    try:
+        return draw(found, report, detector)
+    except Exception as error:  # whoever wrote the drawing may have raised anything
+        return draw(Failed(found.kind, f"its drawing raised {type(error).__name__}: {error}"), report, detector)
 
 
 def make_environment() -> Environment:
@@ -101,6 +95,7 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(words=words, asset=_asset)
+    environment.tests["quantity"] = lambda cell: isinstance(cell, Quantity)
     environment.filters["element"] = lambda picture: to_element(picture.svg, picture.name, picture.title)
     return environment
 
@@ -116,15 +111,6 @@ def package_version() -> str:
 def _asset(name: str) -> str:
     """A file that travels inside the page."""
     return (resources.files("moliere.report") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _display(report: Report, scene: Scene | None) -> dict[str, Any] | None:
-    """What the 3-D display needs; None where there are no events or no solids to show."""
-    pairs = event_pairs(report.examples)
-    if scene is None or not pairs:
-        return None
-    data = display_to_json(scene, pairs)
-    return {"data": data, "pairs": pairs, "still": to_png_uri(draw_pair(scene, pairs[0]))}
 
 
 def _pictures(sections: list[Section] | tuple[Section, ...]) -> Iterator[Picture]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.result import HistogramPair, ResponsePoint
+from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.response import ResponsePoint
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, log_ticks, new_figure, style
 from moliere.units import GeV
 

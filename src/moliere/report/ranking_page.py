@@ -32,7 +32,7 @@ def write_ranking(rows: Sequence[Row], folder: str | Path, *, overwrite: bool = 
     places = [folder / f"{k}-{Path(row.name).stem}" for k, row in enumerate(rows, 1)]
     pages = [write_report(row.report, at, overwrite=overwrite) for row, at in zip(rows, places, strict=True)]
     links = [page.relative_to(folder).as_posix() for page in pages]
-    columns = list(dict.fromkeys(column for row in rows for column in row.figures))
+    columns = list(dict.fromkeys(column for row in rows for column in row.metrics))
     template = make_environment().get_template("compare.html")
     text = template.render(rows=rows, links=links, columns=columns, version=package_version())
     content = {row.name: row.report.to_dict() for row in rows}

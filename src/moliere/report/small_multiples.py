@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.result import HistogramPair
+from moliere.evaluation.histograms import HistogramPair
 from moliere.report.plots import draw_legend, fractions
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, log_ticks, new_figure, style
 

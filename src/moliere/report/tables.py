@@ -11,7 +11,8 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.evaluation.result import HistogramPair, ResponsePoint
+from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.response import ResponsePoint
 from moliere.report.profiles import energy_beyond
 from moliere.report.scene import Scene, cell_bounds, layer_of
 

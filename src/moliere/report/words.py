@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from moliere.evaluation.result import Figure, Report, Sample, Timing
+from moliere.evaluation.finding import Metric, Quantity
+from moliere.evaluation.result import Report, Sample, Timing
 from moliere.evaluation.verdicts import AUC_GOOD, AUC_POOR
 from moliere.units import format_energy
 
@@ -14,13 +15,19 @@ Level = Literal["good", "fair", "poor"]
 _WORST_FIRST: tuple[Level, ...] = ("poor", "fair", "good")
 
 
-def measured(value: float, error: float) -> str:
+def measured(value: float | None, error: float | None) -> str:
     """A value with as many digits as its error allows.
 
     Example:
         >>> measured(0.98123, 0.0021), measured(1234.5, 60.0), measured(1.23e-5, 1.1e-6), measured(0.5, 0.0)
         ('0.9812 ± 0.0021', '1234 ± 60', '1.23e-05 ± 1.1e-06', '0.5')
+        >>> measured(None, None)
+        'not measurable'
     """
+    if value is None:
+        return "not measurable"
+    if error is None:
+        return number(value)
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
         return number(value)
     digits = 1 - math.floor(math.log10(error))
@@ -39,6 +46,16 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "unknown"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def quantity(shown: Quantity) -> str:
+    """A number with its error, its unit, and what stands before it.
+
+    Example:
+        >>> quantity(Quantity(1234.0, before="≥")), quantity(Quantity(12.1, 0.4, "%"))
+        ('≥ 1,234', '12.10 ± 0.40 %')
+    """
+    return " ".join(filter(None, (shown.before, measured(shown.value, shown.error), shown.unit)))
 
 
 def small(p_value: float) -> str:
@@ -76,40 +93,33 @@ def energy_range(sample: Sample) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def interval(energy: tuple[float, float]) -> str:
-    """An interval of incident energy; one number where its ends are one energy to rounding.
-
-    Example:
-        >>> interval((256.0, 256.0002)), interval((1e3, 2e3))
-        ('256 MeV', '1 GeV – 2 GeV')
-    """
-    low, high = (format_energy(end) for end in energy)
-    return low if low == high else f"{low} – {high}"
-
-
 def level_of_p(p_value: float) -> Level:
     """How a p-value is coloured: one in a hundred happens, one in a hundred thousand does not."""
     return "good" if p_value > 1e-2 else "fair" if p_value > 1e-5 else "poor"
 
 
-def level(figure: Figure) -> Level:
-    """How a figure is coloured; the bounds are those at which the verdict's words change.
+def level(metric: Metric) -> Level | None:
+    """How a metric is coloured; the bounds are those at which the verdict's words change.
 
     A classifier that is wrong for every fifth pair still leaves a sample useful (fair); so does a distance of
-    up to ten times what two halves of the reference show, or four fifths of the share that they have.
+    up to ten times what two halves of the reference show, or four fifths of the share that they have. What could not be
+    measured, or has no floor, has no colour.
     """
-    noise = math.hypot(*(error for error in (figure.error, figure.floor_error) if math.isfinite(error)))
-    if (figure.value - figure.floor) * (-1 if figure.larger_is_better else 1) <= 2 * noise:
+    value, floor = metric.value, metric.floor
+    if value is None or floor is None:
+        return None
+    noise = math.hypot(*(e for e in (metric.error, metric.floor_error) if e is not None and math.isfinite(e)))
+    if (value - floor) * (-1 if metric.larger_is_better else 1) <= 2 * noise:
         return "good"
-    if figure.larger_is_better:
-        return "fair" if figure.value > 0.8 * figure.floor else "poor"
-    good, fair = (AUC_GOOD, AUC_POOR) if figure.name.startswith("auc-") else (figure.floor, 10 * figure.floor)
-    return "good" if figure.value < good else "fair" if figure.value < fair else "poor"
+    if metric.larger_is_better:
+        return "fair" if value > 0.8 * floor else "poor"
+    good, fair = (AUC_GOOD, AUC_POOR) if metric.name.startswith("auc-") else (floor, 10 * floor)
+    return "good" if value < good else "fair" if value < fair else "poor"
 
 
 def overall(report: Report) -> Level | None:
     """The colour of the headline, which speaks of the worst classifier; none where there is no classifier."""
-    levels = [level(figure) for figure in report.figures if figure.name.startswith("auc-")]
+    levels = [level(metric) for metric in report.metrics if metric.name.startswith("auc-")]
     return next((worst for worst in _WORST_FIRST if worst in levels), None)
 
 

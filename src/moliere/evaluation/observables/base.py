@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
-from moliere.evaluation.result import Group
 from moliere.registry import Registry
 
 #: keeps 0/0 at 0, as the community's code does
@@ -89,7 +88,7 @@ class Observable:
 
     label: str
     unit: str
-    group: Group
+    group: str
     compute: Callable[[Showers, int], Floats]
     layers: Callable[[Showers], tuple[int, ...]] | None = None
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.observables.base import Observable, Showers, observables
-from moliere.evaluation.result import Group
 
 ETA, PHI, R = 0, 1, 2
 
@@ -55,7 +54,7 @@ observables.register("sparsity")(Observable("empty cells in {layer}", "", "spars
 
 def _register_moments() -> None:
     """Centre and width along eta, phi (where a layer is divided around the axis) and r."""
-    group: Group = "transverse"
+    group: str = "transverse"
     for axis, name in ((ETA, "eta"), (PHI, "phi"), (R, "r")):
         layers = _all_layers if axis == R else _transverse
 

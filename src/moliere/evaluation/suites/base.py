@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents, UnknownName, did_you_mean
-from moliere.evaluation.result import Group
+from moliere.evaluation.finding import Paper
 from moliere.evaluation.suites.binning import Binning
 from moliere.events import Events
 from moliere.registry import Registry
@@ -70,7 +70,7 @@ class Words:
 
     label: str
     unit: str
-    group: Group
+    group: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Suite:
         rareness: kept events → columns by whose neighbours events are rare, (n, d);
             ``None`` where nothing is known of it.
         by_layer: whether layer energies are compared at each energy and eta, too.
+        citations: papers that define the observables.
     """
 
     detector: type[Detector]
@@ -107,6 +108,7 @@ class Suite:
     planes: Callable[[Any], Sequence[tuple[str, str]]] | None = None
     rareness: Callable[[Kept], Floats] | None = None
     by_layer: bool = False
+    citations: tuple[Paper, ...] = ()
 
 
 #: name → suite

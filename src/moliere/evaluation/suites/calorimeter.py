@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
+from moliere.evaluation.finding import Paper
 from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observe
 from moliere.evaluation.observables import calogan as calogan_observables
 from moliere.evaluation.observables import threedgan as threedgan_observables
 from moliere.evaluation.observables.base import split_name
-from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
 from moliere.events import Events
@@ -98,6 +98,15 @@ _CALORIMETER = Suite(
     low_level={"voxels": _low_level(normed=False), "normed-voxels": _low_level(normed=True)},
     cells=("voxel_energy", Words("voxel energy", "MeV", "voxels")),
     inputs=("observables", "voxels"),
+    citations=(
+        Paper(
+            "observables, their bins and the separation power",
+            "CaloChallenge 2022: a community challenge for fast calorimeter simulation",
+            "C. Krause",
+            2024,
+            "https://arxiv.org/abs/2410.21611",
+        ),
+    ),
 )
 suites.register("calorimeter")(_CALORIMETER)
 #: the community's own classifier, exact and slow
@@ -118,11 +127,11 @@ def _threedgan(showers: Showers) -> dict[str, Floats]:
     return threedgan_observables.image_observables(showers.detector, showers.energy, showers.signals)
 
 
-_SHAPE_GROUPS: dict[str, Group] = {"e": "energy", "f": "longitudinal", "d": "longitudinal", "l": "longitudinal"}
+_SHAPE_GROUPS: dict[str, str] = {"e": "energy", "f": "longitudinal", "d": "longitudinal", "l": "longitudinal"}
 _SHAPE_GROUPS |= {"s_": "longitudinal", "sigma_sd": "longitudinal", "sparsity": "sparsity", "r": "transverse"}
 
 
-def _group_of_shape(name: str) -> Group:
+def _group_of_shape(name: str) -> str:
     """Of one of CaloGAN's shapes: the longest beginning that is known."""
     known = [start for start in _SHAPE_GROUPS if name.startswith(start)]
     return _SHAPE_GROUPS[max(known, key=len)] if known else "transverse"
@@ -141,10 +150,25 @@ def _calogan_binning(name: str, detector: Calorimeter, values: Floats) -> Binnin
 
 
 suites.register("calogan")(
-    replace(_CALORIMETER, measure=_measurer(_calogan), words=_calogan_words, binning=_calogan_binning)
+    replace(
+        _CALORIMETER,
+        measure=_measurer(_calogan),
+        words=_calogan_words,
+        binning=_calogan_binning,
+        citations=(
+            Paper(
+                "observables",
+                "CaloGAN: simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with "
+                "generative adversarial networks",
+                "M. Paganini",
+                2018,
+                "https://arxiv.org/abs/1712.10321",
+            ),
+        ),
+    )
 )
 
-_IMAGE_GROUPS: dict[str, Group] = {"total": "energy", "sampling": "energy", "hits": "sparsity"}
+_IMAGE_GROUPS: dict[str, str] = {"total": "energy", "sampling": "energy", "hits": "sparsity"}
 _IMAGE_GROUPS |= dict.fromkeys(["moment_z", "first", "second", "last", "hottest_z"], "longitudinal")
 
 
@@ -164,7 +188,21 @@ def _threedgan_binning(name: str, detector: Calorimeter, values: Floats) -> Binn
 
 
 suites.register("3dgan")(
-    replace(_CALORIMETER, measure=_measurer(_threedgan), words=_threedgan_words, binning=_threedgan_binning)
+    replace(
+        _CALORIMETER,
+        measure=_measurer(_threedgan),
+        words=_threedgan_words,
+        binning=_threedgan_binning,
+        citations=(
+            Paper(
+                "observables",
+                "Fast simulation of a high granularity calorimeter by generative adversarial networks",
+                "G. Khattak",
+                2022,
+                "https://arxiv.org/abs/2109.07388",
+            ),
+        ),
+    )
 )
 
 #: what FastCaloSim's validation looks at, of the usual observables

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from moliere.detectors import PhaseSpace
 from moliere.detectors.base import Floats
+from moliere.evaluation.finding import Paper
 from moliere.evaluation.observables import shield
 from moliere.evaluation.observables.phase_space import kinematics, labels, polar_columns
-from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
 from moliere.events import Events
@@ -43,7 +43,7 @@ def _words(name: str, detector: PhaseSpace) -> Words:
     if name in shield.LABELS:
         return Words(*shield.LABELS[name], "shield")
     label, unit = labels(detector)[name]
-    group: Group = "momentum" if name.startswith("p") else "position"
+    group: str = "momentum" if name.startswith("p") else "position"
     return Words(label, unit, group)
 
 
@@ -98,6 +98,15 @@ _PHASE_SPACE = Suite(
     shares=_shares,
     planes=_planes,
     rareness=_rare_by,
+    citations=(
+        Paper(
+            "observables",
+            "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks",
+            "C. Ahdida",
+            2019,
+            "https://arxiv.org/abs/1909.04451",
+        ),
+    ),
 )
 suites.register("phase-space")(_PHASE_SPACE)
 #: as the SHiP muon GANs are judged: one classifier, on the columns in polar form

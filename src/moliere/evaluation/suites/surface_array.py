@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.base import Floats
+from moliere.evaluation.finding import Paper
 from moliere.evaluation.observables.surface_array import LABELS, array_observables, ring_label, ring_signals
-from moliere.evaluation.result import Group
 from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
 from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, whole_numbers
 from moliere.events import Events
@@ -49,7 +49,7 @@ def _words(name: str, detector: SurfaceArray) -> Words:
     if name.startswith(_RING):
         return Words(ring_label(detector, int(name.removeprefix(_RING).rstrip("]"))), detector.unit, "signal")
     label, unit = LABELS[name]
-    group: Group = "signal" if name in (*_SIGNALS, "triggered_stations") else "timing"
+    group: str = "signal" if name in (*_SIGNALS, "triggered_stations") else "timing"
     return Words(label, detector.unit if unit == "VEM" else unit, group)
 
 
@@ -74,5 +74,15 @@ suites.register("surface-array")(
         low_level={"traces": _traces},
         cells=("bin_signal", Words("signal in a time bin", "VEM", "signal")),
         inputs=("observables", "traces"),
+        citations=(
+            Paper(
+                "observables",
+                "Generating and refining particle detector simulations using the Wasserstein distance in adversarial "
+                "networks",
+                "M. Erdmann",
+                2018,
+                "https://arxiv.org/abs/1802.03325",
+            ),
+        ),
     )
 )

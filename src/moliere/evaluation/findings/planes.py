@@ -1,4 +1,4 @@
-"""Pairs of observables, and what has no place in a histogram: shares of events that users count, and how rare they are.
+"""Pairs of observables, and how rare events are in them.
 
 References:
     "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida, 2019,
@@ -16,10 +16,10 @@ from scipy.spatial import cKDTree
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.evidence import Plane, Share
-from moliere.evaluation.result import Figure
+from moliere.evaluation.finding import Finding, Metric, findings
+from moliere.evaluation.findings.shares import share_of
+from moliere.evaluation.samples import Samples
 from moliere.evaluation.suites import Suite
-from moliere.evaluation.tails import same_rate
 from moliere.evaluation.verdicts import judge
 from moliere.events.neighbours import mean_distance
 
@@ -31,6 +31,56 @@ _NEIGHBOURS, _POINTS = 3, 10_000
 _RAREST = 0.001
 #: fewer of them say nothing
 _LEAST = 10
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two observables of both samples in common bins.
+
+    Args:
+        names: along x and y.
+        labels: for people, with units.
+        log: which axes are logarithmic.
+        x_edges: increasing.
+        y_edges: increasing.
+        reference: share of the events in each bin, (n_x, n_y).
+        generated: likewise.
+        reference_rareness: mean distance to neighbours in each bin, in spreads of the columns; 0 in empty ones, and no
+            rows where nobody asked.
+        generated_rareness: likewise.
+    """
+
+    names: tuple[str, str]
+    labels: tuple[str, str]
+    log: tuple[bool, bool]
+    x_edges: tuple[float, ...]
+    y_edges: tuple[float, ...]
+    reference: tuple[tuple[float, ...], ...]
+    generated: tuple[tuple[float, ...], ...]
+    reference_rareness: tuple[tuple[float, ...], ...] = ()
+    generated_rareness: tuple[tuple[float, ...], ...] = ()
+
+
+@findings.register("planes")
+@dataclass(frozen=True)
+class Planes(Finding):
+    """Pairs of observables that a suite shows together, and the rate of the rarest events.
+
+    Args:
+        planes: the first one with the mean rarity of its bins.
+    """
+
+    planes: tuple[Plane, ...]
+    title = "Pairs"
+    place = 33
+
+    @classmethod
+    def look(cls, samples: Samples) -> Planes | None:
+        """Where the suite names pairs, or knows what makes an event rare."""
+        one, other, suite = samples.reference, samples.generated, samples.suite
+        rare = rarity(one, other, suite)
+        found, metrics = planes(one, other, suite, rare), tuple(rarity_metrics(rare))
+        return cls(found, metrics=metrics) if found or metrics else None
 
 
 @dataclass(frozen=True)
@@ -59,39 +109,7 @@ def rarity(reference: Collected, generated: Collected, suite: Suite) -> Rarity |
     return Rarity(*(mean_distance(tree, values, _NEIGHBOURS) for values in scaled))
 
 
-def share_rows(reference: Collected, generated: Collected, suite: Suite) -> tuple[Share, ...]:
-    """Shares of the events that a suite counts."""
-    if suite.shares is None:
-        return ()
-    first, second = (suite.shares(sample.observables) for sample in (reference, generated))
-    return tuple(_share(label, first[label], second[label]) for label in first)
-
-
-def _share(label: str, one: Any, other: Any) -> Share:
-    first, second = (share_of(mask) for mask in (one, other))
-    p_value = same_rate(int(one.sum()), len(one), int(other.sum()), len(other))
-    return Share(label, *first, *second, p_value)
-
-
-def share_of(chosen: Any, weights: Floats | None = None) -> tuple[float, float]:
-    r"""Share of events that are chosen, and its error.
-
-    .. math:: f = \frac{\sum w_i c_i}{\sum w_i}, \quad \sigma_f = \frac{\sqrt{\sum w_i^2 (c_i - f)^2}}{\sum w_i}
-
-    Args:
-        chosen: whether an event is, (n,).
-        weights: of the events; 1 each by default.
-
-    Example:
-        >>> share_of(np.array([True, False, False, False]))
-        (0.25, 0.216...)
-    """
-    weights = np.ones(len(chosen)) if weights is None else weights
-    share = float(weights @ chosen / weights.sum())
-    return share, float(np.sqrt(np.sum((weights * (chosen - share)) ** 2)) / weights.sum())
-
-
-def rarity_figures(rare: Rarity | None) -> Iterator[Figure]:
+def rarity_metrics(rare: Rarity | None) -> Iterator[Metric]:
     """By how much the rate of events as rare as the reference's rarest deviates, in percent."""
     if rare is None or _RAREST * len(rare.reference) < _LEAST or len(rare.generated) == 0:
         return
@@ -100,7 +118,7 @@ def rarity_figures(rare: Rarity | None) -> Iterator[Figure]:
     value = 100 * abs(other[0] / one[0] - 1)
     error = 100 * float(np.hypot(other[1], one[1] * other[0] / one[0]) / one[0])
     floor = 100 * one[1] / one[0] * np.sqrt(1 + len(rare.reference) / len(rare.generated))
-    yield Figure(
+    yield Metric(
         "rarest", "rate of the rarest 0.1 %", "distribution", value, error, float(np.sqrt(2 / np.pi) * floor),
         float(floor), "%", judge(value, error, float(np.sqrt(2 / np.pi) * floor), float(floor)),
         f"|generated / reference - 1| beyond the reference's rarest 0.1 %, by distance to {_NEIGHBOURS} neighbours",

@@ -8,17 +8,76 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.evidence import EquivalentSize
+from moliere.evaluation.correlations import varying
+from moliere.evaluation.finding import Finding, Headline, Paper, Quantity, findings
+from moliere.evaluation.samples import Samples
 
 #: sizes of reference samples that are tried, draws of each, and bootstrap samples of the generated events
 _SIZES, _DRAWS, _BOOTSTRAPS = 10, 4, 20
 #: so many observables are averaged over: more of them change little and cost much
 _OBSERVABLES = 40
 _LEAST = 200
+
+
+@findings.register("equivalent")
+@dataclass(frozen=True)
+class EquivalentSize(Finding):
+    """How many reference events are as far from the reference as the generated sample.
+
+    Args:
+        value: number of events.
+        low: lower end of the 68 % interval.
+        high: upper end.
+        limit: the largest number that can be told with samples of these sizes.
+        reached: whether the interval holds that number, so that nothing larger is ruled out.
+    """
+
+    value: float
+    low: float
+    high: float
+    limit: int
+    reached: bool
+    title = "Worth"
+    place = 20
+    citations = (
+        Paper(
+            "worth in reference events",
+            "CMS HGCal calorimeter challenge: equivalent number of Geant4 showers",
+            "O. Amram",
+            2026,
+            "https://github.com/OzAmram/CMSHGCaloChallenge",
+        ),
+    )
+
+    @classmethod
+    def look(cls, samples: Samples) -> EquivalentSize | None:
+        """By the mean Kolmogorov-Smirnov distance of the observables that vary."""
+        samples.step("equivalent sample size")
+        one, other = samples.reference.observables, samples.generated.observables
+        names = varying(one)
+        if not names:
+            return None
+        return equivalent_size([one[name] for name in names], [other[name] for name in names], samples.seed)
+
+    @property
+    def headline(self) -> Headline:
+        """The number, or the largest that can be told."""
+        number = Quantity(self.limit, before="≥") if self.reached else Quantity(self.value)
+        return Headline(number, "reference events")
+
+    @property
+    def words(self) -> str:
+        """What the number means."""
+        interval = "" if self.reached else f"; 68 %: {self.low:,.0f} – {self.high:,.0f}"
+        return (
+            "So many reference events lie as far from the reference as the generated sample does (mean "
+            f"Kolmogorov-Smirnov distance of the observables{interval})."
+        )
 
 
 def equivalent_size(reference: Sequence[Floats], generated: Sequence[Floats], seed: int = 0) -> EquivalentSize | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 from moliere.evaluation.classifier import Features, split_parts, split_rows
-from moliere.evaluation.evidence import Giveaway, Reweighting
+from moliere.evaluation.finding import Finding, Listing, Quantity, findings
+from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
 
 #: repetitions of shuffling a column
 _SHUFFLES = 3
@@ -20,6 +22,87 @@ _SHUFFLED_EVENTS = 4_000
 _LISTED = 10
 #: a weight beyond this is one event speaking for a hundred
 _LARGEST_WEIGHT = 100.0
+
+
+@dataclass(frozen=True)
+class Giveaway:
+    """An observable that a classifier needs.
+
+    Args:
+        observable: column of the classifier's input.
+        auc_drop: by how much the AUC falls when the column is shuffled.
+        error: its spread over shuffles.
+    """
+
+    observable: str
+    auc_drop: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """Whether a classifier's weights mend an observable.
+
+    Args:
+        observable: the one that disagrees most.
+        before: difference of the means in standard deviations of the reference.
+        after: the same with the classifier's weights.
+        effective: effective over actual number of events, 1 where all weights are alike.
+    """
+
+    observable: str
+    before: float
+    after: float
+    effective: float
+
+
+@findings.register("giveaways")
+@dataclass(frozen=True)
+class Giveaways(Finding):
+    """The observables that a classifier tells the samples apart by.
+
+    Args:
+        rows: most telling first.
+        reweighting: whether the classifier's weights mend the first of them.
+    """
+
+    rows: tuple[Giveaway, ...]
+    reweighting: Reweighting | None = None
+    title = "What gives the sample away"
+    place = 24
+
+    @classmethod
+    def look(cls, samples: Samples) -> Giveaways | None:
+        """By boosting on the observables, with as many events as a classifier needs."""
+        reference, generated = samples.reference, samples.generated
+        if not samples.classifier_seeds or samples.n_events < LEAST_FOR_CLASSIFIER:
+            return None
+        samples.step("what gives the sample away")
+        one, other = reference.features, generated.features
+        found, weights = give_aways(one, other, reference.feature_names, samples.seed)
+        if not found:
+            return None
+        column = list(reference.feature_names).index(found[0].observable)
+        first, second = (x[:, column].astype(np.float64) for x in (one, other))
+        return cls(found, reweighting(found[0].observable, first, second, weights))
+
+    @property
+    def words(self) -> str:
+        """What the table means, and what reweighting mends."""
+        first = "How far the AUC of boosting falls when an observable is shuffled."
+        if self.reweighting is None:
+            return first
+        mended = self.reweighting
+        return (
+            f"{first} With the classifier's weights, the mean of {mended.observable} is off by {mended.after:.3g} σ "
+            f"instead of {mended.before:.3g} σ (effective size {100 * mended.effective:.0f} %)."
+        )
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """One row an observable."""
+        rows = tuple((row.observable, Quantity(row.auc_drop, row.error)) for row in self.rows)
+        return (Listing(("observable", "AUC falls by"), rows),)
 
 
 def give_aways(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats
-from moliere.evaluation.evidence import Correlations
+from moliere.evaluation.findings.correlations import Correlations
+from moliere.evaluation.result import Report
 from moliere.report.colour_scale import RATIO
+from moliere.report.picture import Picture
+from moliere.report.section import Section, draw
 from moliere.report.style import new_figure, style
 from moliere.report.tables import Table
 
@@ -24,6 +30,20 @@ _WIDTH, _HEIGHT, _SQUARE = 11.0, 5.2, 4.05
 _LEAST_SCALE = 0.1
 #: Steps of the colour scale: fewer hide noise, which makes large images out of many observables.
 _SHADES = 33
+
+
+@draw.register
+def _(finding: Correlations, report: Report, detector: Detector) -> Sequence[Section]:
+    del detector
+    expected = math.hypot(*(1 / math.sqrt(max(1, x.n_used)) for x in (report.reference, report.generated)))
+    notes = (
+        f"{len(finding.names)} observables, numbered as their names are.",
+        f"Differences up to {expected:.2g} are statistical (one standard deviation, uncorrelated observables).",
+        f"Worst: {'; '.join(worst_pairs(finding))}.",
+    )
+    title, table = "Correlations of the observables", correlation_table(finding)
+    picture = Picture("correlations", draw_correlations(finding), title, notes, broad=True, table=table)
+    return (Section("correlations", finding.title, (picture,)),)
 
 
 def draw_correlations(correlations: Correlations) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,9 +11,53 @@ from moliere.detectors.base import Ints
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.correlations import varying
 from moliere.evaluation.distances import ks_test
-from moliere.evaluation.evidence import Interpolation
+from moliere.evaluation.finding import Finding, Headline, Quantity, findings, interval_words
+from moliere.evaluation.samples import Samples
 
 _LEAST = 30
+
+
+@findings.register("interpolation")
+@dataclass(frozen=True)
+class Interpolation(Finding):
+    """Whether a model knows energies that its training left out.
+
+    Args:
+        energy: ends of the interval that was left out, in MeV.
+        n_events: reference events in it.
+        distance: mean Kolmogorov-Smirnov distance of the observables in it.
+        seen: the same at the energies beside it that were in the training, if they have enough events.
+        floor: of reference against reference at these sizes.
+    """
+
+    energy: tuple[float, float]
+    n_events: int
+    distance: float
+    seen: float | None
+    floor: float
+    title = "Interpolation"
+    place = 22
+
+    @classmethod
+    def look(cls, samples: Samples) -> Interpolation | None:
+        """At the energies that the training left out, where some were."""
+        if samples.left_out is None:
+            return None
+        return interpolation(samples.reference, samples.generated, samples.left_out, samples.bins, samples.seed)
+
+    @property
+    def headline(self) -> Headline:
+        """The distance at the energies left out."""
+        return Headline(Quantity(self.distance), "at energies that the model has not seen")
+
+    @property
+    def words(self) -> str:
+        """Where, and what it compares with."""
+        beside = "" if self.seen is None else f" beside them, at energies of the training, {self.seen:.3g};"
+        return (
+            f"Mean Kolmogorov-Smirnov distance of the observables at {interval_words(self.energy)} ({self.n_events:,} "
+            f"reference events), which the training left out;{beside} floor {self.floor:.3g}."
+        )
 
 
 def interpolation(

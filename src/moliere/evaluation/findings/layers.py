@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,13 +11,104 @@ from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import histogram, ks_test, root_chi2, separation_power, wasserstein
-from moliere.evaluation.evidence import EtaRow, LayerRow, LayerValidation
+from moliere.evaluation.finding import Finding, Paper, findings
 from moliere.evaluation.observables.fastcalosim import ETA_EDGES, by_eta, eta_asymmetry
 from moliere.evaluation.observables.tally import Tally
 from moliere.evaluation.response import moments
+from moliere.evaluation.samples import Samples
 
 #: bins of the histograms, over the reference's range, and the fewest events of either sample
 _BINS, _LEAST = 30, 10
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """Energy of one layer at one incident energy in both samples, by every measure that FastCaloSim is validated with.
+
+    Args:
+        layer: what it is called.
+        energy: ends of the interval of incident energies in MeV.
+        n_reference: events.
+        n_generated: events.
+        mean_ratio: mean energy of the generated over the reference's, and its error.
+        std_ratio: the same of the standard deviations.
+        sem_ratio: the same of the standard errors of the mean, which follow the numbers of events.
+        root_chi2: ROOT's chi-square of unweighted histograms over its degrees of freedom.
+        root_p: its p-value.
+        separation: CaloChallenge's chi-square of normalised histograms, the separation power.
+        ks: Kolmogorov-Smirnov distance.
+        ks_p: its p-value.
+        wasserstein: Wasserstein-1 distance in MeV.
+    """
+
+    layer: str
+    energy: tuple[float, float]
+    n_reference: int
+    n_generated: int
+    mean_ratio: tuple[float, float]
+    std_ratio: tuple[float, float]
+    sem_ratio: float
+    root_chi2: float
+    root_p: float
+    separation: float
+    ks: float
+    ks_p: float
+    wasserstein: float
+
+
+@dataclass(frozen=True)
+class EtaRow:
+    """Mean energy of one layer in one slice of |eta|, and the asymmetry of its two sides.
+
+    Args:
+        layer: what it is called.
+        eta: ends of the slice.
+        reference: mean in MeV and its error, over both sides.
+        generated: likewise.
+        reference_asymmetry: (μ+ − μ−) / (μ+ + μ−) and its error; ``None`` where one side has no events.
+        generated_asymmetry: likewise.
+    """
+
+    layer: str
+    eta: tuple[float, float]
+    reference: tuple[float, float]
+    generated: tuple[float, float]
+    reference_asymmetry: tuple[float, float] | None = None
+    generated_asymmetry: tuple[float, float] | None = None
+
+
+@findings.register("layers")
+@dataclass(frozen=True)
+class LayerValidation(Finding):
+    """What FastCaloSim's validation looks at.
+
+    Args:
+        rows: by layer, then incident energy.
+        eta: by layer, then slice; none where events have no eta.
+    """
+
+    rows: tuple[LayerRow, ...]
+    eta: tuple[EtaRow, ...] = ()
+    title = "Layer by layer"
+    place = 32
+    citations = (
+        Paper(
+            "layer energies against incident energy and pseudorapidity",
+            "AtlFast3: the next generation of fast simulation in ATLAS",
+            "ATLAS Collaboration",
+            2021,
+            "https://arxiv.org/abs/2109.02551",
+        ),
+    )
+
+    @classmethod
+    def look(cls, samples: Samples) -> LayerValidation | None:
+        """Where the suite compares layers."""
+        if not samples.suite.by_layer:
+            return None
+        samples.step("layers")
+        found = layer_validation(samples.reference, samples.generated, samples.bins)
+        return found if found.rows else None
 
 
 def layer_validation(

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats
-from moliere.evaluation.evidence import EtaRow, LayerRow, LayerValidation
+from moliere.evaluation.findings.layers import EtaRow, LayerRow, LayerValidation
+from moliere.evaluation.result import Report
 from moliere.report.colour_scale import RATIO
 from moliere.report.picture import Picture
 from moliere.report.plots import draw_legend
+from moliere.report.section import Section, draw
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
 from moliere.report.tables import Table
 from moliere.units import format_energy
@@ -25,10 +28,14 @@ _SPAN, _WRITTEN = 0.2, 16
 _COLUMNS = 4
 
 
-def layer_pictures(found: LayerValidation | None) -> tuple[Picture, ...]:
-    """A picture of the ratios, and one against eta where events have it; nothing where it was not asked for."""
-    if found is None or not found.rows:
-        return ()
+@draw.register
+def _(finding: LayerValidation, report: Report, detector: Detector) -> Sequence[Section]:
+    del report, detector
+    return (Section("layers", finding.title, layer_pictures(finding)),)
+
+
+def layer_pictures(found: LayerValidation) -> tuple[Picture, ...]:
+    """A picture of the ratios, and one against eta where events have it."""
     note = (
         "Red is more than the reference and blue less, up to 20 %; blank where only the generated layer is lit. "
         "Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."

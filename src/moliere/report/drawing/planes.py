@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats
-from moliere.evaluation.evidence import Plane
+from moliere.evaluation.findings.planes import Plane, Planes
+from moliere.evaluation.result import Report
 from moliere.report.colour_scale import (
     ENERGY,
     RATIO,
@@ -19,6 +21,8 @@ from moliere.report.colour_scale import (
     ratio,
     ratio_norm,
 )
+from moliere.report.picture import Picture
+from moliere.report.section import Section, draw
 from moliere.report.style import log_ticks, new_figure, style
 from moliere.report.tables import Table
 
@@ -30,6 +34,21 @@ if TYPE_CHECKING:
 _TITLES = ("reference", "generated", "generated / reference")
 #: inches
 _WIDTH, _ROW, _CELL = 11.0, 3.4, 1.35
+
+
+@draw.register
+def _(finding: Planes, report: Report, detector: Detector) -> Sequence[Section]:
+    """The first pair in full, the others in one square."""
+    del report, detector
+    if not finding.planes:
+        return ()
+    first, *others = finding.planes
+    title = " against ".join(first.names[::-1])
+    pictures = [Picture("plane", draw_plane(first), title, broad=True, table=plane_table(first))]
+    if others:
+        notes = ("reference below the diagonal, generated above; colours are logarithmic, the same for both of a pair",)
+        pictures.append(Picture("pairs", draw_pairs(others), "All pairs of columns", notes, broad=True))
+    return (Section("planes", finding.title, tuple(pictures)),)
 
 
 def draw_plane(plane: Plane) -> Figure:

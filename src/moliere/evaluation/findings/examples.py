@@ -3,16 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.result import ExampleEvent
+from moliere.evaluation.finding import Finding, findings
+from moliere.evaluation.samples import Samples
 
 #: events of each sample, and reference events whose nearest generated one is looked for
 _EXAMPLES, _NEAREST = 6, 4
+
+
+@dataclass(frozen=True)
+class ExampleEvent:
+    """One event for the display, sparse.
+
+    Args:
+        sample: which of the two it is from.
+        energy: incident energy in MeV.
+        channels: those above the threshold.
+        signals: theirs, in MeV.
+        nearest: of a reference event and the generated one that lies nearest to it, cell by cell.
+        times: arrival times of all stations in ns, ``None`` for silent ones; empty where there are no stations.
+    """
+
+    sample: Literal["reference", "generated"]
+    energy: float
+    channels: tuple[int, ...]
+    signals: tuple[float, ...]
+    nearest: bool = False
+    times: tuple[float | None, ...] = ()
+
+
+@findings.register("examples")
+@dataclass(frozen=True)
+class Examples(Finding):
+    """Single events of both samples.
+
+    Args:
+        events: spread over the energies, then neighbours.
+    """
+
+    events: tuple[ExampleEvent, ...]
+    title = "Single events"
+    place = 36
+
+    @classmethod
+    def look(cls, samples: Samples) -> Examples:
+        """Some events of every sample."""
+        return cls(example_events(samples.reference, samples.generated, samples.bins))
 
 
 def example_events(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 
+from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
+from moliere.detectors.surface_array import SurfaceArray
+from moliere.evaluation.findings.mean_showers import MeanShower, MeanShowers
 from moliere.evaluation.result import Report
+from moliere.report.footprints import mean_footprint
 from moliere.report.picture import Picture
 from moliere.report.profiles import draw_longitudinal, draw_radial
 from moliere.report.projection_picture import draw_projections, projection_table
 from moliere.report.projections import build_lattice, project
-from moliere.report.scene import Scene
-from moliere.report.sections import Section, file_name
+from moliere.report.scene import Scene, build_scene
+from moliere.report.section import Section, draw, file_name
 from moliere.report.shower_images import draw_average_showers
 from moliere.report.tables import cells_table, longitudinal_table, radial_table
 from moliere.units import format_energy
@@ -49,14 +54,37 @@ class _Average:
         return "all" if self.energy is None else file_name(f"{self.energy:.6g}MeV")
 
 
-def shower_section(report: Report, detector: Calorimeter, scene: Scene) -> Section:
+@draw.register
+def _(finding: MeanShowers, report: Report, detector: Detector) -> Sequence[Section]:
+    del report
+    return draw_means(detector, finding.showers) if finding.showers else ()
+
+
+@singledispatch
+def draw_means(detector: Detector, showers: Sequence[MeanShower]) -> Sequence[Section]:
+    """Average events of one kind of detector; nothing where nobody has said how they look.
+
+    Args:
+        detector: what was read out.
+        showers: over all events first.
+    """
+    del detector, showers
+    return ()
+
+
+@draw_means.register
+def _(detector: SurfaceArray, showers: Sequence[MeanShower]) -> Sequence[Section]:
+    return (Section("ground", "Average footprint", (mean_footprint(showers[0], detector),)),)
+
+
+@draw_means.register
+def _(detector: Calorimeter, showers: Sequence[MeanShower]) -> Sequence[Section]:
     """Profiles, projections and average showers: all events open, single energies and further layers folded."""
+    scene = build_scene(detector)
     averages = [
         _Average(detector, scene, (np.asarray(mean.reference), np.asarray(mean.generated)), mean.energy)
-        for mean in report.mean_showers
+        for mean in showers
     ]
-    if not averages:
-        return Section("showers", "Average showers")
     first, *others = averages
     spread, blocks = _spread(len(scene.layers)), _blocks(len(scene.layers))
     parts = []
@@ -67,7 +95,7 @@ def shower_section(report: Report, detector: Calorimeter, scene: Scene) -> Secti
         pictures = *_profiles(shower), _cells_picture(shower, spread)
         parts.append(Section(f"showers-{shower.name}", f"At {shower.words}", pictures))
     shown = *_profiles(first), *_projections(first), _cells_picture(first, spread)
-    return Section("showers", "Average showers", shown, tuple(parts))
+    return (Section("showers", "Average showers", shown, tuple(parts)),)
 
 
 def _blocks(n_layers: int) -> list[range]:

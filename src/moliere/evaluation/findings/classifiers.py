@@ -1,0 +1,68 @@
+"""Whether a classifier tells generated from reference events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.evaluation.classifier import classifier_test
+from moliere.evaluation.collect import Collected
+from moliere.evaluation.finding import Finding, Metric, Paper, findings
+from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
+from moliere.evaluation.suites import Suite
+from moliere.evaluation.verdicts import judge, judge_auc
+
+
+@findings.register("classifiers")
+@dataclass(frozen=True)
+class Classifiers(Finding):
+    """AUC and JSD of every classifier on every input of a suite; they are all metrics."""
+
+    title = "Classifiers"
+    place = 10
+    citations = (
+        Paper(
+            "classifier tests",
+            "Revisiting classifier two-sample tests",
+            "D. Lopez-Paz",
+            2017,
+            "https://arxiv.org/abs/1610.06545",
+        ),
+    )
+
+    @classmethod
+    def look(cls, samples: Samples) -> Classifiers | None:
+        """Nothing where there are too few events, or no repetition is asked for."""
+        if not samples.classifier_seeds or samples.n_events < LEAST_FOR_CLASSIFIER:
+            return None
+        return cls(metrics=tuple(_metrics(samples)))
+
+
+def _metrics(samples: Samples) -> Iterator[Metric]:
+    """Floors are those of two halves of the reference."""
+    suite, seeds, seed = samples.suite, samples.classifier_seeds, samples.seed
+    for what in suite.inputs:
+        one, other = (_input(suite, what, sample) for sample in (samples.reference, samples.generated))
+        half = len(one) // 2
+        for kind in suite.classifiers:
+            samples.step(f"classifier: {kind} on {what}")
+            score = classifier_test(kind, one, other, seeds, seed)
+            # once is enough: what a floor varies by from seed to seed is the sampling error that it has anyway
+            floor = classifier_test(kind, one[:half], one[half : 2 * half], 1, seed)
+            note = "held-out events; floor: two halves of the reference against each other"
+            yield Metric(
+                f"auc-{what}-{kind}", f"AUC, {kind} on {what}", "classifier", score.auc, score.auc_error,
+                floor.auc, floor.auc_error, "", judge_auc(score.auc, score.auc_error, floor.auc, floor.auc_error), note,
+                p_value=score.p_value,
+            )  # fmt: skip
+            yield Metric(
+                f"jsd-{what}-{kind}", f"JSD, {kind} on {what}", "classifier", score.jsd, score.jsd_error,
+                floor.jsd, floor.jsd_error, "", judge(score.jsd, score.jsd_error, floor.jsd, floor.jsd_error), note,
+            )  # fmt: skip
+
+
+def _input(suite: Suite, what: str, sample: Collected) -> NDArray[np.float32]:
+    return sample.features if what == "observables" else suite.low_level[what](sample.kept)

@@ -1,0 +1,115 @@
+"""How well observables agree energy by energy, where an average over energies may hide a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moliere.detectors.base import Floats
+from moliere.evaluation.distances import ks_test
+from moliere.evaluation.finding import Finding, Listing, Quantity, findings, interval_words
+from moliere.evaluation.goodness import combine_p_values
+from moliere.evaluation.samples import Samples
+
+#: fewer events of either sample say nothing
+_LEAST = 30
+
+
+@dataclass(frozen=True)
+class ConditionalRow:
+    """Agreement of all observables at one incident energy.
+
+    Args:
+        energy: ends of the interval in MeV.
+        n_reference: events.
+        n_generated: events.
+        p_value: of all observables together.
+        worst: the observable that agrees least.
+        worst_p_value: its Kolmogorov-Smirnov p-value times the number of observables.
+    """
+
+    energy: tuple[float, float]
+    n_reference: int
+    n_generated: int
+    p_value: float
+    worst: str
+    worst_p_value: float
+
+
+@findings.register("conditional")
+@dataclass(frozen=True)
+class Conditional(Finding):
+    """Agreement of all observables at each incident energy.
+
+    Args:
+        binned_by: what the intervals are intervals of, in words.
+        rows: one an interval.
+    """
+
+    binned_by: str
+    rows: tuple[ConditionalRow, ...]
+    title = "Energy by energy"
+    place = 25
+
+    @classmethod
+    def look(cls, samples: Samples) -> Conditional | None:
+        """In all bins of the incident energy, or of what stands for it."""
+        samples.step("energy by energy")
+        one, other = samples.reference, samples.generated
+        rows = tuple(conditional_rows(one.observables, other.observables, (one.scale, other.scale), samples.bins))
+        return cls(samples.suite.scale, rows) if rows else None
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """One row an interval."""
+        header = (self.binned_by, "events", "all observables, p", "worst observable", "its p, corrected")
+        rows = tuple(
+            (
+                interval_words(row.energy),
+                f"{row.n_reference} | {row.n_generated}",
+                Quantity(row.p_value, p_value=row.p_value),
+                row.worst,
+                Quantity(row.worst_p_value),
+            )
+            for row in self.rows
+        )
+        return (Listing(header, rows),)
+
+
+def conditional_rows(
+    reference: Mapping[str, Floats],
+    generated: Mapping[str, Floats],
+    energies: tuple[Floats, Floats],
+    bins: Sequence[tuple[float, float]],
+) -> Iterator[ConditionalRow]:
+    """How well the observables agree at each incident energy, where an average over energies may hide it.
+
+    Args:
+        reference: name → values, (n,).
+        generated: name → values, (m,).
+        energies: incident energies of both in MeV.
+        bins: closed intervals of the incident energy.
+    """
+    for low, high in bins:
+        one, other = ((energy >= low) & (energy <= high) for energy in energies)
+        if min(one.sum(), other.sum()) < _LEAST:
+            continue
+        p_values = {
+            name: ks_test(values[one], generated[name][other])[1]
+            for name, values in reference.items()
+            if np.ptp(values[one]) > 0
+        }
+        if not p_values:  # nothing varies
+            continue
+        worst = min(p_values, key=lambda name: p_values[name])
+        yield ConditionalRow(
+            energy=(low, high),
+            n_reference=int(one.sum()),
+            n_generated=int(other.sum()),
+            p_value=combine_p_values(list(p_values.values())),
+            worst=worst,
+            # corrected for having looked at so many
+            worst_p_value=min(1.0, p_values[worst] * len(p_values)),
+        )

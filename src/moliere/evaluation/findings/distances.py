@@ -1,0 +1,53 @@
+"""Fréchet and kernel physics distance of the observables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from moliere.evaluation.finding import Finding, Metric, Paper, findings
+from moliere.evaluation.fpd import fpd
+from moliere.evaluation.kpd import kpd
+from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
+from moliere.evaluation.verdicts import judge
+
+
+@findings.register("distances")
+@dataclass(frozen=True)
+class Distances(Finding):
+    """FPD and KPD; they are metrics."""
+
+    title = "Distances"
+    place = 11
+    citations = (
+        Paper(
+            "Fréchet and kernel physics distance",
+            "Evaluating generative models in high energy physics",
+            "R. Kansal",
+            2023,
+            "https://arxiv.org/abs/2211.10295",
+        ),
+    )
+
+    @classmethod
+    def look(cls, samples: Samples) -> Distances | None:
+        """Nothing where there are too few events."""
+        return cls(metrics=tuple(_metrics(samples))) if samples.n_events >= LEAST_FOR_FPD else None
+
+
+def _metrics(samples: Samples) -> Iterator[Metric]:
+    """Floors from bootstrap samples of the reference of the same sizes."""
+    one, other = samples.reference.features, samples.generated.features
+    rng = np.random.default_rng(samples.seed)
+    first, second = (one[rng.integers(len(one), size=len(x))] for x in (one, other))
+    for name, label, distance in (("fpd", "Fréchet physics distance", fpd), ("kpd", "kernel physics distance", kpd)):
+        samples.step(label)
+        value, error = distance(one, other)
+        floor, floor_error = distance(first, second)
+        note = "on the observables; floor: two bootstrap samples of the reference"
+        yield Metric(
+            name, label, "distribution", value, error, floor, floor_error, "",
+            judge(value, error, floor, floor_error), note,
+        )  # fmt: skip
