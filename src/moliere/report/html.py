@@ -69,7 +69,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
 
 def cited(report: Report) -> list[Paper]:
     """The papers behind what a report holds, each once, those of the suite first."""
-    suite = report.settings.get("suite")
+    suite = str(report.settings.get("suite"))
     known = suites[suite].citations if suite in suites else ()
     return list(dict.fromkeys((*known, *(paper for found in report.findings for paper in found.citations))))
 
