@@ -182,7 +182,7 @@ class Finding:
 class _Findings(Registry[type[Finding]]):
     """Kind of finding → its class."""
 
-    def register(self, name: str) -> Callable[[type[F]], type[F]]:  # type: ignore[override]
+    def register(self, name: str) -> Callable[[type[F]], type[F]]:
         """Decorator that files a class of findings under its kind."""
 
         def add(thing: type[F]) -> type[F]:
