@@ -105,7 +105,7 @@ def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(WriteError, match="free some space or choose another place"),
+        pytest.raises(WriteError, match="Not a directory; choose another place"),
         replacing(tmp_path / "file" / "out"),
     ):
         pass

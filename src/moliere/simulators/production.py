@@ -24,7 +24,7 @@ from moliere.errors import CheckpointError, IncompleteRun, MoliereError, OutputE
 from moliere.events import Events
 from moliere.events.formats import create_events, read_events
 from moliere.events.formats.calochallenge import create
-from moliere.files import check_free
+from moliere.files import check_free, locked, writing
 from moliere.seeding import derive_seed
 from moliere.simulators.base import Simulator
 from moliere.simulators.worker import Worker
@@ -117,7 +117,13 @@ def produce(
         OutputExists: the output, or an interrupted run, is there and neither ``overwrite`` nor ``resume`` is set.
         CheckpointError: the interrupted run is another one, or there is none.
         IncompleteRun: interrupted, or a worker died; what is whole is kept.
+        WriteError: another process is writing the same output, or the disk is full.
     """
+    with locked(job.output), writing(job.output):
+        _produce(job, workers, progress, overwrite=overwrite, resume=resume)
+
+
+def _produce(job: Production, workers: int, progress: Progress, *, overwrite: bool, resume: bool) -> None:
     _open_folder(job, overwrite=overwrite, resume=resume)
     try:
         progress(len(job) - _count(job, job.waiting))

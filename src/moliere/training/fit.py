@@ -20,7 +20,7 @@ from moliere.events import EventSource
 from moliere.events.events import provenance_of
 from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
-from moliere.files import replacing
+from moliere.files import replacing, working_in
 from moliere.memory import freed_memory_kept, peak_memory_mb
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bundle import Bundle, save_bundle
@@ -134,22 +134,27 @@ def fit(
 
     Raises:
         OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
+        WriteError: another training is in the folder, or the folder cannot be written.
     """
     folder = Path(folder)
     path = folder / f"{recipe.name}.bundle"
-    left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
-    if left and not resume and not overwrite:
-        raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    with working_in(folder):
+        left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
+        if left and not resume and not overwrite:
+            raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
+        bundle, outcome = _fit(recipe, folder, resume=resume, console=console)
+        save_bundle(bundle, path, overwrite=True)
+    return bundle, outcome
+
+
+def _fit(recipe: Recipe, folder: Path, *, resume: bool, console: Console | None) -> tuple[Bundle, TrainingOutcome]:
     prepared = prepare(recipe, folder)
     if not resume:
         _begin(recipe, folder)
     training, validation = _batches(recipe, prepared)
     with freed_memory_kept():
         outcome = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
-    bundle = _pack(recipe, prepared, outcome)
-    save_bundle(bundle, path, overwrite=True)
-    return bundle, outcome
+    return _pack(recipe, prepared, outcome), outcome
 
 
 def _begin(recipe: Recipe, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,17 +29,61 @@ GZIP: Packing = MappingProxyType({"compression": "gzip", "compression_opts": 4})
 _CHUNK_BYTES = 2**20
 
 
+class _Disk:
+    """The file below HDF5, which never hears of an error.
+
+    A failed write leaves HDF5 with caches that it tries to empty once more when the process ends, where it crashes. So
+    the first error is kept, what comes after it is dropped, and :meth:`check` raises it where Python can deal with it.
+    """
+
+    def __init__(self, raw: FileIO) -> None:
+        self._raw = raw
+        self._error: OSError | None = None
+        self.seek, self.tell, self.read, self.readinto = raw.seek, raw.tell, raw.read, raw.readinto
+
+    def write(self, data: memoryview) -> int:
+        """Write all of it, or nothing after an error."""
+        left = memoryview(data).cast("B")
+        with self._keeping_errors():
+            while left and self._error is None:
+                left = left[self._raw.write(left) :]
+        return len(data)
+
+    def truncate(self, size: int) -> int:
+        """Set the length."""
+        with self._keeping_errors():
+            self._raw.truncate(size)
+        return size
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    @contextmanager
+    def _keeping_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = self._error or error
+
+
 class GrowingFile:
     """Appends events to an open file.
 
     Args:
         file: open for writing.
+        disk: below the file.
         datasets: what events become.
         packing: of the datasets.
     """
 
-    def __init__(self, file: h5py.File, datasets: Datasets, packing: Packing = GZIP) -> None:
+    def __init__(self, file: h5py.File, disk: _Disk, datasets: Datasets, packing: Packing = GZIP) -> None:
         self.file = file
+        self._disk = disk
         self._datasets = datasets
         self._packing = packing
 
@@ -48,6 +93,7 @@ class GrowingFile:
             write_provenance(self.file, events.metadata)
         for key, rows in self._datasets(events).items():
             append_rows(self.file, key, rows, self._packing)
+        self._disk.check()
 
 
 @contextmanager
@@ -60,9 +106,12 @@ def growing(
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    with replacing(path, overwrite=overwrite) as partial, h5py.File(partial, "w") as file:
-        write_detector(file, detector)
-        yield GrowingFile(file, datasets, packing)
+    with replacing(path, overwrite=overwrite) as partial, partial.open("w+b", buffering=0) as raw:
+        disk = _Disk(raw)
+        with h5py.File(disk, "w") as file:
+            write_detector(file, detector)
+            yield GrowingFile(file, disk, datasets, packing)
+        disk.check()
 
 
 def append_rows(file: h5py.File, key: str, rows: NDArray[Any], packing: Packing) -> None:
