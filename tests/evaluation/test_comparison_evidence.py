@@ -10,8 +10,9 @@ from moliere.errors import InvalidEvents
 from moliere.evaluation import evaluate
 from moliere.evaluation.correlations import correlation_matrix, matrix_distance
 from moliere.evaluation.findings.interpolation import Interpolation
-from moliere.evaluation.scores import bdt, physics, scores, separation
+from moliere.evaluation.scores import bdt, physics, separation
 from moliere.events import Events
+from moliere.events.judges import judges
 from moliere.events.resample import matching_weights, unweighted_rows
 from moliere.events.split import split_events
 
@@ -112,7 +113,7 @@ def test_scores_are_small_for_equal_samples_and_large_for_others(mini: Events) -
     for score in (separation, bdt):
         assert score(one, other)["score"] < 0.05
         assert score(one, wrong)["score"] > 2 * score(one, other)["score"]
-    assert set(scores) == {"separation", "bdt", "physics"}
+    assert set(judges) == {"separation", "bdt", "physics"}
 
 
 def test_the_physics_score_is_the_sum_of_its_terms(cartesian: Calorimeter, cartesian_events: Events) -> None:
