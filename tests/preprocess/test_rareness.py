@@ -11,7 +11,7 @@ from scipy.stats import halfnorm, kstest
 from sklearn.neighbors import NearestNeighbors
 
 from moliere.errors import ConfigError, InvalidEvents
-from moliere.preprocess import Rareness, half_normal_ranks
+from moliere.preprocess import Facts, Rareness, half_normal_ranks
 
 FOUR = [(0, 1, 2, 3)]
 
@@ -25,7 +25,7 @@ def sample(n: int, seed: int = 0) -> torch.Tensor:
 
 def fitted(values: torch.Tensor, weights: torch.Tensor | None = None, **settings: int) -> Rareness:
     rareness = Rareness(FOUR, **settings)
-    rareness.fit(values, weights, np.random.default_rng(1))
+    rareness.fit(values, Facts(weights=weights), np.random.default_rng(1))
     return rareness
 
 
@@ -68,7 +68,7 @@ def test_each_group_makes_a_column_of_its_own() -> None:
     values = sample(4000)
     groups = [(0,), (2,), (0, 1, 2, 3)]
     rareness = Rareness(groups, reference_size=1000)
-    rareness.fit(values, None, np.random.default_rng(0))
+    rareness.fit(values, rng=np.random.default_rng(0))
     probe = values.mean(dim=0).repeat(2, 1)
     probe[1, 2] = 30.0
     common, rare = rareness(probe)

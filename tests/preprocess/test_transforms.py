@@ -19,6 +19,7 @@ from moliere.preprocess import (
     Counts,
     EnergyLadder,
     EnergyStandardise,
+    Facts,
     IncidentFraction,
     LayerShares,
     Log,
@@ -91,7 +92,7 @@ def test_every_registered_transform_is_tested() -> None:
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_inverse_undoes_forward_zeros_included(name: str) -> None:
     transform, values = CASES[name]()
-    transform.fit(values, ENERGY)
+    transform.fit(values, Facts(ENERGY))
     coded = transform(values, ENERGY, torch.Generator().manual_seed(1))
     assert coded.isfinite().all()
     back = transform.inverse(coded, ENERGY)
@@ -101,7 +102,7 @@ def test_inverse_undoes_forward_zeros_included(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_the_state_travels_in_the_state_dict(name: str) -> None:
     transform, values = CASES[name]()
-    transform.fit(values, ENERGY)
+    transform.fit(values, Facts(ENERGY))
     other, _ = CASES[name]()
     other.load_state_dict(transform.state_dict())
     one, two = (t(values, ENERGY, torch.Generator().manual_seed(1)) for t in (transform, other))
@@ -110,7 +111,7 @@ def test_the_state_travels_in_the_state_dict(name: str) -> None:
 
 def test_a_chain_fits_each_part_on_what_the_ones_before_make() -> None:
     chain = Chain([ZeroBand(1.0), Log(), Standardise(8)])
-    chain.fit(voxels(), ENERGY)
+    chain.fit(voxels(), Facts(ENERGY))
     coded = chain(voxels(), ENERGY, torch.Generator().manual_seed(0))
     torch.testing.assert_close(coded.mean(0), torch.zeros(8, dtype=coded.dtype), atol=1e-6, rtol=0)
     torch.testing.assert_close(chain.inverse(coded, ENERGY).float(), voxels(), rtol=1e-5, atol=1e-5)
@@ -147,7 +148,7 @@ def test_standardisation_follows_the_energy_and_interpolates_between_knots() -> 
     energy = torch.tensor([100.0, 10000.0]).repeat_interleave(500).double()
     values = energy.log()[:, None] + torch.randn(1000, 1, generator=torch.Generator().manual_seed(0)).double()
     scale = EnergyStandardise(1, n_knots=2)
-    scale.fit(values, energy)
+    scale.fit(values, Facts(energy))
     middle = scale.inverse(torch.zeros(1, 1, dtype=torch.float64), torch.tensor([1000.0]))
     assert abs(middle.item() - math.log(1000)) < 0.1
 
@@ -156,7 +157,7 @@ def test_fewer_energies_than_knots_are_enough() -> None:
     scale = EnergyStandardise(2, n_knots=8)
     values = torch.randn(100, 2, generator=torch.Generator().manual_seed(0)).double()
     energy = torch.full((100,), 500.0, dtype=torch.float64)
-    scale.fit(values, energy)
+    scale.fit(values, Facts(energy))
     coded = scale(values, energy)
     torch.testing.assert_close(coded.std(0, correction=0), torch.ones(2, dtype=torch.float64), rtol=1e-6, atol=0)
     assert scale(values, energy * 3).isfinite().all()
@@ -164,7 +165,7 @@ def test_fewer_energies_than_knots_are_enough() -> None:
 
 def test_cells_of_one_group_share_their_statistics() -> None:
     scale = EnergyStandardise(3, n_knots=2, groups=[0, 0, 1])
-    scale.fit(voxels()[:, :3].double(), ENERGY)
+    scale.fit(voxels()[:, :3].double(), Facts(ENERGY))
     assert torch.equal(scale.mean[:, 0], scale.mean[:, 1])
     assert not torch.equal(scale.mean[:, 0], scale.mean[:, 2])
 
@@ -194,3 +195,20 @@ def test_conditions_are_of_order_one_and_particles_one_hot() -> None:
 def test_a_condition_without_energy_is_refused() -> None:
     with pytest.raises(ConfigError, match="'energy' must be one of them"):
         ConditionEncoding(["theta"])
+
+
+def test_energies_that_are_needed_are_asked_for() -> None:
+    for transform in (IncidentFraction(), EnergyLadder(), EnergyStandardise(8), LogitFraction()):
+        with pytest.raises(ConfigError, match="needs incident energies"):
+            transform(voxels())
+    with pytest.raises(ConfigError, match="needs incident energies"):
+        EnergyStandardise(8).fit(voxels(), Facts(weights=ENERGY))
+
+
+def test_weights_do_not_stand_where_energies_belong() -> None:
+    """A chain hands both on by name: standardising follows the energies and not the weights."""
+    scale, values = Chain([EnergyStandardise(8, n_knots=4)]), voxels().double()
+    scale.fit(values, Facts(energy=ENERGY, weights=torch.rand(N)))
+    other = Chain([EnergyStandardise(8, n_knots=4)])
+    other.fit(values, Facts(ENERGY))
+    assert torch.equal(scale(values, ENERGY), other(values, ENERGY))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moliere.preprocess.base import Chain, Transform, transforms
+from moliere.preprocess.base import Chain, Encoding, Facts, Transform, transforms
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
 from moliere.preprocess.energy import EnergyLadder, IncidentFraction
 from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
@@ -18,8 +18,10 @@ __all__ = [
     "Chain",
     "ConditionEncoding",
     "Counts",
+    "Encoding",
     "EnergyLadder",
     "EnergyStandardise",
+    "Facts",
     "IncidentFraction",
     "LayerShares",
     "Log",

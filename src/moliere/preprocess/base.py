@@ -4,12 +4,52 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from moliere.errors import ConfigError
 from moliere.registry import Registry
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of events besides the values that something is fitted to.
+
+    Args:
+        energy: incident energies in MeV, (n,).
+        weights: statistical weights, (n,); ``None`` where all events count the same.
+    """
+
+    energy: Tensor | None = None
+    weights: Tensor | None = None
+
+
+NO_FACTS = Facts()
+
+
+def known(energy: Tensor | None) -> Tensor:
+    """Incident energies, where something cannot do without.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if energy is None:
+        raise ConfigError("this transform needs incident energies, and got none: pass energy=")
+    return energy
+
+
+class Encoding(nn.Module, ABC):
+    """Physical space → network space, where nothing has to come back."""
+
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
+        """Take statistics from training values, and from what else is known of their events."""
+
+    @abstractmethod
+    def forward(self, values: Tensor) -> Tensor:
+        """To network space."""
 
 
 class Transform(nn.Module, ABC):
@@ -24,23 +64,42 @@ class Transform(nn.Module, ABC):
 
     lossy: ClassVar[bool] = False
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
-        """Take statistics from training values (n, d) in front of this transform and their incident energies (n,)."""
-        del values, energy
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
+        """Take statistics from training values (n, d) in front of this transform, and from what else is known."""
 
     @abstractmethod
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """To network space.
 
         Args:
             values: (n, d) in the space in front.
-            energy: incident energy in MeV, (n,).
+            energy: incident energy in MeV, (n,), for transforms that depend on it.
             rng: source of dequantising noise, where the transform has any.
         """
 
     @abstractmethod
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Back, with no randomness; any network output is mapped to something physical."""
+
+
+class PlainTransform(Transform):
+    """A transform of nothing but the values: it depends on no energy and draws no noise."""
+
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
+        """To network space."""
+        return self.encode(values)
+
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
+        """Back."""
+        return self.decode(values)
+
+    @abstractmethod
+    def encode(self, values: Tensor) -> Tensor:
+        """To network space."""
+
+    @abstractmethod
+    def decode(self, values: Tensor) -> Tensor:
+        """Back; any network output is mapped to something physical."""
 
 
 class Chain(Transform):
@@ -58,20 +117,20 @@ class Chain(Transform):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Fit every part on the output of those before it."""
         rng = torch.Generator().manual_seed(0)
         for part in self._parts():
-            part.fit(values, energy)
-            values = part(values, energy, rng)
+            part.fit(values, facts)
+            values = part(values, facts.energy, rng)
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """All parts in order."""
         for part in self._parts():
             values = part(values, energy, rng)
         return values
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """All inverses in reverse order."""
         for part in reversed(self._parts()):
             values = part.inverse(values, energy)

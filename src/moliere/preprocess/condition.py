@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from moliere.errors import ConfigError, InvalidEvents
+from moliere.preprocess.base import NO_FACTS, Encoding, Facts
 
 _HARMONICS = 2
 
 
-class ConditionEncoding(nn.Module):
+class ConditionEncoding(Encoding):
     r"""Incident columns → network condition.
 
     Energy becomes its logarithm scaled to [-1, 1] over the training range, and a few harmonics of it, so that a small
@@ -62,16 +63,16 @@ class ConditionEncoding(nn.Module):
         """Position of the energy among the columns."""
         return self.columns.index("energy")
 
-    def fit(self, condition: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Take the range of every column from training conditions (n, n_columns)."""
-        values = condition.double().clone()
+        values = values.double().clone()
         values[:, self.energy_column] = values[:, self.energy_column].log()
         self.low.copy_(values.amin(0))
         self.high.copy_(values.amax(0))
 
-    def forward(self, condition: Tensor) -> Tensor:
+    def forward(self, values: Tensor) -> Tensor:
         """(n, n_columns) in MeV, rad, … → (n, width) of order one, float32."""
-        parts = [self._encode(k, name, condition[:, k]) for k, name in enumerate(self.columns)]
+        parts = [self._encode(k, name, values[:, k]) for k, name in enumerate(self.columns)]
         return torch.cat(parts, dim=1).float()
 
     def _encode(self, k: int, name: str, column: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from moliere.preprocess.base import Transform, transforms
+from moliere.preprocess.base import Transform, known, transforms
 
 _TINY = 1e-300
 
@@ -14,14 +14,13 @@ _TINY = 1e-300
 class IncidentFraction(Transform):
     """Energies as a fraction of the incident energy."""
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """MeV → fraction."""
-        del rng
-        return values / energy[:, None]
+        return values / known(energy)[:, None]
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Fraction → MeV."""
-        return values * energy[:, None]
+        return values * known(energy)[:, None]
 
 
 @transforms.register("energy-ladder")
@@ -43,17 +42,16 @@ class EnergyLadder(Transform):
         tensor([[0.9000, 0.1111, 0.7500]], dtype=torch.float64)
     """
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """(n, n_layers) in MeV → (n, n_layers) ladder."""
-        del rng
         left = values.double().flip(1).cumsum(1).flip(1)
         shares = values[:, :-1] / left[:, :-1].clamp(min=_TINY)
-        return torch.cat([left[:, :1] / energy.double()[:, None], shares], dim=1)
+        return torch.cat([left[:, :1] / known(energy).double()[:, None], shares], dim=1)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """(n, n_layers) ladder → (n, n_layers) in MeV, float64."""
         values = values.double()
-        total = values[:, :1].clamp(min=0) * energy.double()[:, None]
+        total = values[:, :1].clamp(min=0) * known(energy).double()[:, None]
         shares = values[:, 1:].clamp(0, 1)
         left = torch.cat([total, total * (1 - shares).cumprod(1)], dim=1)
         return torch.cat([left[:, :-1] * shares, left[:, -1:]], dim=1)

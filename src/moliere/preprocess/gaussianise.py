@@ -12,7 +12,7 @@ from torch import Tensor
 
 from moliere.detectors.phase_space import PhaseSpace
 from moliere.errors import ConfigError, InvalidEvents
-from moliere.preprocess.base import Chain, Transform, transforms
+from moliere.preprocess.base import NO_FACTS, Chain, Facts, PlainTransform, transforms
 from moliere.preprocess.kinematics import PhaseSpaceRanges, check_rows
 
 #: scikit-learn maps the outermost quantiles to the normal scores of this probability, ±5.2
@@ -21,7 +21,7 @@ _OUTERMOST = 1e-7
 _TINY = 1e-12
 
 
-class _Columns(Transform):
+class _Columns(PlainTransform):
     """A transform of some columns; the others pass unchanged, all in float64."""
 
     columns: Tensor
@@ -32,15 +32,13 @@ class _Columns(Transform):
             raise ConfigError("no columns to transform; name at least one by its position")
         self.register_buffer("columns", torch.tensor(list(columns)), persistent=False)
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """To network space."""
-        del energy, rng
         values = values.double()
         return values.index_copy(1, self.columns, self._forward(values[:, self.columns]))
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Back."""
-        del energy
         values = values.double()
         return values.index_copy(1, self.columns, self._inverse(values[:, self.columns]))
 
@@ -104,9 +102,8 @@ class QuantileNormal(_Columns):
         self.register_buffer("levels", start)
         self.register_buffer("quantiles", start[:, None].repeat(1, len(columns)))
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Take the quantiles of training values (n, d); raises :class:`InvalidEvents` where there are none."""
-        del energy
         check_rows(values)
         if self.spacing == "score":
             self.levels.copy_(_even_scores(len(self.levels), len(values)))
@@ -190,7 +187,7 @@ class BoxCox(_Columns):
         self.register_buffer("mean", torch.zeros(len(columns), dtype=torch.float64))
         self.register_buffer("std", torch.ones(len(columns), dtype=torch.float64))
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Find the powers by maximum likelihood.
 
         Raises:
@@ -198,7 +195,6 @@ class BoxCox(_Columns):
         """
         from sklearn.preprocessing import PowerTransformer
 
-        del energy
         check_rows(values)
         x = values[:, self.columns].double()
         _check_positive(x)

@@ -20,7 +20,7 @@ from moliere.detectors.base import Detector
 from moliere.detectors.phase_space import Column
 from moliere.errors import InvalidEvents
 from moliere.events import Events
-from moliere.preprocess.base import Transform, transforms
+from moliere.preprocess.base import NO_FACTS, Facts, PlainTransform, transforms
 
 CARTESIAN = ("charge", "x", "y", "z", "px", "py", "pz")
 POLAR = ("charge", "r", "theta", "z", "pt", "theta_pt", "pz")
@@ -34,7 +34,7 @@ _ROUNDING = 1e-6
 
 
 @transforms.register("polar")
-class Polar(Transform):
+class Polar(PlainTransform):
     r"""Charge, x, y, z, px, py, pz → charge, r, θ, z, pt, θ_pt, pz.
 
     .. math:: \theta = \mathrm{atan2}(x, y), \quad \theta_{pt} = \mathrm{atan2}(p_x, p_y)
@@ -42,20 +42,18 @@ class Polar(Transform):
     Angles run from the y axis, as they do in the published data.
 
     Example:
-        >>> Polar()(torch.tensor([[1.0, 3, 4, -7e4, 0, -500, 2e4]]), torch.ones(1)).round(decimals=3)
+        >>> Polar()(torch.tensor([[1.0, 3, 4, -7e4, 0, -500, 2e4]])).round(decimals=3)
         tensor([[ 1.0000e+00,  5.0000e+00,  6.4400e-01, -7.0000e+04,  5.0000e+02,  3.1420e+00, 2.0000e+04]])
     """
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """(n, 7) Cartesian → (n, 7) polar."""
-        del energy, rng
         charge, x, y, z, px, py, pz = values.unbind(1)
         polar = (charge, torch.hypot(x, y), torch.atan2(x, y), z, torch.hypot(px, py), torch.atan2(px, py), pz)
         return torch.stack(polar, dim=1)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """(n, 7) polar → (n, 7) Cartesian; a negative radius is a positive one on the other side."""
-        del energy
         charge, r, theta, z, pt, theta_pt, pz = values.unbind(1)
         cartesian = (charge, r * theta.sin(), r * theta.cos(), z, pt * theta_pt.sin(), pt * theta_pt.cos(), pz)
         return torch.stack(cartesian, dim=1)
@@ -67,7 +65,7 @@ def to_polar(events: Events) -> Events:
     Raises:
         InvalidEvents: these are no muons in Cartesian form.
     """
-    return _convert(events, CARTESIAN, catalog.get("ship-muons-polar"), Polar().forward)
+    return _convert(events, CARTESIAN, catalog.get("ship-muons-polar"), Polar().encode)
 
 
 def to_cartesian(events: Events) -> Events:
@@ -76,7 +74,7 @@ def to_cartesian(events: Events) -> Events:
     Raises:
         InvalidEvents: these are no muons in polar form.
     """
-    return _convert(events, POLAR, catalog.get("ship-muons"), Polar().inverse)
+    return _convert(events, POLAR, catalog.get("ship-muons"), Polar().decode)
 
 
 def smear_beam(events: Events, rng: np.random.Generator) -> Events:
@@ -99,13 +97,11 @@ def smear_beam(events: Events, rng: np.random.Generator) -> Events:
     return replace(events, signals=signals.astype(np.float32), metadata={**events.metadata, "beam": "ring"})
 
 
-def _convert(
-    events: Events, expected: Sequence[str], target: Detector, convert: Callable[[Tensor, Tensor], Tensor]
-) -> Events:
+def _convert(events: Events, expected: Sequence[str], target: Detector, convert: Callable[[Tensor], Tensor]) -> Events:
     names = _names_of(events.detector, expected)
     order = [names.index(name) for name in expected]
     values = torch.from_numpy(events.signals[:, order].astype(np.float64))
-    signals = convert(values, torch.ones(len(events))).numpy().astype(np.float32)
+    signals = convert(values).numpy().astype(np.float32)
     return replace(events, detector=target, signals=signals)
 
 
@@ -117,7 +113,7 @@ def _names_of(detector: Detector, expected: Sequence[str]) -> list[str]:
 
 
 @transforms.register("phase-space-ranges")
-class PhaseSpaceRanges(Transform):
+class PhaseSpaceRanges(PlainTransform):
     """Every column of a flux from its range to [-0.97, 0.97] (z to [-1, 0.97]), as the published networks have it.
 
     Fitting widens a range where training muons lie outside, and never narrows one; :attr:`widened` says which. Nothing
@@ -153,14 +149,13 @@ class PhaseSpaceRanges(Transform):
             if -math.inf < float(low) < column.low or column.high < float(high) < math.inf
         }
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Check training muons (n, d) and widen the ranges to hold all of them.
 
         Raises:
             InvalidEvents: no muons, values that are not finite, charges that are not ±1, angles that are no radians, or
                 columns that look like another unit.
         """
-        del energy
         check_rows(values)
         values = values.double()
         for k, column in enumerate(self.columns):
@@ -175,14 +170,12 @@ class PhaseSpaceRanges(Transform):
         self.low[k] = min(low, column.low) if math.isfinite(column.low) else low
         self.high[k] = max(high, column.high) if math.isfinite(column.high) else high
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """Physical → about [-1, 1], float64."""
-        del energy, rng
         return (values - self.low) / (self.high - self.low) * (self.top - self.bottom) + self.bottom
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Network → physical."""
-        del energy
         linear = (values - self.bottom) / (self.top - self.bottom) * (self.high - self.low) + self.low
         return torch.stack([_physical(c, linear[:, k]) for k, c in enumerate(self.columns)], dim=1)
 
@@ -235,7 +228,7 @@ def _check_column(column: Column, values: Tensor) -> None:
 
 
 @transforms.register("signed-root")
-class SignedRoot(Transform):
+class SignedRoot(PlainTransform):
     """sign(x) √|x| of some columns, which spreads out what lies near 0: the first networks' form of x and y.
 
     Args:
@@ -248,14 +241,12 @@ class SignedRoot(Transform):
 
     columns: Tensor
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """Spread."""
-        del energy, rng
         x = values[:, self.columns]
         return values.index_copy(1, self.columns, x.sign() * x.abs().sqrt())
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """To x |x|."""
-        del energy
         x = values[:, self.columns]
         return values.index_copy(1, self.columns, x * x.abs())

@@ -24,15 +24,13 @@ class Counts(Transform):
         super().__init__()
         self.register_buffer("sizes", torch.tensor(list(sizes), dtype=torch.float64), persistent=False)
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """Counts → fractions."""
-        del energy
         u = torch.rand(values.shape, generator=rng, dtype=torch.float64, device=values.device)
         return (values.double() + u) / (self.sizes + 1)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Fractions → counts."""
-        del energy
         return torch.minimum((values * (self.sizes + 1)).floor().clamp(min=0), self.sizes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import ndtr, ndtri
-from torch import Tensor, nn
+from torch import Tensor
 
 from moliere.detectors import catalog
 from moliere.detectors.base import Floats, Ints
@@ -22,6 +22,7 @@ from moliere.errors import ConfigError, InvalidEvents
 from moliere.events import Events
 from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
+from moliere.preprocess.base import NO_FACTS, Encoding, Facts
 from moliere.preprocess.kinematics import check_rows, to_polar
 
 _QUANTITIES = ("r", "z", "pt", "pz")
@@ -55,7 +56,7 @@ def _half_normal(level: Floats) -> Floats:
     return np.asarray(ndtri((1 + level) / 2))
 
 
-class Rareness(nn.Module):
+class Rareness(Encoding):
     """Mean distance to the nearest neighbours in a reference sample, mapped by rank to a half-Gaussian.
 
     The rarer a muon, the farther its neighbours: 0 is the commonest, and one in a thousand lies above 3.3. A group of
@@ -75,7 +76,7 @@ class Rareness(nn.Module):
         >>> rng = np.random.default_rng(0)
         >>> muons = torch.from_numpy(rng.normal(size=(20_000, 2)))
         >>> rareness = Rareness([(0, 1), (0,)])
-        >>> rareness.fit(muons, None, rng)
+        >>> rareness.fit(muons, rng=rng)
         >>> common, rare = rareness(torch.tensor([[0.0, 0.0], [0.0, 4.0]]))
         >>> bool(common[0] < 1 and rare[0] > 3), bool(rare[1] == common[1])
         (True, True)
@@ -108,23 +109,23 @@ class Rareness(nn.Module):
         """Number of muons in the reference."""
         return len(self._points())
 
-    def fit(self, values: Tensor, weights: Tensor | None, rng: np.random.Generator) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS, rng: np.random.Generator | None = None) -> None:
         """Draw the reference and learn the distances that ranks have.
 
         Args:
             values: (n, d), all columns scaled alike.
-            weights: above 0, (n,).
-            rng: draws the reference.
+            facts: weights above 0, where muons have any.
+            rng: draws the reference; by default the same every time.
 
         Raises:
             InvalidEvents: no rows, values that are not finite, weights that are not above 0, or fewer different muons
                 than neighbours.
         """
         check_rows(values)
-        given = None if weights is None else weights.double().cpu().numpy()
+        given = None if facts.weights is None else facts.weights.double().cpu().numpy()
         columns = values[:, : self.reference.shape[1]].double().cpu().numpy()
         muons, total = _merge(columns, _checked(given, len(columns)))
-        rows = self._draw_reference(total, rng)
+        rows = self._draw_reference(total, rng or np.random.default_rng(0))
         self.reference.fill_(torch.nan)
         self.reference[: len(rows)] = torch.from_numpy(muons[rows])
         self.highest.fill_(float(_half_normal(np.array(1 - 0.5 / len(muons)))))
@@ -194,7 +195,7 @@ def rareness_flux(events: Events, k: int = 3, rng: np.random.Generator | None = 
     rows = torch.from_numpy(polar.signals[:, columns].astype(np.float64))
     rareness = Rareness([(column,) for column in range(len(columns))], k)
     weights = None if events.weights is None else torch.from_numpy(np.array(events.weights))
-    rareness.fit(rows, weights, rng or np.random.default_rng(0))
+    rareness.fit(rows, Facts(weights=weights), rng)
     signals = rareness(rows).numpy().astype(np.float32)
     return replace(polar, detector=catalog.get("ship-muons-rareness"), signals=signals)
 

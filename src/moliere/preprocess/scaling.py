@@ -8,30 +8,28 @@ import torch
 from torch import Tensor
 
 from moliere.errors import ConfigError
-from moliere.preprocess.base import Transform, transforms
+from moliere.preprocess.base import NO_FACTS, Facts, PlainTransform, Transform, known, transforms
 
 
 @transforms.register("log")
-class Log(Transform):
+class Log(PlainTransform):
     """ln(x + epsilon); epsilon 0 where every value is positive."""
 
     def __init__(self, epsilon: float = 0.0) -> None:
         super().__init__()
         self.epsilon = epsilon
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """Positive → real."""
-        del energy, rng
         return (values + self.epsilon).log()
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Real → not negative; clipped at the largest logarithm that float32 can undo."""
-        del energy
         return (values.clamp(max=80.0).exp() - self.epsilon).clamp(min=0)
 
 
 @transforms.register("logit")
-class Logit(Transform):
+class Logit(PlainTransform):
     r"""logit of values in [0, 1], kept :math:`\epsilon` away from both ends.
 
     .. math:: y = \ln\frac{z}{1 - z}, \quad z = \epsilon + (1 - 2\epsilon) x
@@ -51,22 +49,20 @@ class Logit(Transform):
         self.epsilon = epsilon
         self.first = first
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """[0, 1] → real, float64."""
-        del energy, rng
         before, bounded = values[:, : self.first].double(), values[:, self.first :].double()
         return torch.cat([before, torch.logit(self.epsilon + (1 - 2 * self.epsilon) * bounded)], dim=1)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Real → [0, 1]."""
-        del energy
         before, real = values[:, : self.first].double(), values[:, self.first :].double()
         bounded = (torch.sigmoid(real) - self.epsilon) / (1 - 2 * self.epsilon)
         return torch.cat([before, bounded.clamp(0, 1)], dim=1)
 
 
 @transforms.register("standardise")
-class Standardise(Transform):
+class Standardise(PlainTransform):
     """Column by column to mean 0 and standard deviation 1; a constant column is only shifted."""
 
     mean: Tensor
@@ -77,21 +73,18 @@ class Standardise(Transform):
         self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("std", torch.ones(width, dtype=torch.float64))
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Take mean and standard deviation."""
-        del energy
         std, mean = torch.std_mean(values.double(), dim=0, correction=0)
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """To order one."""
-        del energy, rng
         return (values - self.mean) / self.std
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Back."""
-        del energy
         return values * self.std + self.mean
 
 
@@ -123,9 +116,9 @@ class EnergyStandardise(Transform):
         index = torch.arange(width) if groups is None else torch.tensor(list(groups))
         self.register_buffer("groups", index, persistent=False)
 
-    def fit(self, values: Tensor, energy: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Place the knots at energy quantiles and take the statistics of the events nearest to each."""
-        log_energy = energy.double().log()
+        log_energy = known(facts.energy).double().log()
         self.knots.copy_(_spread(log_energy, len(self.knots)))
         nearest = (log_energy[:, None] - self.knots).abs().argmin(dim=1)
         for knot in range(len(self.knots)):
@@ -157,15 +150,14 @@ class EnergyStandardise(Transform):
         mean = torch.lerp(means[right - 1], means[right], w)
         return mean, torch.lerp(stds[right - 1], stds[right], w)
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """To order one at every energy."""
-        del rng
-        mean, std = self._at(energy, values.dtype)
+        mean, std = self._at(known(energy), values.dtype)
         return (values - mean) / std
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Back."""
-        mean, std = self._at(energy, values.dtype)
+        mean, std = self._at(known(energy), values.dtype)
         return values * std + mean
 
 

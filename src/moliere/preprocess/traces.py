@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.detectors import Detector, SurfaceArray, of_kind
 from moliere.errors import DetectorError
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
+from moliere.preprocess.base import NO_FACTS, Encoding, Facts, PlainTransform
 from moliere.preprocess.knots import at_knots, mean_squares
 
 _LN_10 = math.log(10)
@@ -49,7 +50,7 @@ def from_decades(decades: Tensor) -> Tensor:
     return torch.expm1(decades.clamp(0, _MOST_DECADES) * _LN_10)
 
 
-class GappedDecades(nn.Module):
+class GappedDecades(PlainTransform):
     """log10(1 + S), but a chosen gap between silence and the smallest signal of a station.
 
     Stations below their trigger are silent, so that nothing lies between zero and two decades of signal. A network
@@ -74,21 +75,20 @@ class GappedDecades(nn.Module):
         self.gap = gap
         self.register_buffer("smallest", torch.zeros(()))
 
-    def fit(self, signals: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """The smallest signal of a station that has one; without any, it stays as it is."""
-        if bool((signals > 0).any()):
-            self.smallest.copy_(signals[signals > 0].min())
+        if bool((values > 0).any()):
+            self.smallest.copy_(values[values > 0].min())
 
-    def forward(self, signals: Tensor) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """VEM → decades of the same shape, 0 for silence (0 or NaN)."""
-        present = signals > 0
-        return torch.where(present, to_decades(signals) - self._closed(), torch.zeros_like(signals))
+        return torch.where(values > 0, to_decades(values) - self._closed(), torch.zeros_like(values))
 
-    def inverse(self, decades: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Decades → VEM: what is nearer to silence than to the smallest signal is silent, nothing else is smaller."""
         lowest = to_decades(self.smallest) - self._closed()
-        signals = from_decades(decades + self._closed()).clamp(min=self.smallest)
-        return torch.where(decades <= lowest / 2, torch.zeros_like(signals), signals)
+        signals = from_decades(values + self._closed()).clamp(min=self.smallest)
+        return torch.where(values <= lowest / 2, torch.zeros_like(signals), signals)
 
     def total(self, decades: Tensor) -> Tensor:
         """log10(1 + the sum of the signals), (n, …) → (n, 1); differentiable."""
@@ -106,7 +106,7 @@ def total_decades(traces: Tensor) -> Tensor:
     return to_decades(from_decades(traces).sum(dim=-1, keepdim=True))
 
 
-class Roughness(nn.Module):
+class Roughness(Encoding):
     """How far a bin is from the mean of its neighbours, in units of how far it is in the traces that it was fitted to.
 
     Decades hide noise: the electronics' few percent are two hundredths of a decade in a bright trace, and ten times
@@ -136,11 +136,11 @@ class Roughness(nn.Module):
 
     highest: Tensor
 
-    def fit(self, traces: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Learn the spread at each level from traces in decades, (m, n_bins); without any, it stays as it is."""
-        if traces.shape[0] == 0 or traces.shape[1] < 3:
+        if values.shape[0] == 0 or values.shape[1] < 3:
             return
-        away, level = _curvature(traces), _smooth(traces)
+        away, level = _curvature(values), _smooth(values)
         self.highest.copy_(level.max().clamp(min=1e-3))
         squares, count = mean_squares(self._knots(level), away, len(self.spread))
         filled = (count >= _ENOUGH).nonzero().squeeze(1)
@@ -150,12 +150,12 @@ class Roughness(nn.Module):
         nearest = filled[(torch.arange(len(count))[:, None] - filled).abs().argmin(dim=1)]
         self.spread.copy_(squares[nearest].sqrt().clamp(min=1e-4))
 
-    def forward(self, traces: Tensor) -> Tensor:
+    def forward(self, values: Tensor) -> Tensor:
         """Traces in decades (m, n_bins) → of the same shape, 0 at both ends."""
-        if traces.shape[1] < 3:
-            return torch.zeros_like(traces)
-        unit = at_knots(self.spread, self._knots(_smooth(traces).detach()))
-        return F.pad(self.weight * _curvature(traces) / unit, (1, 1))
+        if values.shape[1] < 3:
+            return torch.zeros_like(values)
+        unit = at_knots(self.spread, self._knots(_smooth(values).detach()))
+        return F.pad(self.weight * _curvature(values) / unit, (1, 1))
 
     def _knots(self, level: Tensor) -> Tensor:
         """Levels in steps between knots."""
@@ -177,7 +177,7 @@ def to_traces(signals: Tensor, array: SurfaceArray) -> Tensor:
     return traces
 
 
-class ArrivalTimes(nn.Module):
+class ArrivalTimes(Encoding):
     """Arrival times to mean 0 and standard deviation 1 over all stations that have one; silent ones (NaN) become 0.
 
     Example:
@@ -195,18 +195,18 @@ class ArrivalTimes(nn.Module):
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("std", torch.ones((), dtype=torch.float64))
 
-    def fit(self, times: Tensor) -> None:
+    def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Take mean and standard deviation of times in ns, (n, n_stations); without any, they stay as they are."""
-        present = times[times.isfinite()].double()
+        present = values[values.isfinite()].double()
         if len(present) == 0:
             return
         std, mean = torch.std_mean(present, correction=0)
         self.mean.copy_(mean)
         self.std.copy_(std if std > 0 else torch.ones_like(std))
 
-    def forward(self, times: Tensor) -> Tensor:
+    def forward(self, values: Tensor) -> Tensor:
         """(n, n_stations) in ns → of order one, float32."""
-        return ((times - self.mean) / self.std).nan_to_num(nan=0.0).float()
+        return ((values - self.mean) / self.std).nan_to_num(nan=0.0).float()
 
 
 def surface_array(detector: Detector, user: str) -> SurfaceArray:

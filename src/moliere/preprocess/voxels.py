@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moliere.preprocess.base import Transform, transforms
+from moliere.preprocess.base import PlainTransform, Transform, transforms
 from moliere.preprocess.energy import IncidentFraction
 from moliere.preprocess.scaling import Logit
 
 
 @transforms.register("layer-shares")
-class LayerShares(Transform):
+class LayerShares(PlainTransform):
     """Voxels as their layer's energy and their share of it: (n, n_channels) → (n, n_layers + n_channels).
 
     An empty layer has shares 0. The inverse normalises the shares, so that layer energies come out as they went in
@@ -24,7 +24,7 @@ class LayerShares(Transform):
         sizes: number of channels of each layer.
 
     Example:
-        >>> LayerShares([2, 2])(torch.tensor([[1.0, 3.0, 0.0, 0.0]]), torch.ones(1))
+        >>> LayerShares([2, 2])(torch.tensor([[1.0, 3.0, 0.0, 0.0]]))
         tensor([[4.0000, 0.0000, 0.2500, 0.7500, 0.0000, 0.0000]])
     """
 
@@ -46,16 +46,14 @@ class LayerShares(Transform):
         scale = layer_energies / self.sum_layers(shares).clamp(min=1e-30)
         return shares * scale[:, self.layer]
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def encode(self, values: Tensor) -> Tensor:
         """MeV → layer energies and shares."""
-        del energy, rng
         layer_energies = self.sum_layers(values)
         shares = values / layer_energies.clamp(min=1e-30)[:, self.layer]
         return torch.cat([layer_energies, shares], dim=1)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def decode(self, values: Tensor) -> Tensor:
         """Layer energies and shares → MeV."""
-        del energy
         return self.join(values[:, : self.n_layers], values[:, self.n_layers :])
 
 
@@ -79,15 +77,13 @@ class ZeroBand(Transform):
         self.threshold = threshold
         self.decades = decades
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """Fill the band."""
-        del energy
         u = torch.rand(values.shape, generator=rng, dtype=values.dtype, device=values.device)
         return torch.where(values < self.threshold, self.threshold * 10 ** (-self.decades * u), values)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Cut below the threshold."""
-        del energy
         return torch.where(values < self.threshold, torch.zeros_like(values), values)
 
 
@@ -116,13 +112,13 @@ class LogitFraction(Transform):
         self.fraction, self.logit = IncidentFraction(), Logit(smallest)
         self.empty = math.log(smallest / (1 - smallest))
 
-    def forward(self, values: Tensor, energy: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
         """MeV → u, float64."""
         open_ = self.logit(self.fraction(values, energy, rng), energy, rng)
         # where a voxel is empty, rounding must not make it a little of something
         return torch.where(values == 0, torch.zeros_like(open_), open_ - self.empty)
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """U → MeV; what is not above 0 is empty."""
         fraction = self.logit.inverse(values.double().clamp(min=0) + self.empty, energy)
         full = self.fraction.inverse(fraction, energy)

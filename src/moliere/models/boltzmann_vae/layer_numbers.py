@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from moliere.models.networks.layer_state import LayerReader, LayerState
 from moliere.models.networks.residual_mlp import zero_init
-from moliere.preprocess import Chain, Counts, EnergyStandardise, Logit, QuantileNormal, ZeroBand
+from moliere.preprocess import Chain, Counts, EnergyStandardise, Facts, Logit, QuantileNormal, ZeroBand
 
 #: logarithm of the largest spread, against that of the matrix
 _MOST = 3.0
@@ -103,8 +103,8 @@ class LayerNumbers(LayerReader):
 
     def fit(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> None:
         """Take the statistics of training showers."""
-        self.energies.fit(self._logarithms(state, energy, rng), energy)
-        self.counts.fit(state.counts, energy)
+        self.energies.fit(self._logarithms(state, energy, rng), Facts(energy))
+        self.counts.fit(state.counts, Facts(energy))
 
     def encode(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
         """To network space, float32."""

@@ -16,7 +16,7 @@ from moliere.models.flow.sector_mixer import SectorMixer, find_sectors, sector_s
 from moliere.models.networks.flow_matching import flow, flow_matching_loss
 from moliere.models.networks.layer_state import LayerCoder, LayerState, readout_threshold
 from moliere.models.networks.residual_mlp import ResidualMLP
-from moliere.preprocess import Chain, ConditionEncoding, EnergyStandardise, Log, ZeroBand, keep_largest
+from moliere.preprocess import Chain, ConditionEncoding, EnergyStandardise, Facts, Log, ZeroBand, keep_largest
 
 
 class TwoStageFlowConfig(Config):
@@ -99,7 +99,7 @@ class TwoStageFlow(GenerativeModel):
         signals = self._cut(batch.signals)
         self.encoding.fit(batch.condition)
         self.layers.fit(self.layers.measure(signals), energy)
-        self.voxels.fit(signals, energy)
+        self.voxels.fit(signals, Facts(energy))
 
     def objectives(self) -> tuple[Objective, ...]:
         """One a stage; they share nothing but the batch."""
@@ -168,7 +168,6 @@ class _Fill(ZeroBand):
 
     lossy: ClassVar[bool] = True
 
-    def inverse(self, values: Tensor, energy: Tensor) -> Tensor:
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Unchanged."""
-        del energy
         return values

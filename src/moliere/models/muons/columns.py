@@ -20,7 +20,7 @@ from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError
 from moliere.models.base import Batch
 from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal, Rareness
-from moliere.preprocess.base import Transform
+from moliere.preprocess.base import Facts, Transform
 from moliere.preprocess.kinematics import CARTESIAN, POLAR, check_rows
 
 Form = Literal["polar", "cartesian"]
@@ -84,29 +84,28 @@ class MuonColumns(nn.Module):
         """
         check_rows(signals)
         weights = torch.ones(len(signals), dtype=torch.float64) if weights is None else weights
-        self.scale.fit(self._to_form(signals), weights)
+        self.scale.fit(self._to_form(signals), Facts(weights=weights))
         positive = signals[:, self.detector_names.index("charge")] > 0
         self.positive_share.copy_(weights[positive].sum() / weights.sum())
 
     def forward(self, signals: Tensor) -> Tensor:
         """(n, 7) in mm and MeV → rows, float32."""
-        rows: Tensor = self.scale(self._to_form(signals), signals[:, 0]).float()
+        rows: Tensor = self.scale(self._to_form(signals)).float()
         return rows
 
     def inverse(self, rows: Tensor) -> Tensor:
         """Rows → (n, 7) in mm and MeV, float32, physical whatever a network said."""
-        values = self.scale.inverse(rows, rows[:, 0])
+        values = self.scale.inverse(rows)
         turn = self._turn
         if turn is not None:
-            values = turn.inverse(values, values[:, 0]) if self.form == "polar" else turn(values, values[:, 0])
+            values = turn.decode(values) if self.form == "polar" else turn.encode(values)
         return values[:, self._outward].float()
 
     def _to_form(self, signals: Tensor) -> Tensor:
         values = signals[:, self._inward].double()
         if self._turn is None:
             return values
-        turned: Tensor = (self._turn if self.form == "polar" else self._turn.inverse)(values, values[:, 0])
-        return turned
+        return self._turn.encode(values) if self.form == "polar" else self._turn.decode(values)
 
     def join(self, passed: Tensor, free: Tensor) -> Tensor:
         """A row of what is handed on and what a network made; columns as in ``passed`` and ``free``."""
@@ -129,7 +128,7 @@ def fit_rareness(rareness: Rareness, columns: MuonColumns, batch: Batch) -> None
         InvalidEvents: what :meth:`~moliere.preprocess.Rareness.fit` does not take.
     """
     weights = None if batch.weights is None else batch.weights[:_FITTED]
-    rareness.fit(columns(batch.signals[:_FITTED]), weights, np.random.default_rng(_SEED))
+    rareness.fit(columns(batch.signals[:_FITTED]), Facts(weights=weights), np.random.default_rng(_SEED))
 
 
 def form_of(detector: Detector) -> Form:

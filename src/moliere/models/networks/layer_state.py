@@ -15,6 +15,7 @@ from moliere.preprocess import (
     Counts,
     EnergyLadder,
     EnergyStandardise,
+    Facts,
     LayerShares,
     Logit,
     Transform,
@@ -88,8 +89,8 @@ class LayerCoder(LayerReader):
 
     def fit(self, state: LayerState, energy: Tensor) -> None:
         """Take the statistics of training showers."""
-        self.energies.fit(state.energies, energy)
-        self.counts.fit(state.counts, energy)
+        self.energies.fit(state.energies, Facts(energy))
+        self.counts.fit(state.counts, Facts(energy))
 
     def encode(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
         """To network space, float32."""
