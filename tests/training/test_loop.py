@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from moliere.errors import CheckpointError, ConfigError, MoliereError, OutputExists, TrainingDiverged
+from moliere.errors import CheckpointError, ConfigError, MoliereError, OutputExists, TrainingDiverged, WriteError
 from moliere.events import Events
 from moliere.events.formats import write_events
 from moliere.generation import generate
@@ -223,6 +225,26 @@ def test_a_run_saves_its_bundle_and_its_recipe(file: Path, tmp_path: Path) -> No
     with pytest.raises(OutputExists, match="resume that training, overwrite it, or choose another folder"):
         fit(recipe(file), tmp_path)
     assert fit(recipe(file, iterations=3), tmp_path, overwrite=True)[1].progress.iteration == 3
+
+
+def test_two_trainings_in_one_folder_do_not_mix(file: Path, tmp_path: Path) -> None:
+    """Another process holds the folder: nothing of it is touched, whatever is asked for."""
+    fit(recipe(file), tmp_path)
+    holder = (
+        "import sys; from pathlib import Path; from moliere.files import working_in\n"
+        "with working_in(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holder, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        before = (tmp_path / "toy.bundle").read_bytes()
+        for how in ({"overwrite": True}, {"resume": True}, {}):
+            with pytest.raises(WriteError):
+                fit(recipe(file), tmp_path, **how)
+        assert (tmp_path / "toy.bundle").read_bytes() == before
+        other.communicate()
+    fit(recipe(file), tmp_path, overwrite=True)
 
 
 def test_a_bundle_names_no_folder_of_who_trained_it(file: Path, tmp_path: Path) -> None:

@@ -134,27 +134,30 @@ def fit(
 
     Raises:
         OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
+        WriteError: another training is running in the folder.
         WriteError: another training is in the folder, or the folder cannot be written.
     """
     folder = Path(folder)
-    path = folder / f"{recipe.name}.bundle"
     with working_in(folder):
-        left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
-        if left and not resume and not overwrite:
-            raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
-        bundle, outcome = _fit(recipe, folder, resume=resume, console=console)
-        save_bundle(bundle, path, overwrite=True)
-    return bundle, outcome
+        return _fit(recipe, folder, resume=resume, overwrite=overwrite, console=console)
 
 
-def _fit(recipe: Recipe, folder: Path, *, resume: bool, console: Console | None) -> tuple[Bundle, TrainingOutcome]:
+def _fit(
+    recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool, console: Console | None
+) -> tuple[Bundle, TrainingOutcome]:
+    path = folder / f"{recipe.name}.bundle"
+    left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
+    if left and not resume and not overwrite:
+        raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
     prepared = prepare(recipe, folder)
     if not resume:
         _begin(recipe, folder)
     training, validation = _batches(recipe, prepared)
     with freed_memory_kept():
         outcome = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
-    return _pack(recipe, prepared, outcome), outcome
+    bundle = _pack(recipe, prepared, outcome)
+    save_bundle(bundle, path, overwrite=True)
+    return bundle, outcome
 
 
 def _begin(recipe: Recipe, folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_what_cannot_be_boosted_is_refused(muon_events: Events) -> None:
         boost(bundle)
     with pytest.raises(ConfigError, match="not both and not none"):
         boost(bundle, 1.2, muon_events)
-    with pytest.raises(InvalidEvents, match="give seeds with the same columns"):
+    with pytest.raises(InvalidEvents, match="give seeds with the columns"):
         boost(bundle, seeds=to_polar(muon_events))
     flow = MuonFlow(MuonFlowConfig(width=8, blocks=1), BuildContext(muon_events.detector, ()))
     with pytest.raises(BundleError, match="is not told how rare"):
