@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import cast
 
 import numpy as np
 
@@ -39,3 +40,20 @@ def derive_seed(seed: int, *path: int) -> int:
     # as a spawn key: in the entropy itself a trailing zero would change nothing
     state = np.random.SeedSequence(seed, spawn_key=path).generate_state(1, np.uint64)[0]
     return int(state >> np.uint64(1))
+
+
+def derive_rng(rng: np.random.Generator, name: str) -> np.random.Generator:
+    """A stream of random numbers of its own for one column, whatever ``rng`` has been used for before.
+
+    Args:
+        rng: from :func:`numpy.random.default_rng`.
+        name: of the column.
+
+    Example:
+        >>> a, b = np.random.default_rng(1), np.random.default_rng(1)
+        >>> _ = b.random(100)
+        >>> derive_rng(a, "theta").random() == derive_rng(b, "theta").random()
+        True
+    """
+    root = cast(np.random.SeedSequence, rng.bit_generator.seed_seq)
+    return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *name.encode())))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from moliere.errors import DownloadError, UnknownName
+from moliere.errors import DownloadError, UnknownName, WriteError
 from moliere.samples import fetch as fetching
 from moliere.samples.fetch import Published, fetch
 
@@ -24,6 +24,7 @@ class Server(ThreadingHTTPServer):
 
     limit = len(CONTENT)
     content = CONTENT
+    record: object = {"files": [{"key": "showers.hdf5", "checksum": f"md5:{SUM}"}]}
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -39,8 +40,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/api/records/77":
-            record = {"files": [{"key": "showers.hdf5", "checksum": f"md5:{SUM}"}]}
-            return self._send(200, json.dumps(record).encode())
+            return self._send(200, json.dumps(self.server.record).encode())
         if not self.path.startswith(("/records/77/files/showers.hdf5", "/archive/x.zip")):
             return self.send_error(404)
         self.server.ranges.append(self.headers.get("Range"))
@@ -126,3 +126,73 @@ def test_what_is_not_there_is_told(server: Server, tmp_path: Path) -> None:
         fetch("lited", tmp_path)
     with pytest.raises(DownloadError, match="does not say which files there are"):
         fetch("asked", tmp_path, base_url="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "../../../x",
+        "/tmp/x",
+        "a/../../x",
+        "a/b",
+        "..",
+        ".",
+        "",
+        ".bashrc",
+        "..\\x",
+        "C:\\x",
+        "a\n",
+        "x\0",
+        7,
+        None,
+    ],
+)
+def test_names_that_lead_out_of_the_folder_are_refused(name: object, server: Server, tmp_path: Path) -> None:
+    whole = {"key": "showers.hdf5", "checksum": f"md5:{SUM}"}
+    server.record = {"files": [whole, {"key": name, "checksum": f"md5:{SUM}"}]}
+    with pytest.raises(DownloadError, match="outside of the folder; nothing was fetched"):
+        fetch("asked", tmp_path / "deep" / "folder", base_url=server.url)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("checksum", ["", None, "md5:", SUM, "md5:0", "crc32:00000000", "md5:" + "z" * 32, 5])
+def test_files_without_a_checksum_are_refused(checksum: object, server: Server, tmp_path: Path) -> None:
+    server.record = {"files": [{"key": "showers.hdf5", "checksum": checksum}]}
+    with pytest.raises(DownloadError, match="gives no checksum for 'showers"):
+        fetch("asked", tmp_path, base_url=server.url)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("record", [[], {}, {"files": 3}, {"files": ["x"]}, {"files": [{}]}, {"files": None}])
+def test_records_of_another_kind_are_one_sentence(record: object, server: Server, tmp_path: Path) -> None:
+    server.record = record
+    with pytest.raises(DownloadError, match="does not say which files there are"):
+        fetch("asked", tmp_path, base_url=server.url)
+
+
+def test_stronger_checksums_count(server: Server, tmp_path: Path) -> None:
+    right = hashlib.sha256(CONTENT).hexdigest()
+    for digest in ("0" * 64, right):
+        server.record = {"files": [{"key": "showers.hdf5", "checksum": f"sha256:{digest}"}]}
+        if digest == right:
+            (path,) = fetch("asked", tmp_path, base_url=server.url)
+            assert path.read_bytes() == CONTENT
+        else:
+            with pytest.raises(DownloadError, match="is not what was published"):
+                fetch("asked", tmp_path, base_url=server.url)
+
+
+def test_a_file_that_nobody_can_check_is_named(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch("elsewhere", tmp_path, base_url=server.url)
+    assert "x.zip: its publisher gives no checksum" in caplog.text
+
+
+def test_folders_that_cannot_be_written_are_one_sentence(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "showers.hdf5").mkdir()
+    for folder in (tmp_path / "file", tmp_path, tmp_path / ("x" * 5000)):
+        with pytest.raises(WriteError, match="cannot write"):
+            fetch("listed", folder, base_url=server.url)

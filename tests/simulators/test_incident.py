@@ -52,3 +52,24 @@ def test_names_are_known_both_ways() -> None:
         particle_id("gama")
     with pytest.raises(UnknownName, match="spectrum"):
         draw("logg")
+
+
+@pytest.mark.parametrize("spectrum", list(spectra))
+@pytest.mark.parametrize("columns", [("theta",), ("phi", "theta"), ("x", "y"), ("x", "y", "theta", "phi"), ()])
+def test_the_first_particles_do_not_depend_on_how_many_follow(spectrum: str, columns: tuple[str, ...]) -> None:
+    ends = (300.0, 300.0) if spectrum == "fixed" else (300.0, 9000.0)
+    few, many = (
+        sample_incident(n, ends, spectrum, 22, np.random.default_rng(4), dict.fromkeys(columns, (0.5, 1.5)))
+        for n in (100, 1000)
+    )
+    assert all(np.array_equal(few[name], many[name][:100]) for name in ("energy", *columns))
+
+
+def test_columns_are_independent_of_each_other() -> None:
+    def drawn(*columns: str) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(4)
+        return sample_incident(1000, (1.0, 2.0), "flat", None, rng, dict.fromkeys(columns, (1.0, 2.0)))
+
+    every, one = drawn("x", "y", "theta", "phi"), drawn("theta")
+    assert np.array_equal(every["theta"], one["theta"])
+    assert np.abs(np.corrcoef(list(every.values())) - np.eye(5)).max() < 0.15

@@ -67,6 +67,7 @@ def test_an_interrupted_run_goes_on_where_it_was(job: Production, tmp_path: Path
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in Linux's /proc")
 def test_a_worker_that_dies_loses_its_own_block_only(job: Production, tmp_path: Path) -> None:
+    job.output.write_text("whole and old")
     before, counts = set(children()), iter(range(100))
 
     def kill(n: int) -> None:
@@ -74,11 +75,13 @@ def test_a_worker_that_dies_loses_its_own_block_only(job: Production, tmp_path: 
             os.kill(next(iter(set(children()) - before)), signal.SIGKILL)
 
     with pytest.raises(IncompleteRun, match=r"events 30-39 \(seed \d+\) are missing: .*SIGKILL"):
-        produce(job, progress=kill)
-    kept = read_events(job.output)
+        produce(job, overwrite=True, progress=kill)
+    kept = read_events(job.incomplete)
     assert len(kept) == 55
     assert kept.metadata["missing_events"] == [[30, 39]]
+    assert job.output.read_text() == "whole and old"
     produce(job, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["events.h5"]
     assert np.array_equal(read_events(job.output).energy, job.incident["energy"])
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import shutil
 import tomllib
 import urllib.error
@@ -14,14 +16,19 @@ from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from moliere.errors import DownloadError, UnknownName, did_you_mean
-from moliere.files import cache_folder
+from moliere.files import cache_folder, writing
 
 _ZENODO = "https://zenodo.org"
 _BLOCK = 2**20  # bytes
 _TIMEOUT = 60  # seconds without a byte
+_RECORD_BYTES = 2**24  # no record's description is longer
+#: names that are not hidden and lead nowhere else, on any system
+_NAME = re.compile(r"[^./\\:\x00-\x1f][^/\\:\x00-\x1f]{0,200}")
+_CHECKSUM = re.compile(r"md5:[0-9a-fA-F]{32}|sha1:[0-9a-fA-F]{40}|sha256:[0-9a-fA-F]{64}|sha512:[0-9a-fA-F]{128}")
+_LOG = logging.getLogger("moliere")
 
 #: name of a file, bytes there are, bytes there will be (0: unknown)
 Progress = Callable[[str, int, int], None]
@@ -75,24 +82,29 @@ def fetch(
 
     Raises:
         UnknownName: no such sample.
-        DownloadError: the server cannot be reached or does not have the file, or a file is not what was published.
+        DownloadError: the server cannot be reached or does not have the file, a file is not what was published, or a
+            record lists a file that would lie outside of the folder or has no checksum.
+        WriteError: the folder cannot be written.
     """
     if name not in published():
         raise UnknownName(f"no published sample {name!r}; {did_you_mean(name, published())}")
     sample = published()[name]
     folder = folder or cache_folder() / "samples" / name
-    folder.mkdir(parents=True, exist_ok=True)
     files = _list_files(sample, base_url)
-    return [_fetch_file(url, folder / file, md5, progress) for file, (url, md5) in files.items()]
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_fetch_file(url, folder / file, checksum, progress) for file, (url, checksum) in files.items()]
 
 
 def _list_files(sample: Published, base_url: str | None) -> dict[str, tuple[str, str]]:
-    """Name → URL and MD5 sum (empty: none is known)."""
+    """Name → URL and checksum, as ``md5:…`` (empty: the publisher gives none)."""
+    known = {name: md5 and f"md5:{md5}" for name, md5 in sample.files.items()}
     if sample.url:
-        return {name: (_elsewhere(sample.url, base_url), md5) for name, md5 in sample.files.items()}
+        return {name: (_elsewhere(sample.url, base_url), checksum) for name, checksum in known.items()}
     base = base_url or _ZENODO
-    files = sample.files or _ask_zenodo(f"{base}/api/records/{sample.zenodo}")
-    return {name: (f"{base}/records/{sample.zenodo}/files/{name}?download=1", md5) for name, md5 in files.items()}
+    files = known or _ask_zenodo(f"{base}/api/records/{sample.zenodo}")
+    record = f"{base}/records/{sample.zenodo}/files"
+    return {name: (f"{record}/{quote(name)}?download=1", checksum) for name, checksum in files.items()}
 
 
 def _elsewhere(url: str, base_url: str | None) -> str:
@@ -101,23 +113,50 @@ def _elsewhere(url: str, base_url: str | None) -> str:
 
 
 def _ask_zenodo(url: str) -> dict[str, str]:
-    """Names and MD5 sums of a record's files."""
+    """Names and checksums of a record's files; nothing in a record is believed."""
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
-            record: Any = json.load(response)
-        return {entry["key"]: entry["checksum"].removeprefix("md5:") for entry in record["files"]}
-    except (OSError, ValueError, KeyError) as error:
+            record: Any = json.loads(response.read(_RECORD_BYTES))
+        listed = [(entry["key"], entry.get("checksum")) for entry in record["files"]]
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DownloadError(f"{url} does not say which files there are ({error}); try again later") from error
+    return {_plain_name(url, name): _checksum(url, name, checksum) for name, checksum in listed}
 
 
-def _fetch_file(url: str, path: Path, md5: str, progress: Progress) -> Path:
+def _plain_name(url: str, name: Any) -> str:
+    """The name of a file that stays in the folder.
+
+    Raises:
+        DownloadError: the name leads elsewhere.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DownloadError(
+            f"{url} lists a file {str(name)[:100]!r}, and a file of that name might be written outside of the folder; "
+            "nothing was fetched"
+        )
+    return name
+
+
+def _checksum(url: str, name: str, checksum: Any) -> str:
+    if not isinstance(checksum, str) or not _CHECKSUM.fullmatch(checksum):
+        raise DownloadError(
+            f"{url} gives no checksum for {name!r} (but {str(checksum)[:100]!r}), so that the file cannot be checked; "
+            "nothing was fetched"
+        )
+    return checksum
+
+
+def _fetch_file(url: str, path: Path, checksum: str, progress: Progress) -> Path:
     import pooch
+
+    if not checksum:
+        _LOG.warning("%s: its publisher gives no checksum, so that the file is not checked", path.name)
 
     pooch.utils.get_logger().setLevel("ERROR")
     try:
         pooch.retrieve(
             url,
-            known_hash=f"md5:{md5}" if md5 else None,
+            known_hash=checksum or None,
             fname=path.name,
             path=path.parent,
             downloader=_Resuming(path.with_name(f"{path.name}.part"), progress),

@@ -12,6 +12,7 @@ from moliere.detectors.base import Floats
 from moliere.errors import InvalidQuantity, UnknownName, UnsupportedIncident, did_you_mean
 from moliere.events.directions import to_vectors
 from moliere.registry import Registry
+from moliere.seeding import derive_rng
 
 #: particle name → PDG identifier
 PARTICLES = {
@@ -98,7 +99,8 @@ def sample_incident(
         spectrum: ``flat``, ``log`` (flat in ln E), ``powers-of-2`` (steps of 2 from the lowest energy up,
             equally often) or ``fixed`` (all at one energy).
         pdg_id: of all of them; ``None`` leaves the column out, and the simulator decides.
-        rng: source of randomness.
+        rng: source of randomness. Every further column has a stream of its own, so that the first particles are the
+            same whatever their number and the other columns are.
         spreads: further columns, uniform between two ends: ``x`` and ``y`` in mm, ``theta`` and ``phi`` in rad.
 
     Returns:
@@ -124,7 +126,7 @@ def sample_incident(
     for name, (first, last) in (spreads or {}).items():
         if not first <= last:
             raise InvalidQuantity(f"{name} from {first:g} to {last:g}; expected the lower end first")
-        columns[name] = rng.uniform(first, last, n)
+        columns[name] = derive_rng(rng, name).uniform(first, last, n)
     return columns
 
 

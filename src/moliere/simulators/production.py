@@ -79,6 +79,11 @@ class Production:
         return self.folder / f"{block:06d}.h5"
 
     @property
+    def incomplete(self) -> Path:
+        """Where events are written of which some are missing: never under the name of the whole output."""
+        return self.output.with_name(f"{self.output.stem}.incomplete{self.output.suffix}")
+
+    @property
     def waiting(self) -> list[int]:
         """Blocks that are still to be done."""
         return [block for block in range(self.n_blocks) if not self.part(block).exists()]
@@ -138,6 +143,7 @@ def _produce(job: Production, workers: int, progress: Progress, *, overwrite: bo
     if missing:
         raise IncompleteRun(_explain(job, missing, problems))
     shutil.rmtree(job.folder)
+    job.incomplete.unlink(missing_ok=True)
 
 
 def _open_folder(job: Production, *, overwrite: bool, resume: bool) -> None:
@@ -213,14 +219,14 @@ def _keep(job: Production, block: int, events: Events, progress: Progress) -> No
 
 
 def _join(job: Production, missing: list[int]) -> None:
-    """Write the output from the parts, in order; nothing if there is nothing to write."""
+    """Write the output from the parts, in order, or what there is beside it; nothing if there is nothing to write."""
     done = [block for block in range(job.n_blocks) if block not in set(missing)]
     if not done:
         return
     provenance: dict[str, Any] = {"seed": job.seed}
     if missing:
         provenance["missing_events"] = [list(span) for span in _spans(job, missing)]
-    with create_events(job.output, job.simulator.detector, overwrite=True) as writer:
+    with create_events(job.incomplete if missing else job.output, job.simulator.detector, overwrite=True) as writer:
         for events in _parts(job, done):
             writer.append(replace(events, metadata={**events.metadata, **provenance}))
 
@@ -261,7 +267,6 @@ def _explain(job: Production, missing: list[int], problems: dict[int, str]) -> s
     )
     more = f" and {len(spans) - 3} further blocks" if len(spans) > 3 else ""
     first = next(iter(problems.values()), "")
-    return (
-        f"events {listed}{more} are missing: {first}\n"
-        f"the other {len(job) - _count(job, missing):,} events are in {job.output}; --resume tries the missing ones"
-    )
+    n = len(job) - _count(job, missing)
+    kept = f"the other {n:,} events are in {job.incomplete}" if n else "no events are there"
+    return f"events {listed}{more} are missing: {first}\n{kept}; --resume tries the missing ones"
