@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from moliere import samples
 from moliere.detectors import Calorimeter
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.events import Events, split_events
+from moliere.events.formats import open_events, write_events
+from moliere.events.store import EventStore
 
 
 def parts(detector: Calorimeter, n: int = 6) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -112,3 +116,64 @@ def test_few_continuous_energies_still_fill_every_part(polar: Calorimeter, n: in
     split = split_events(Events(polar, {"energy": energy}, np.zeros((n, 24)) + energy[:, None] / 24), (0.6, 0.2, 0.2))
     for part, fraction in ((split.train, 0.6), (split.validation, 0.2), (split.test, 0.2)):
         assert len(part) == pytest.approx(fraction * n, abs=0.05 * n)
+
+
+def test_the_larger_quantity_is_blamed_where_it_is_beyond_any_accelerator(polar: Calorimeter) -> None:
+    incident, signals = parts(polar)
+    with pytest.raises(InvalidEvents, match=r"incident energies of up to .* TeV look like MeV.*divide the incident"):
+        Events(polar, {"energy": incident["energy"] * 1e5}, signals * 100)
+    with pytest.raises(InvalidEvents, match=r"signals of up to .* TeV an event look like MeV.*divide the signals"):
+        Events(polar, {"energy": incident["energy"] * 100}, signals * 1e5)
+
+
+@pytest.mark.parametrize(
+    "advice", ["divide the incident", "multiply the incident", "divide the sig", "multiply the sig"]
+)
+def test_advice_on_units_works_when_followed(polar: Calorimeter, advice: str) -> None:
+    incident, signals = parts(polar)
+    energy, right = incident["energy"] * 100, signals * 100
+    scale = 1000.0 if advice.startswith("divide") else 1e-3
+    which = "incident" if "incident" in advice else "signals"
+    wrong = (energy * scale, right) if which == "incident" else (energy, right * scale)
+    with pytest.raises(InvalidEvents, match=advice):
+        Events(polar, {"energy": wrong[0]}, wrong[1])
+    mended = (wrong[0] / scale, wrong[1]) if which == "incident" else (wrong[0], wrong[1] / scale)
+    assert len(Events(polar, {"energy": mended[0]}, mended[1])) == 6
+
+
+def test_one_position_is_events_of_length_one(polar_events: Events) -> None:
+    n = len(polar_events)
+    for position, row in ((0, 0), (n - 1, n - 1), (-1, n - 1), (np.int64(2), 2), (-n, 0)):
+        one = polar_events[position]
+        assert len(one) == 1
+        assert one.signals.tolist() == polar_events.signals[row : row + 1].tolist()
+        assert one.energy.tolist() == [polar_events.energy[row]]
+        assert one.response.shape == (1,)
+
+
+def test_iterating_gives_every_event_once(polar_events: Events) -> None:
+    events = list(polar_events)
+    assert [len(one) for one in events] == [1] * len(polar_events)
+    assert (Events.concatenate(events).signals == polar_events.signals).all()
+    assert list(polar_events[:0]) == []
+
+
+def test_what_is_no_index_is_refused(polar_events: Events) -> None:
+    n = len(polar_events)
+    for index in (n, -n - 1, n + 10**6, 1.5, "0", None, [0.5], np.zeros((2, 2), int), np.ones(n + 1, bool), [n], True):
+        with pytest.raises(IndexError):
+            polar_events[index]  # type: ignore[index]
+
+
+def test_no_positions_are_no_events(polar_events: Events) -> None:
+    assert len(polar_events[[]]) == len(polar_events[np.zeros(len(polar_events), bool)]) == 0
+
+
+def test_files_and_stores_take_one_position_as_events_do(polar_events: Events, tmp_path: Path) -> None:
+    write_events(tmp_path / "e.h5", polar_events)
+    with EventStore(tmp_path / "e.store", polar_events) as store:
+        for source in (open_events(tmp_path / "e.h5", polar_events.detector), store):
+            assert source.take(-1).signals.tolist() == polar_events.signals[-1:].tolist()
+            assert len(source.take([])) == 0
+            with pytest.raises(IndexError):
+                source.take(len(polar_events))

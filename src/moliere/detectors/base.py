@@ -90,6 +90,11 @@ class Detector(ABC):
         sums = [signals[:, part].sum(axis=1) for part in self.slices]
         return np.stack(sums, axis=1) if sums else np.zeros((len(signals), 0), np.float32)
 
+    @property
+    def limits(self) -> tuple[Floats, Floats] | None:
+        """Smallest and largest signal that each channel is meant for, (n_channels,) each; ``None`` without limits."""
+        return None
+
     def incomparable_with(self, other: Detector) -> str | None:
         """Why events of the other detector cannot be compared with this one's channel by channel.
 

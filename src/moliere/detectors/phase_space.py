@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict
 
-from moliere.detectors.base import Detector, kinds
+from moliere.detectors.base import Detector, Floats, kinds
 from moliere.errors import DetectorError
 
 
@@ -74,6 +75,11 @@ class PhaseSpace(Detector):
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def limits(self) -> tuple[Floats, Floats]:
+        """Ends of the columns' ranges, (n_columns,) each."""
+        return np.array([column.low for column in self.columns]), np.array([column.high for column in self.columns])
 
     def incomparable_with(self, other: Detector) -> str | None:
         """The same columns in the same order."""

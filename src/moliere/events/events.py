@@ -12,12 +12,40 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Detector
 from moliere.errors import InvalidEvents
-from moliere.events.quality import check_events
+from moliere.events.quality import check_events, without_noise
 
 #: the extra with the arrival times of stations in ns, NaN for silent ones (n, n_stations)
 ARRIVAL_TIMES = "arrival_times"
 
-Index = slice | NDArray[np.integer[Any]] | NDArray[np.bool_] | Sequence[int]
+Index = int | slice | NDArray[np.integer[Any]] | NDArray[np.bool_] | Sequence[int]
+
+
+def rows_at(index: Index, n: int) -> slice | NDArray[Any]:
+    """The rows that an index means, so that every source of events understands the same.
+
+    Args:
+        index: a position, counted from the end where it is negative; a slice; positions; or a mask.
+        n: number of events.
+
+    Raises:
+        IndexError: a position that does not exist, a mask of another length, or something that is no index.
+
+    Example:
+        >>> rows_at(-1, 5), rows_at([], 5)
+        (slice(4, 5, None), array([], dtype=int64))
+    """
+    if isinstance(index, slice):
+        return index
+    rows = np.asarray(index)
+    if rows.size == 0 and rows.dtype != bool:
+        rows = rows.astype(np.int64)
+    if rows.ndim == 0 and rows.dtype.kind in "iu":
+        if not -n <= rows < n:
+            raise IndexError(f"event {rows} of {n}; events are counted from 0 to {n - 1}")
+        return slice(int(rows) % n, int(rows) % n + 1)
+    if rows.ndim != 1 or rows.dtype.kind not in "iub":
+        raise IndexError(f"expected a position, a slice, whole numbers or a mask of {n} events, got {repr(index)[:80]}")
+    return rows
 
 
 def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
@@ -33,7 +61,8 @@ class Events:
     Args:
         detector: what was read out.
         incident: named columns (energy in MeV, theta and phi in rad, eta, pdg_id, mass in MeV, …), each (n,).
-        signals: detector response (n, n_channels) in the detector's unit.
+        signals: detector response (n, n_channels) in the detector's unit; negative signals far below the detector's
+            threshold are numerical noise and become 0.
         weights: optional statistical weights (n,).
         extras: what else was recorded, a row an event: arrival times (n, n_stations) in ns, energy outside the
             readout window; NaN where there is nothing.
@@ -47,8 +76,8 @@ class Events:
         >>> events = moliere.samples.open("photons-mini")
         >>> events
         Events(5000 in calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
-        >>> events[:3].signals.shape
-        (3, 368)
+        >>> events[:3].signals.shape, len(events[0])
+        ((3, 368), 1)
     """
 
     detector: Detector
@@ -63,7 +92,7 @@ class Events:
         set_ = object.__setattr__
         columns = {name: _frozen(v, np.int64 if name == "pdg_id" else np.float64) for name, v in self.incident.items()}
         set_(self, "incident", MappingProxyType(columns))
-        set_(self, "signals", _frozen(self.signals, np.float32))
+        set_(self, "signals", _frozen(without_noise(self.detector, np.asarray(self.signals, np.float32)), np.float32))
         set_(self, "weights", None if self.weights is None else _frozen(self.weights, np.float64))
         set_(self, "metadata", MappingProxyType(dict(self.metadata)))
         set_(self, "extras", MappingProxyType({name: _frozen(v, None) for name, v in self.extras.items()}))
@@ -93,16 +122,26 @@ class Events:
         return np.asarray(self.detector.amounts(self.signals).sum(axis=1, dtype=np.float64) / self.energy)
 
     def take(self, index: Index) -> Events:
-        """The events at ``index`` (slice, integers or mask), in that order."""
+        """The events at ``index`` (position, slice, integers or mask), in that order."""
         return self[index]
 
+    def __iter__(self) -> Iterator[Events]:
+        """One event after the other, each as events of length 1."""
+        return (self[k] for k in range(len(self)))
+
     def __getitem__(self, index: Index) -> Events:
-        """The events at ``index``, a view for slices; what was valid stays valid, so nothing is checked again."""
-        if not isinstance(index, slice):
-            index = np.asarray(index)
-        incident, extras = ({name: v[index] for name, v in rows.items()} for rows in (self.incident, self.extras))
-        weights = None if self.weights is None else self.weights[index]
-        return checked_events(self.detector, incident, self.signals[index], weights, self.metadata, extras)
+        """The events at ``index``; what was valid stays valid, so nothing is checked again.
+
+        A single position gives events of length 1, so that whatever takes events takes one event, too. Positions and
+        slices give views.
+
+        Raises:
+            IndexError: a position that does not exist, a mask of another length, or something that is no index.
+        """
+        at = rows_at(index, len(self))
+        incident, extras = ({name: v[at] for name, v in rows.items()} for rows in (self.incident, self.extras))
+        weights = None if self.weights is None else self.weights[at]
+        return checked_events(self.detector, incident, self.signals[at], weights, self.metadata, extras)
 
     def chunks(self, size: int = 10_000) -> Iterator[Events]:
         """Consecutive pieces of at most ``size`` events."""

@@ -10,12 +10,42 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Detector
 from moliere.errors import InvalidEvents
+from moliere.units import format_energy
 
 #: A median response this far from 1 that is near 1000 or 1/1000 means GeV against MeV, not physics.
 UNIT_MIXUP = (300.0, 3000.0)
 #: muons leave next to nothing in a calorimeter, whatever the unit
 MUON = 13
 _LISTED = 5
+
+
+#: as a share of the readout threshold, and in the signals' unit where there is no threshold
+_NOISE, _ROUNDING = 1e-3, 1e-6
+#: above this energy, which no accelerator reaches, MeV were read as GeV
+_TOO_HIGH = 10e6
+
+
+def noise_floor(detector: Detector) -> float:
+    """Up to which size a negative amount is numerical noise, such as a generative network leaves: it counts as 0."""
+    return max(_NOISE * detector.threshold, _ROUNDING)
+
+
+def without_noise(detector: Detector, signals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The signals, negative ones that are noise set to 0; the array itself where there is no such signal.
+
+    Args:
+        detector: whose amounts cannot be negative, else nothing is done.
+        signals: (n_events, n_channels); anything of another shape is left to the check of shapes.
+    """
+    if detector.signed or signals.ndim != 2 or signals.shape[1] != detector.n_channels:
+        return signals
+    amounts = detector.amounts(signals)
+    if amounts.size == 0 or not amounts.min() < 0:
+        return signals
+    signals = signals.copy()
+    amounts = detector.amounts(signals)
+    amounts[(amounts < 0) & (amounts >= -noise_floor(detector))] = 0
+    return signals
 
 
 def check_events(
@@ -103,19 +133,35 @@ def _check_zero_energy(energy: NDArray[np.float64]) -> None:
 
 
 def _check_unit(energy: NDArray[np.float64], signals: NDArray[np.float32]) -> None:
-    """Recognise GeV beside MeV by the response: no calorimeter answers a thousandfold."""
+    """Recognise GeV beside MeV by the response: no calorimeter answers a thousandfold.
+
+    Which of the two is in the wrong unit is said by their size: above 10 TeV it is the larger one, else the smaller.
+    """
     if len(energy) == 0:
         return
     sample = slice(None, None, max(1, len(energy) // 1000))
-    response = float(np.median(signals[sample].sum(axis=1) / energy[sample]))
+    totals = signals[sample].sum(axis=1, dtype=np.float64)
+    response = float(np.median(totals / energy[sample]))
     low, high = UNIT_MIXUP
+    head = f"the median response (total signal / incident energy) is {response:.4g}: "
     if low < response < high:
+        if totals.max() > _TOO_HIGH:
+            raise InvalidEvents(
+                f"{head}signals of up to {format_energy(float(totals.max()))} an event look like MeV taken for "
+                "GeV; divide the signals by 1000 (everything here is in MeV), or give the format that they are in"
+            )
         raise InvalidEvents(
-            f"the median response (total signal / incident energy) is {response:.0f}: incident energies look like GeV "
-            "beside signals in MeV; multiply the incident energies by 1000 (everything here is in MeV)"
+            f"{head}incident energies look like GeV beside signals in MeV; multiply the incident energies by 1000 "
+            "(everything here is in MeV)"
         )
     if 1 / high < response < 1 / low:
+        if energy.max() > _TOO_HIGH:
+            raise InvalidEvents(
+                f"{head}incident energies of up to {format_energy(float(energy.max()))} look like MeV that were taken "
+                "for GeV; divide the incident energies by 1000 (everything here is in MeV), or give the format that "
+                "they are in"
+            )
         raise InvalidEvents(
-            f"the median response (total signal / incident energy) is {response:.5f}: signals look like GeV beside "
-            "incident energies in MeV; multiply the signals by 1000 (everything here is in MeV)"
+            f"{head}signals look like GeV beside incident energies in MeV; multiply the signals by 1000 (everything "
+            "here is in MeV)"
         )

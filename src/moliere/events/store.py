@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.errors import ConfigError
-from moliere.events.events import Events, EventSource, Index, checked_events, piece_rows
+from moliere.events.events import Events, EventSource, Index, checked_events, piece_rows, rows_at
 from moliere.events.rows import DenseRows, Rows, SparseRows, read_rows
 from moliere.files import replacing
 
@@ -90,7 +90,7 @@ class EventStore:
 
     def take(self, index: Index) -> Events:
         """Read the events at ``index``, in that order."""
-        rows = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
+        rows = np.arange(len(self))[rows_at(index, len(self))]
         signals = self._rows.decode(*read_rows(self._descriptor, self._ends, rows))
         incident = {name: column[rows] for name, column in self.incident.items()}
         weights = None if self.weights is None else self.weights[rows]

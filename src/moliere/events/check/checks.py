@@ -8,6 +8,7 @@ import numpy as np
 
 from moliere.detectors import Detector
 from moliere.detectors.base import Floats, Ints
+from moliere.events.check.beside import find_all_in_gev, find_beyond, find_directions, find_noise, find_outside
 from moliere.events.check.findings import Finding, about_events
 from moliere.events.check.groups import energy_grid
 from moliere.events.check.labels import find_unrelated
@@ -171,7 +172,12 @@ def find_threshold(view: Overview) -> Iterator[Finding]:
 #: in this order: the first check that faults an event gives the reason
 CHECKS: tuple[Check, ...] = (
     find_unreadable,
+    find_noise,
+    find_outside,
     find_angles,
+    find_directions,
+    find_beyond,
+    find_all_in_gev,
     find_units,
     find_other_scale,
     find_bright_voxels,

@@ -16,9 +16,16 @@ from moliere.detectors.base import Floats, Ints
 from moliere.events.check.groups import group_energies
 from moliere.events.events import EventSource, piece_rows
 from moliere.events.formats.base import FileSource
-from moliere.events.quality import MUON
+from moliere.events.quality import MUON, noise_floor
+from moliere.events.voxelise import OUTSIDE
 
 Bools = NDArray[np.bool_]
+Columns = Mapping[str, NDArray[Any]]
+
+#: extras of energy that lay in no cell
+_OUTSIDE = (OUTSIDE, "overflow")
+#: relative slack at the ends of ranges
+_SLACK = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +37,11 @@ class Overview:
         incident: named columns.
         weights: where there are any.
         not_finite: whether a signal is NaN or infinite.
-        negative: whether a signal is negative.
+        negative: whether an amount is negative by more than numerical noise.
+        noisy: whether an amount is negative, and so little that it is numerical noise.
+        beyond: number of channels whose signal is outside the limits that the detector gives them.
+        outside: energy that a reader found in no cell, in MeV; 0 where the reader knows of none.
+        above: sum of the amounts that reach the detector's threshold.
         total: sum of the signals.
         brightest: largest signal.
         where: position of the largest signal among the amounts.
@@ -46,6 +57,10 @@ class Overview:
     weights: Floats | None
     not_finite: Bools
     negative: Bools
+    noisy: Bools
+    beyond: Ints
+    outside: Floats
+    above: Floats
     total: Floats
     brightest: Floats
     where: Ints
@@ -98,17 +113,19 @@ class Overview:
 
 def look(source: EventSource) -> Overview:
     """Read a source once, in pieces of bounded size."""
-    pieces = [_look_at(source.detector, incident, signals) for incident, signals in _unchecked(source)]
+    pieces = [_look_at(source.detector, *piece) for piece in _unchecked(source)]
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     return Overview(detector=source.detector, incident=source.incident, weights=source.weights, **joined)
 
 
-def _unchecked(source: EventSource) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
-    """Incident columns and signals as they stand in the file; events in memory were checked when they were made."""
+def _unchecked(source: EventSource) -> Iterator[tuple[Columns, NDArray[np.float32], Columns]]:
+    """Incident columns, signals and extras as they stand in the file; events in memory were checked when made."""
     size = piece_rows(source.detector)
     for start in range(0, max(len(source), 1), size):
         rows = slice(start, start + size)
-        yield {name: column[rows] for name, column in source.incident.items()}, unchecked_signals(source, rows)
+        signals = unchecked_signals(source, rows)
+        extras = source.read_extras(rows) if isinstance(source, FileSource) else source.take(rows).extras
+        yield {name: column[rows] for name, column in source.incident.items()}, signals, extras
 
 
 def unchecked_signals(source: EventSource, rows: slice) -> NDArray[np.float32]:
@@ -117,7 +134,7 @@ def unchecked_signals(source: EventSource, rows: slice) -> NDArray[np.float32]:
 
 
 def _look_at(
-    detector: Detector, incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]
+    detector: Detector, incident: Columns, signals: NDArray[np.float32], extras: Columns
 ) -> dict[str, NDArray[Any]]:
     amounts = detector.amounts(signals)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -126,7 +143,11 @@ def _look_at(
     where = np.argmax(np.where(np.isfinite(amounts), amounts, -np.inf), axis=1)
     return {
         "not_finite": ~np.isfinite(signals).all(axis=1),
-        "negative": (amounts < 0).any(axis=1),
+        "negative": (amounts < -noise_floor(detector)).any(axis=1),
+        "noisy": ((amounts < 0) & (amounts >= -noise_floor(detector))).any(axis=1),
+        "beyond": _count_beyond(detector, signals),
+        "outside": _sum_outside(len(signals), extras),
+        "above": np.sum(amounts, axis=1, where=amounts >= detector.threshold, dtype=np.float64),
         "total": total,
         "brightest": amounts[rows, where].astype(np.float64),
         "where": where,
@@ -135,6 +156,21 @@ def _look_at(
         "digest": _digests(incident, signals),
         **_look_at_layers(detector, signals),
     }
+
+
+def _count_beyond(detector: Detector, signals: NDArray[np.float32]) -> Ints:
+    if detector.limits is None:
+        return np.zeros(len(signals), np.int64)
+    # ends of ranges are written with fewer digits than signals have
+    low, high = (end + sign * (_SLACK * np.abs(end)) for sign, end in zip((-1, 1), detector.limits, strict=True))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((signals < low) | (signals > high)).sum(axis=1))
+
+
+def _sum_outside(n: int, extras: Columns) -> Floats:
+    """What readers say that lay in no cell: hits beside all of them, or energy beyond a layer's edge."""
+    found = [np.asarray(extras[name], np.float64).reshape(n, -1).sum(axis=1) for name in _OUTSIDE if name in extras]
+    return np.sum([np.zeros(n), *found], axis=0)
 
 
 def _digests(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]) -> Ints:

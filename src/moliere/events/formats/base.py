@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
-from moliere.events.events import Events, EventSource, Index, describe_source
+from moliere.events.events import Events, EventSource, Index, describe_source, rows_at
 from moliere.registry import Registry
 
 #: rows of a file as readers are asked for them: a slice that goes forward, or increasing positions
@@ -71,9 +71,10 @@ class FileSource(ABC):
 
     def take(self, index: Index) -> Events:
         """Read the events at ``index``, in that order (files want increasing rows, so they are sorted on the way)."""
-        if isinstance(index, slice) and (index.step or 1) > 0:
-            return self._events(index)
-        rows = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
+        at = rows_at(index, len(self))
+        if isinstance(at, slice) and (at.step or 1) > 0:
+            return self._events(at)
+        rows = np.arange(len(self))[at]
         unique, back = np.unique(rows, return_inverse=True)
         return self._events(unique)[back]
 
