@@ -90,7 +90,7 @@ def test_wrong_files_say_what_is_wrong(datasets: dict[str, np.ndarray | None], m
 
 def test_energies_in_mev_are_recognised(changed: Changed) -> None:
     path = changed(GOLDEN, energy=np.array([[5e4], [4e4]]))
-    with pytest.raises(InvalidEvents, match="signals look like GeV beside incident energies in MeV"):
+    with pytest.raises(InvalidEvents, match="incident energies of up to 50 TeV look like MeV that were taken for GeV"):
         read_events(path)
 
 

@@ -170,7 +170,7 @@ def _count_beyond(detector: Detector, signals: NDArray[np.float32]) -> Ints:
 def _sum_outside(n: int, extras: Columns) -> Floats:
     """What readers say that lay in no cell: hits beside all of them, or energy beyond a layer's edge."""
     found = [np.asarray(extras[name], np.float64).reshape(n, -1).sum(axis=1) for name in _OUTSIDE if name in extras]
-    return np.sum([np.zeros(n), *found], axis=0)
+    return np.asarray(np.sum([np.zeros(n), *found], axis=0))
 
 
 def _digests(incident: Mapping[str, NDArray[Any]], signals: NDArray[np.float32]) -> Ints:
