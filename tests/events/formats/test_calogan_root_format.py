@@ -123,7 +123,7 @@ def test_branches_of_lists_are_refused(tmp_path: Path) -> None:
 
 def test_energies_in_mev_are_recognised(tmp_path: Path) -> None:
     path = write(tmp_path / "x.root", t={**branches(), "TotalEnergy": np.array([5e4, 4e4])})
-    with pytest.raises(InvalidEvents, match="signals look like GeV"):
+    with pytest.raises(InvalidEvents, match="incident energies of up to 50 TeV look like MeV that were taken for GeV"):
         read_events(path)
 
 
