@@ -100,7 +100,7 @@ def broken(path: Path, **datasets: np.ndarray) -> Path:
         ({"showers": np.ones((3, 368))}, "no dataset 'incident_energies'"),
         ({"showers": np.ones((3, 368)), "incident_energy": np.ones(3)}, "'incident_energy' looks like it"),
         ({"showers": np.ones((3, 368)), "incident_energies": np.ones((4, 1))}, "expected \\(n_events, n_voxels\\)"),
-        ({"showers": np.ones((3, 4, 5)), "incident_energies": np.ones((3, 1))}, "expected \\(n_events, n_voxels\\)"),
+        ({"showers": np.ones((3, 16, 23)), "incident_energies": np.ones((3, 1))}, "layer, alpha, r"),
         (
             {"showers": np.ones((3, 367)), "incident_energies": np.ones((3, 1))},
             "nearest is calochallenge-1-photons with 368",

@@ -46,11 +46,13 @@ def test_what_cannot_be_joined_is_refused() -> None:
         list(join([one, alien], [22, 22], seed=0))
 
 
-def test_a_column_that_says_the_particle_stays() -> None:
+def test_a_column_that_says_the_particle_stays_unless_another_is_named() -> None:
     one, other = parts()
     named = replace(other, incident={**other.incident, "pdg_id": np.full(len(other), 11)})
-    whole = Events.concatenate(list(join([one, named], [22, 22], seed=0)))
+    whole = Events.concatenate(list(join([one, named], [22, None], seed=0)))
     assert set(whole.incident["pdg_id"].tolist()) == {11, 22}
+    named_again = Events.concatenate(list(join([named, named], [11, 22], seed=0)))
+    assert np.bincount(named_again.incident["pdg_id"])[[11, 22]].tolist() == [len(other), len(other)]
 
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

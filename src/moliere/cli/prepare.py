@@ -76,7 +76,7 @@ def join(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     particles: Annotated[
         str | None,
-        typer.Option("--particles", help="Of each file, e+,gamma,pi+, where it does not say what came in."),
+        typer.Option("--particles", help="Of each file, e+,gamma,pi+: what came in, whatever the file says."),
     ] = None,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -92,7 +92,8 @@ def join(
 
     check_free(output, overwrite=overwrite)
     sources = [open_source(file, detector) for file in files]
-    named = particles.split(",") if particles else [source.metadata.get("particle") for source in sources]
+    recorded = [None if "pdg_id" in s.incident else s.metadata.get("particle") for s in sources]
+    named = particles.split(",") if particles else recorded
     if len(named) != len(files):
         raise ConfigError(f"--particles names {len(named)} particles for {len(files)} files; name one for each")
     kinds = [None if name is None else particle_id(name.strip()) for name in named]

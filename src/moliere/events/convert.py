@@ -68,7 +68,8 @@ def convert(
     """
     _check_kind(to, formats[to], source.detector.kind)
     write_events(output, source, to, overwrite=overwrite, progress=progress)
-    return formats[to].losses(source)
+    unread = [f"{name} (not read)" for name in getattr(source, "passed_over", ())]
+    return formats[to].losses(source) + unread
 
 
 def _check_kind(name: str, format_: Format, kind: str) -> None:

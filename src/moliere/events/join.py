@@ -20,7 +20,7 @@ def join(sources: Sequence[EventSource], particles: Sequence[int | None], seed: 
 
     Args:
         sources: of one detector.
-        particles: of each source the PDG identifier of what came in, where it has no column that says so.
+        particles: of each source the PDG identifier of what came in; ``None`` keeps what the source itself says.
         seed: of the mixture.
 
     Yields:
@@ -51,7 +51,7 @@ def _share(n: int, piece: int, n_pieces: int) -> slice:
 
 def _told(events: Events, particle: int | None) -> Events:
     """With a column that says what came in."""
-    if particle is None or "pdg_id" in events.incident:
+    if particle is None:
         return events
     return replace(events, incident={**events.incident, "pdg_id": np.full(len(events), particle)})
 

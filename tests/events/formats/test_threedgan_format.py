@@ -82,7 +82,10 @@ def test_losses_are_told(events: Events) -> None:
     ("datasets", "message"),
     [
         ({"ECAL": np.ones((1, 25, 25, 25)), "energy": np.ones(1)}, r"ECAL has shape \(1, 25, 25, 25\), expected"),
-        ({"ECAL": np.ones((1, 51, 51, 25)), "energy": np.ones(2)}, r"energy has shape \(2,\), expected \(1,\) as ECAL"),
+        (
+            {"ECAL": np.ones((1, 51, 51, 25)), "energy": np.ones(2)},
+            r"energy has shape \(2,\), expected \(1,\)",
+        ),
         (
             {"ECAL": np.ones((1, 51, 51, 25)), "energy": np.ones(1), "theta": np.ones((1, 3))},
             r"theta has shape \(1, 3\), expected",

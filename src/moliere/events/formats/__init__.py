@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moliere.detectors import Detector
@@ -21,6 +21,9 @@ from moliere.events.formats import showerdata as showerdata
 from moliere.events.formats import table as table
 from moliere.events.formats import threedgan as threedgan
 from moliere.events.formats.base import FileSource, Format, Writer, formats
+from moliere.events.formats.foreign import foreign
+from moliere.events.formats.hdf5 import reading
+from moliere.events.formats.npz import open_npz
 
 __all__ = ["FileSource", "Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]
 
@@ -37,7 +40,9 @@ def open_events(path: str | Path, detector: Detector | None = None, format: str 
         FormatError: no format recognises the file, or its content is not what the format promises.
     """
     path = Path(path)
-    return _find(path, format).open(path, detector)
+    with foreign(path, "events"):
+        name = format or _find(path)
+        return formats[name].open(path, detector)
 
 
 def read_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> Events:
@@ -74,13 +79,38 @@ def write_events(
                 progress(len(part))
 
 
-def _find(path: Path, name: str | None) -> Format:
-    if name is not None:
-        return formats[name]
-    if not path.exists():
-        raise FormatError(f"no file {path}")
-    for format_ in formats.values():
-        if format_.sniff(path):
-            return format_
+def _find(path: Path) -> str:
+    """Name of the first format that recognises a file."""
+    if not (path.is_file() or path.is_dir()):
+        raise FormatError(f"{path} is no regular file" if path.exists() else f"no file {path}")
+    for name, format_ in formats.items():
+        if _sniffs(format_, path):
+            return name
     known = "; ".join(f"{key}: {value.summary}" for key, value in formats.items())
-    raise FormatError(f"{path} is in no known format, or truncated; known formats: {known}")
+    raise FormatError(f"{path} is in no known format{_describe(path)}; known formats: {known}")
+
+
+def _sniffs(format_: Format, path: Path) -> bool:
+    """Whether a format recognises a file; what its sniffer does not understand is not its own."""
+    with suppress(Exception):
+        return format_.sniff(path)
+    return False
+
+
+def _describe(path: Path) -> str:
+    """What a file is made of that no format recognises.
+
+    Raises:
+        FormatError: it is damaged.
+    """
+    if path.is_dir():
+        return ": it is a folder; name a file in it"
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head == b"\x89HDF\r\n\x1a\n":
+        with reading(path) as content:
+            return f": it is HDF5 with {', '.join(sorted(content)[:20]) or 'nothing inside'}"
+    if head.startswith(b"PK"):
+        with open_npz(path) as arrays:
+            return f": it is an npz with {', '.join(sorted(arrays)[:20]) or 'nothing inside'}"
+    return ": it is empty" if not head else ", or truncated"

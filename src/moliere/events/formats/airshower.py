@@ -13,7 +13,6 @@ References:
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from moliere.detectors import Detector, SurfaceArray, catalog, of_kind
 from moliere.errors import FormatError
 from moliere.events.events import ARRIVAL_TIMES, Events, EventSource
 from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.npz import open_npz, write_npz
+from moliere.events.formats.npz import names_in_npz, open_npz, write_npz
 from moliere.events.formats.published import left_out
 from moliere.files import check_free
 from moliere.units import eV, m, ns
@@ -42,10 +41,7 @@ SIGNAL = "signal"
 
 def sniff(path: Path) -> bool:
     """Whether a file is npz with signals and times of stations."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as file:
-        return {"signal.npy", "time.npy"} <= set(file.namelist())
+    return {"signal", "time"} <= names_in_npz(path)
 
 
 class AirShowerFile(FileSource):

@@ -32,20 +32,18 @@ from moliere.events.formats.atlas_binning import Binning, bins_of, find_binning
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import dataset, looks_like, reading
+from moliere.events.formats.hdf5 import column, dataset, further, looks_like, names_in, read_rows_of, reading
 from moliere.events.formats.published import calorimeter, left_out
 
 ENERGY = "incident_energy"
 _LAYER = re.compile(r"energy_layer_(\d+)")
+_OF_LAYER = re.compile(r"_layer_\d+$")
 _ETA = re.compile(r"eta_?(\d{2,3})(?!\d)")
 
 
 def sniff(path: Path) -> bool:
     """Whether a file is HDF5 with an incident energy and at least one layer."""
-    if not looks_like(path, ENERGY):
-        return False
-    with h5py.File(path) as file:
-        return any(_LAYER.fullmatch(key) for key in file)
+    return looks_like(path, ENERGY) and any(_LAYER.fullmatch(key) for key in names_in(path))
 
 
 class AtlasSliceFile(FileSource):
@@ -63,14 +61,22 @@ class AtlasSliceFile(FileSource):
 
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         with reading(path) as file:
-            energy = np.asarray(dataset(file, ENERGY), np.float64)
-            n_events = len(energy.reshape(-1))
+            energy = column(file, ENERGY).astype(np.float64)
+            n_events = len(energy)
             binnings = {number: _read_binning(file, number, n_events) for number in _layer_numbers(file)}
             detector = detector or recorded_detector(file)
             metadata = recorded_provenance(file)
+            rest = further(file, n_events, [key for key in file if key == ENERGY or _OF_LAYER.search(key)])
         own = _build(path, binnings) if detector is None else calorimeter(path, detector)
         self._layers = [(layer.id, _matching(path, layer, binnings)) for layer in own.read_out]
-        super().__init__(path, own, n_events, {"energy": energy.reshape(-1)}, metadata=metadata)
+        self._extras = rest.extras
+        left = [f"energy_layer_{number}" for number in sorted(set(binnings) - {number for number, _ in self._layers})]
+        incident = rest.incident | {"energy": energy}
+        super().__init__(path, own, n_events, incident, metadata=metadata, passed_over=[*rest.passed_over, *left])
+
+    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """What else has several numbers an event."""
+        return read_rows_of(self.path, self._extras, rows)
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, n_channels)."""

@@ -41,7 +41,7 @@ def recorded_provenance(file: h5py.File) -> dict[str, Any]:
 
 
 def _table(file: h5py.File, key: str) -> dict[str, Any]:
-    with suppress(KeyError, TypeError, ValueError):
+    with suppress(KeyError, TypeError, ValueError, RecursionError):
         table = json.loads(file.attrs[key])
         if isinstance(table, dict):
             return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.events.events import Events, EventSource, Index, describe_source, rows_at
+from moliere.events.formats.foreign import foreign
 from moliere.registry import Registry
 
 #: rows of a file as readers are asked for them: a slice that goes forward, or increasing positions
@@ -34,6 +35,7 @@ class FileSource(ABC):
         incident: named columns (n,) in MeV, mm and rad.
         weights: (n,), where there are any.
         metadata: provenance, as the file tells it.
+        passed_over: what else the file holds, that is not read, in words.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class FileSource(ABC):
         incident: Mapping[str, NDArray[Any]],
         weights: NDArray[np.float64] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        passed_over: Iterable[str] = (),
     ) -> None:
         self.path = path
         self.detector = detector
         self.incident: Mapping[str, NDArray[Any]] = MappingProxyType(dict(incident))
         self.weights = weights
         self.metadata: Mapping[str, Any] = MappingProxyType(dict(metadata or {}))
+        self.passed_over = tuple(passed_over)
         self._length = n_events
 
     @abstractmethod
@@ -84,14 +88,15 @@ class FileSource(ABC):
             yield self._events(slice(start, start + size))
 
     def _events(self, rows: Rows) -> Events:
-        return Events(
-            detector=self.detector,
-            incident={name: column[rows] for name, column in self.incident.items()},
-            signals=self.read_signals(rows),
-            weights=None if self.weights is None else self.weights[rows],
-            metadata=self.metadata,
-            extras=self.read_extras(rows),
-        )
+        with foreign(self.path, "events"):
+            return Events(
+                detector=self.detector,
+                incident={name: column[rows] for name, column in self.incident.items()},
+                signals=self.read_signals(rows),
+                weights=None if self.weights is None else self.weights[rows],
+                metadata=self.metadata,
+                extras=self.read_extras(rows),
+            )
 
 
 class Writer(Protocol):

@@ -7,7 +7,7 @@ incident columns, ``weights``, a group ``extras``, and attributes that say detec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -22,27 +22,26 @@ from moliere.errors import FormatError, UnknownName
 from moliere.events.events import Events
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GZIP, GrowingFile, Packing, growing
-from moliere.events.formats.hdf5 import dataset, reading
+from moliere.events.formats.hdf5 import column, dataset, further, looks_like, names_in, read_rows_of, reading
 
 ENERGIES, SHOWERS = "incident_energies", "showers"
+INCIDENT, EXTRAS, WEIGHTS = "incident", "extras", "weights"
+#: keys of the HGCal challenge and ShowerData
+_OTHERS = {"gen_info", "shape"}
 
 _FILTERS: dict[str, Packing] = {
     "gzip": GZIP,
     "blosc": dict(hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE)),
     "none": {},
 }
+#: moliere's additions
+_OWN: dict[str, type] = {INCIDENT: h5py.Group, EXTRAS: h5py.Group, WEIGHTS: h5py.Dataset}
 Compression = Literal["gzip", "blosc", "none"]
 
 
 def sniff(path: Path) -> bool:
-    """Whether a file is HDF5 with one of the two keys (point clouds have the second, too), or HDF5 cut short."""
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path) as file:
-            return ENERGIES in file or (SHOWERS in file and not h5py.check_vlen_dtype(file[SHOWERS].dtype))
-    except OSError:
-        return True  # opening it says that it is cut short
+    """Whether a file is HDF5 with one of the two keys, and with none of another layout's that has the second, too."""
+    return looks_like(path, ENERGIES) or (looks_like(path, SHOWERS) and not names_in(path) & _OTHERS)
 
 
 class CaloChallengeFile(FileSource):
@@ -68,21 +67,37 @@ class CaloChallengeFile(FileSource):
                     f"{path} has {n_voxels} voxels, but detector {detector.name} has "
                     f"{detector.n_channels}; {_suggest(n_voxels)}"
                 )
-            weights = file["weights"][:] if "weights" in file else None
-            self._extras = tuple(file.get("extras", ()))
-            super().__init__(path, detector, n_events, _read_incident(file, energies), weights, metadata)
+            rest = further(file, n_events, {ENERGIES, SHOWERS, *(name for name in _OWN if _is_own(file, name))})
+            incident = _read_incident(file, n_events, energies)
+            _check_axes(path, showers.shape[1:], detector)
+            weights = column(file, WEIGHTS, n_events).astype(np.float64) if _is_own(file, WEIGHTS) else None
+            own = {name: f"{EXTRAS}/{name}" for name in file[EXTRAS]} if _is_own(file, EXTRAS) else {}
+            _check_extras(file, own.values(), n_events)
+            self._extras = rest.extras | own
+            super().__init__(
+                path, detector, n_events, rest.incident | incident, weights, metadata, passed_over=rest.passed_over
+            )
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, n_voxels)."""
         with reading(self.path) as file:
-            return np.asarray(file[SHOWERS][rows], dtype=np.float32)
+            showers = np.asarray(file[SHOWERS][rows], dtype=np.float32)
+        return showers.reshape(len(showers), self.detector.n_channels)
 
     def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What lies in the group ``extras``; a file without one is not opened again."""
-        if not self._extras:
-            return {}
-        with reading(self.path) as file:
-            return {name: np.asarray(file["extras"][name][rows]) for name in self._extras}
+        """What lies in the group ``extras``, and what else has several numbers an event."""
+        return read_rows_of(self.path, self._extras, rows)
+
+
+def _is_own(file: h5py.File, name: str) -> bool:
+    """Whether a file has one of moliere's additions, and not something else of that name."""
+    return isinstance(file.get(name), _OWN[name])
+
+
+def _check_extras(file: h5py.File, keys: Iterable[str], n_events: int) -> None:
+    for key in keys:
+        if not isinstance(file[key], h5py.Dataset) or file[key].shape[:1] != (n_events,):
+            raise FormatError(f"{file.filename}: {key} should have a row for each of {n_events} events; remove it")
 
 
 def _is_data(file: h5py.File, metadata: Mapping[str, Any]) -> bool:
@@ -92,13 +107,25 @@ def _is_data(file: h5py.File, metadata: Mapping[str, Any]) -> bool:
 
 
 def _check_shapes(path: Path, showers: h5py.Dataset, energies: h5py.Dataset | None) -> tuple[int, int]:
-    n = showers.shape[0] if showers.ndim == 2 else -1
-    if showers.ndim != 2 or (energies is not None and energies.shape not in {(n, 1), (n,)}):
+    n = showers.shape[0] if showers.ndim >= 2 else -1
+    if showers.ndim < 2 or (energies is not None and energies.shape not in {(n, 1), (n,)}):
         found = f" and {ENERGIES} has shape {energies.shape}" if energies is not None else ""
         raise FormatError(
             f"{path}: {SHOWERS} has shape {showers.shape}{found}; expected (n_events, n_voxels) and (n_events, 1)"
         )
-    return n, int(showers.shape[1])
+    return n, int(np.prod(showers.shape[1:]))
+
+
+def _check_axes(path: Path, axes: tuple[int, ...], detector: Detector) -> None:
+    """Several axes an event are fine where they are the detector's own: layer, alpha, r."""
+    long = tuple(axis for axis in axes if axis > 1)
+    grids = detector.grids if isinstance(detector, Calorimeter) else ()
+    own = tuple(axis for axis in (len(grids), *(grids[0].shape if grids else ())) if axis > 1)
+    if len(long) > 1 and (long != own or len({grid.shape for grid in grids}) > 1):
+        raise FormatError(
+            f"{path}: {SHOWERS} has axes {axes} an event, which are not the layers and cells {own} of {detector.name}; "
+            "bring the axes into the order layer, alpha, r, then reshape(len(showers), -1)"
+        )
 
 
 def _recognise(path: Path, metadata: Mapping[str, Any], n_voxels: int) -> Detector:
@@ -124,18 +151,18 @@ def _suggest(n_voxels: int) -> str:
     )
 
 
-def _read_incident(file: h5py.File, energies: h5py.Dataset | None) -> dict[str, NDArray[Any]]:
+def _read_incident(file: h5py.File, n_events: int, energies: h5py.Dataset | None) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {}
     if energies is not None:
         columns["energy"] = np.asarray(energies, dtype=np.float64).reshape(-1)
-    for name, column in file.get("incident", {}).items():
-        columns[name] = np.asarray(column)
+    if _is_own(file, INCIDENT):
+        columns |= {name: column(file, f"{INCIDENT}/{name}", n_events) for name in file[INCIDENT]}
     return columns
 
 
 def _read_attributes(file: h5py.File) -> dict[str, Any]:
     """Attributes as plain Python values; tables that are held as JSON are decoded, other programs' words are kept."""
-    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()}
+    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in file.attrs.items()}
     for key in {"detector_spec", "provenance"} & set(plain):
         with suppress(ValueError, TypeError):
             plain[key] = json.loads(plain[key])

@@ -25,7 +25,7 @@ from moliere.events.events import Events, EventSource
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import dataset, looks_like, reading
+from moliere.events.formats.hdf5 import column, dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.published import left_out, of_layout
 from moliere.units import GeV
 
@@ -53,9 +53,12 @@ class CaloGanFile(FileSource):
         with reading(path) as file:
             detector = of_layout(path, detector or recorded_detector(file), "calogan")
             n_events = _check_shapes(file, detector)
-            energy = np.asarray(file[ENERGY], np.float64).reshape(-1) * GeV
-            self._has_overflow = OVERFLOW in file
-            super().__init__(path, detector, n_events, {"energy": energy}, metadata=recorded_provenance(file))
+            rest = further(file, n_events, {*LAYERS, ENERGY, OVERFLOW})
+            incident = rest.incident | {"energy": column(file, ENERGY, n_events).astype(np.float64) * GeV}
+            self._extras = rest.extras | ({OVERFLOW: OVERFLOW} if OVERFLOW in file else {})
+            super().__init__(
+                path, detector, n_events, incident, metadata=recorded_provenance(file), passed_over=rest.passed_over
+            )
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, 504)."""
@@ -64,11 +67,8 @@ class CaloGanFile(FileSource):
         return np.concatenate([layer.reshape(-1, np.prod(layer.shape[1:])) for layer in layers], axis=1)
 
     def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """``overflow`` in MeV, (n_rows, 3), where the file has it."""
-        if not self._has_overflow:
-            return {}
-        with reading(self.path) as file:
-            return {OVERFLOW: np.asarray(file[OVERFLOW][rows])}
+        """``overflow`` in MeV, (n_rows, 3), where the file has it, and what else has several numbers an event."""
+        return read_rows_of(self.path, self._extras, rows)
 
 
 def _check_shapes(file: h5py.File, detector: Calorimeter) -> int:

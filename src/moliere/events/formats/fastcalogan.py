@@ -30,6 +30,8 @@ from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.published import calorimeter
 
 BINNING = "binning.xml"
+#: longer than any number is written
+_NUMBER_BYTES = 40
 _NAME = re.compile(r"pid(-?\d+)_E(\d+)_eta_(-?\d+)_(-?\d+).*\.csv")
 
 
@@ -101,6 +103,9 @@ def read_csv(path: Path, n_columns: int) -> NDArray[np.float32]:
     Raises:
         FormatError: a row with another number of columns, or a column that is no number, and the line it is in.
     """
+    with path.open("rb") as file:
+        if len(file.readline(most := _NUMBER_BYTES * n_columns)) == most:
+            raise FormatError(f"{path}: the first line has more than {most} letters, too many for {n_columns} numbers")
     try:
         # 20,000 rows of 368 a second; pyarrow makes 35,000, which is not worth a dependency
         values = np.loadtxt(path, np.float32, delimiter=",", comments=None, ndmin=2)

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the filters of published files
+import numpy as np
+from numpy.typing import NDArray
 
-from moliere.errors import FormatError, MoliereError
+from moliere.errors import FormatError
+from moliere.events.formats.base import Rows
+from moliere.events.formats.foreign import check_unpacked, foreign, printable
+
+#: no file of events has more datasets and groups
+_MOST_OBJECTS = 10_000
+#: what other programs call the incident columns
+_COLUMNS = {
+    "incident_theta": "theta",
+    "incident_phi": "phi",
+    "incident_eta": "eta",
+    "incident_pdg": "pdg_id",
+    "pdg": "pdg_id",
+    "pid": "pdg_id",
+}
 
 
 @contextmanager
@@ -17,42 +35,134 @@ def reading(path: Path) -> Iterator[h5py.File]:
     """Open for reading.
 
     Raises:
-        FormatError: no such file; not HDF5, or cut short.
+        FormatError: no such file; not HDF5, cut short, or with data that lie in other files.
     """
-    if not path.exists():
+    if not path.is_file():
         raise FormatError(f"no file {path}")
-    try:
-        with h5py.File(path) as file:
-            yield file
-    except MoliereError:
-        raise
-    except (OSError, KeyError, RuntimeError) as error:
-        raise FormatError(
-            f"{path} cannot be read as HDF5 ({error}); it is truncated or not an HDF5 file: copy or make it again"
-        ) from error
+    with foreign(path, "HDF5"), h5py.File(path) as file:
+        _check_own(file)
+        yield file
+
+
+def _check_own(file: h5py.File) -> None:
+    """Refuse data of other files: bytes of a stranger's disk would become events, and go wherever those go."""
+    count = 0
+
+    def look(name: str, link: Any) -> str | None:
+        nonlocal count
+        count += 1
+        if count > _MOST_OBJECTS:
+            return f"there are more than {_MOST_OBJECTS} datasets, which no file of events has"
+        outside = isinstance(link, h5py.ExternalLink)
+        if isinstance(link, h5py.HardLink) and isinstance(item := file[name], h5py.Dataset):
+            outside = bool(item.external) or item.is_virtual
+        words = f"{printable(name)!r} lies in another file; copy the data into this one, as links are not followed"
+        return words if outside else None
+
+    if fault := file.visititems_links(look):  # an exception inside a visit would be lost in HDF5
+        raise FormatError(f"{file.filename}: {fault}")
 
 
 def dataset(file: h5py.File, key: str) -> h5py.Dataset:
     """The numeric dataset of that name.
 
     Raises:
-        FormatError: there is none (a similar name is pointed out), or it does not hold numbers.
+        FormatError: there is none (a similar name is pointed out), or it does not hold numbers, or unreasonably many.
     """
-    if not isinstance(file.get(key), h5py.Dataset):
-        similar = [name for name in file if name.lower().replace("_", "")[:6] == key.replace("_", "")[:6]]
+    found = file.get(key)
+    if not isinstance(found, h5py.Dataset):
+        similar = [name for name in file if name != key and _shortened(name) == _shortened(key)]
         hint = f"; {similar[0]!r} looks like it: rename it with h5py" if similar else ""
-        raise FormatError(f"{file.filename} has no dataset {key!r}; it holds {sorted(file)}{hint}")
-    if file[key].dtype.kind not in "fiu":
-        raise FormatError(f"{file.filename}: dataset {key!r} holds {file[key].dtype}, expected numbers")
-    return file[key]
+        words = f"{key!r} is a group, expected a dataset" if key in file else f"there is no dataset {key!r}"
+        raise FormatError(f"{file.filename}: {words}; it holds {sorted(file)}{hint}")
+    if found.dtype.kind not in "fiu" or found.shape is None:
+        raise FormatError(f"{file.filename}: dataset {key!r} holds {found.dtype}, expected numbers")
+    check_unpacked(Path(file.filename), found.size * found.dtype.itemsize)
+    return found
+
+
+def column(file: h5py.File, key: str, n: int | None = None) -> NDArray[Any]:
+    """A number an event, (n,), from a dataset of shape (n,) or (n, 1).
+
+    Args:
+        file: the open file.
+        key: of the dataset.
+        n: number of events; any number by default.
+
+    Raises:
+        FormatError: there is none, or it has another shape.
+    """
+    found = dataset(file, key)
+    n = found.shape[0] if n is None and found.ndim else n
+    if found.shape not in {(n,), (n, 1)}:
+        words = f"expected ({'n' if n is None else n},), a number an event"
+        raise FormatError(f"{file.filename}: {key} has shape {found.shape}, {words}")
+    values: NDArray[Any] = found[...].reshape(-1)
+    return values
+
+
+@dataclass
+class Further:
+    """What a file holds beside what its format is made of.
+
+    Args:
+        incident: a number an event: incident columns, under moliere's names.
+        extras: several numbers an event: extra → key of the dataset.
+        passed_over: names of what nobody reads.
+    """
+
+    incident: dict[str, NDArray[Any]] = field(default_factory=dict)
+    extras: dict[str, str] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+
+
+def further(file: h5py.File, n: int, known: Collection[str]) -> Further:
+    """Sort what a format does not know: what has a row an event comes along, the rest is passed over.
+
+    Args:
+        file: the open file.
+        n: number of events.
+        known: names that the format reads.
+    """
+    found = Further()
+    for key in sorted(set(file) - set(known)):
+        item = file.get(key)
+        fits = isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.ndim and item.shape[0] == n
+        if fits and item.size == n:
+            values = column(file, key) if item.ndim <= 2 else item[...].reshape(-1)
+            name = _COLUMNS.get(key, key)
+            whole = name != "pdg_id" or bool((values == np.round(values)).all())
+            if whole and np.isfinite(values).all():
+                found.incident[name] = values
+                continue
+        elif fits:
+            found.extras[key] = key
+            continue
+        found.passed_over.append(key)
+    return found
+
+
+def read_rows_of(path: Path, keys: Mapping[str, str], rows: Rows) -> dict[str, NDArray[Any]]:
+    """Rows of datasets by their new names; no dataset, and the file is not opened."""
+    if not keys:
+        return {}
+    with reading(path) as file:
+        return {name: np.asarray(file[key][rows]) for name, key in keys.items()}
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """Names of the datasets and groups of a file; none where it is no sound HDF5."""
+    try:
+        with h5py.File(path) as file:
+            return frozenset(file)
+    except Exception:  # a sniffer's answer to what it does not understand is no
+        return frozenset()
 
 
 def looks_like(path: Path, *keys: str) -> bool:
     """Whether a file is whole HDF5 with all these datasets or groups."""
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path) as file:
-            return all(key in file for key in keys)
-    except OSError:
-        return False
+    return path.is_file() and h5py.is_hdf5(path) and set(keys) <= names_in(path)
+
+
+def _shortened(name: str) -> str:
+    return name.lower().replace("_", "")[:6]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.errors import FormatError, MoliereError
+from moliere.errors import FormatError
+from moliere.events.formats.foreign import check_unpacked, foreign
 from moliere.files import replacing
 
 
@@ -25,16 +25,21 @@ def open_npz(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """
     if not path.is_file():
         raise FormatError(f"no file {path}")
+    # opened here, as numpy leaves its own open when the file is no zip archive
+    with foreign(path, "npz"), path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise FormatError(f"{path} is a single NumPy array, expected an npz of several")
+        check_unpacked(path, sum(member.file_size for member in file.zip.infolist()))
+        yield file
+
+
+def names_in_npz(path: Path) -> frozenset[str]:
+    """Names of the arrays of a file; none where it is no sound npz."""
     try:
-        # opened here, as numpy leaves its own open when the file is no zip archive
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise FormatError(f"{path} is a single NumPy array, expected an npz of several")
-            yield file
-    except MoliereError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError(f"{path} cannot be read as npz ({error}); it is truncated or no npz file") from error
+        with zipfile.ZipFile(path) as file:
+            return frozenset(name.removesuffix(".npy") for name in file.namelist())
+    except Exception:  # a sniffer's answer to what it does not understand is no
+        return frozenset()
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], *, overwrite: bool) -> None:

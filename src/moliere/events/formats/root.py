@@ -6,8 +6,6 @@ lie near each other share a range.
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from moliere.detectors.base import Ints
 from moliere.errors import FormatError, MoliereError
 from moliere.events.formats.base import Rows
+from moliere.events.formats.foreign import foreign
 
 T = TypeVar("T")
 
@@ -46,14 +45,8 @@ def opening(path: Path) -> Iterator[Any]:
         raise FormatError(f"{path} is not a ROOT file: it does not begin with 'root'; copy or make it again")
     import uproot
 
-    try:
-        with uproot.open(path) as file:
-            yield file
-    except MoliereError:
-        raise
-    except (OSError, ValueError, LookupError, struct.error, zlib.error, uproot.DeserializationError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FormatError(f"{path} cannot be read as ROOT ({first}); it is truncated: copy or make it again") from error
+    with foreign(path, "ROOT"), uproot.open(path) as file:
+        yield file
 
 
 def trees(file: Any) -> dict[str, Any]:

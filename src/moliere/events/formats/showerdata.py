@@ -28,7 +28,7 @@ from moliere.events.events import Events, EventSource
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import dataset, looks_like, reading
+from moliere.events.formats.hdf5 import dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import calorimeter, left_out
 from moliere.events.voxelise import OUTSIDE, channels_at, collect
@@ -36,6 +36,7 @@ from moliere.units import GeV
 
 SHOWERS, ENERGIES, PDG, DIRECTIONS, SHAPE = "showers", "energies", "pdg", "directions", "shape"
 NUM_POINTS, IDS = "num_points", "shower_ids"
+_KNOWN = {SHOWERS, ENERGIES, PDG, DIRECTIONS, SHAPE, NUM_POINTS, IDS}
 _FEATURES = (4, 5)
 #: stands for no direction too
 _STRAIGHT = np.array([0.0, 0.0, 1.0])
@@ -63,8 +64,17 @@ class ShowerDataFile(JointFile):
         with reading(path) as file:
             self._calorimeter = calorimeter(path, detector or recorded_detector(file))
             n_events, self._n_features = _check_shapes(file)
-            metadata = recorded_provenance(file)
-            super().__init__(path, self._calorimeter, n_events, _read_incident(file), metadata=metadata)
+            rest = further(file, n_events, _KNOWN)
+            self._extras = rest.extras
+            times = ["times of the points"] if self._n_features > _FEATURES[0] else []
+            super().__init__(
+                path,
+                self._calorimeter,
+                n_events,
+                rest.incident | _read_incident(file, n_events),
+                metadata=recorded_provenance(file),
+                passed_over=[*rest.passed_over, *times],
+            )
 
     def read_both(self, rows: Rows) -> tuple[NDArray[np.float32], Extras]:
         """Signals and ``outside`` in MeV, (n_rows, n_channels) and (n_rows,)."""
@@ -80,31 +90,31 @@ class ShowerDataFile(JointFile):
         # files of shifted or smeared points hold layers that are not quite whole numbers
         channel = channels_at(self._calorimeter, np.rint(layer).astype(np.int64), x, y)
         voxels = collect(self._calorimeter, event, channel, energy * GeV, len(clouds))
-        return voxels.signals, {OUTSIDE: voxels.outside}
+        return voxels.signals, {OUTSIDE: voxels.outside, **read_rows_of(self.path, self._extras, rows)}
 
 
 def _check_shapes(file: h5py.File) -> tuple[int, int]:
     """Number of events and of numbers a point."""
     if not isinstance(file.get(SHOWERS), h5py.Dataset) or h5py.check_vlen_dtype(file[SHOWERS].dtype) is None:
         raise FormatError(f"{file.filename} has no dataset {SHOWERS!r} of lists of numbers; it holds {sorted(file)}")
-    n = len(file[SHOWERS])
+    n = file[SHOWERS].shape[0] if file[SHOWERS].ndim == 1 else -1
     shape = dataset(file, SHAPE)[...].ravel()
     if len(shape) != 3 or shape[0] != n or shape[2] not in _FEATURES:
         raise FormatError(
             f"{file.filename}: {SHAPE} is {shape.tolist()}, expected [{n}, most points, 4 or 5] for {n} showers"
         )
     for key, n_columns in {ENERGIES: 1, PDG: 1, DIRECTIONS: 3}.items():
-        if dataset(file, key).size != n * n_columns:
+        if (key in file or key == ENERGIES) and dataset(file, key).size != n * n_columns:
             raise FormatError(f"{file.filename}: {key} has shape {file[key].shape}, expected {(n, n_columns)}")
     return n, int(shape[2])
 
 
-def _read_incident(file: h5py.File) -> dict[str, NDArray[Any]]:
+def _read_incident(file: h5py.File, n: int) -> dict[str, NDArray[Any]]:
     incident: dict[str, NDArray[Any]] = {"energy": np.asarray(file[ENERGIES], np.float64).reshape(-1) * GeV}
-    pdg = np.asarray(file[PDG]).reshape(-1)
+    pdg = np.asarray(file[PDG]).reshape(-1) if PDG in file else np.zeros(n)
     if pdg.any():
         incident["pdg_id"] = pdg
-    vectors = np.asarray(file[DIRECTIONS], np.float64).reshape(-1, 3)
+    vectors = np.asarray(file[DIRECTIONS], np.float64).reshape(-1, 3) if DIRECTIONS in file else _STRAIGHT[None]
     if (vectors != _STRAIGHT).any():
         incident["theta"], incident["phi"] = to_angles(vectors)
     return incident

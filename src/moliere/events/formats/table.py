@@ -21,6 +21,7 @@ from moliere.detectors import Detector, PhaseSpace, catalog, from_spec
 from moliere.errors import FormatError, MissingExtra, did_you_mean
 from moliere.events.events import Events, EventSource, provenance_of
 from moliere.events.formats.base import Format, formats
+from moliere.events.formats.foreign import check_unpacked, foreign
 from moliere.events.formats.npz import open_npz, write_npz
 from moliere.events.formats.published import left_out
 from moliere.files import check_free, replacing
@@ -37,21 +38,15 @@ def sniff(path: Path) -> bool:
     """Whether a file is Parquet, an npz of equally long columns, or a structured array."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        head = file.read(6)
-    if head.startswith(_PARQUET_MAGIC):
+    kind = _kind(path)
+    if kind == ".npy":  # a plain array is refused in words when it is opened
         return True
-    if head == b"\x93NUMPY":
-        return np.load(path, mmap_mode="r").dtype.names is not None
-    return zipfile.is_zipfile(path) and _holds_columns(path)
+    return kind == ".parquet" or (zipfile.is_zipfile(path) and _holds_columns(path))
 
 
 def _holds_columns(path: Path) -> bool:
-    try:
-        with open_npz(path) as file:
-            shapes = {file[name].shape for name in file if name != _ABOUT}
-    except FormatError:
-        return False
+    with open_npz(path) as file:
+        shapes = {file[name].shape for name in file if name != _ABOUT}
     return len(shapes) == 1 and len(shapes.pop()) == 1
 
 
@@ -108,15 +103,24 @@ def _kind(path: Path) -> str:
 
 def _read_parquet(path: Path) -> tuple[Columns, Mapping[str, Any]]:
     parquet = _import_parquet()
-    try:
-        table = parquet.read_table(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-        raise FormatError(
-            f"{path} cannot be read as Parquet ({error}); it is truncated: copy or make it again"
-        ) from error
+    with foreign(path, "Parquet"), parquet.ParquetFile(path) as file:
+        check_unpacked(path, 8 * file.metadata.num_rows * file.metadata.num_columns)
+        table = file.read()
+        columns = {name: table.column(name).to_numpy() for name in table.column_names}
     metadata = table.schema.metadata or {}
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    return columns, json.loads(metadata.get(_ABOUT.encode(), b"{}"))
+    return columns, _read_about(path, metadata.get(_ABOUT.encode(), b"{}"))
+
+
+def _read_about(path: Path, text: str | bytes) -> Mapping[str, Any]:
+    """Detector and provenance, if they are what moliere writes."""
+    with foreign(path, "a table with detector and provenance"):
+        about = json.loads(text)
+    wrong = not isinstance(about, dict) or [
+        key for key in ("detector_spec", "provenance") if not isinstance(about.get(key, {}), dict)
+    ]
+    if wrong:
+        raise FormatError(f"{path}: the note {_ABOUT!r} should hold tables detector_spec and provenance; remove it")
+    return dict(about)
 
 
 def _read_npz(path: Path) -> tuple[Columns, Mapping[str, Any]]:
@@ -126,14 +130,12 @@ def _read_npz(path: Path) -> tuple[Columns, Mapping[str, Any]]:
     if len({values.shape[:1] for values in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {values.shape}" for name, values in columns.items())
         raise FormatError(f"{path}: columns of different lengths ({lengths})")
-    return columns, json.loads(str(about))
+    return columns, _read_about(path, str(about))
 
 
 def _read_npy(path: Path) -> tuple[Columns, Mapping[str, Any]]:
-    try:
+    with foreign(path, "npy"):
         table = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FormatError(f"{path} cannot be read as npy ({error}); it is truncated: make it again") from error
     if table.dtype.names is None:
         raise FormatError(f"{path} holds a plain array of shape {table.shape}; a table is one with named columns")
     return {name: table[name] for name in table.dtype.names}, {}

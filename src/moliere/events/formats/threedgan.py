@@ -25,7 +25,7 @@ from moliere.events.events import Events, EventSource
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import dataset, looks_like, reading
+from moliere.events.formats.hdf5 import column, dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.published import left_out, of_layout
 from moliere.units import GeV
 
@@ -58,9 +58,21 @@ class ThreeDGanFile(FileSource):
         with reading(path) as file:
             detector = of_layout(path, detector or recorded_detector(file), "3dgan")
             n_events = _check_shapes(file)
-            incident = {"energy": np.asarray(file[ENERGY], np.float64).reshape(-1) * GeV}
-            incident |= {name: np.asarray(dataset(file, name)).reshape(-1) for name in ANGLES if name in file}
-            super().__init__(path, detector, n_events, incident, metadata=recorded_provenance(file))
+            rest = further(file, n_events, {ECAL, ENERGY})
+            incident = {"energy": column(file, ENERGY, n_events).astype(np.float64) * GeV}
+            self._extras = rest.extras
+            super().__init__(
+                path,
+                detector,
+                n_events,
+                rest.incident | incident,
+                metadata=recorded_provenance(file),
+                passed_over=rest.passed_over,
+            )
+
+    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """What else has several numbers an event."""
+        return read_rows_of(self.path, self._extras, rows)
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, 65025)."""
@@ -75,9 +87,9 @@ def _check_shapes(file: h5py.File) -> int:
     n = len(dataset(file, ECAL)) if dataset(file, ECAL).ndim else 0
     if file[ECAL].shape != (n, *_SHAPE):
         raise FormatError(f"{file.filename}: {ECAL} has shape {file[ECAL].shape}, expected {('n', *_SHAPE)}")
-    for name in (ENERGY, *ANGLES):
-        if (name in file or name == ENERGY) and dataset(file, name).shape not in {(n,), (n, 1)}:
-            raise FormatError(f"{file.filename}: {name} has shape {file[name].shape}, expected {(n,)} as {ECAL} has")
+    for name in ANGLES:
+        if name in file:
+            column(file, name, n)
     return n
 
 
