@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 
 from moliere.config import Config
 from moliere.detectors import Detector, PhaseSpace
+from moliere.errors import ConfigError
 from moliere.events import Events
 from moliere.models import Batch, BuildContext, Bundle, GenerativeModel, Model, load_bundle, models, save_bundle
 from moliere.models.base import SECOND, Reconstructor, Refiner
@@ -200,6 +202,45 @@ def test_an_event_does_not_depend_on_its_batch(case: tuple[Model, Batch]) -> Non
     torch.testing.assert_close(whole[7:9], part, rtol=1e-4, atol=1e-3)
 
 
+#: law → distribution of scipy
+LAWS = {
+    "normal": stats.norm(),
+    "half-normal": stats.halfnorm(),
+    "logistic": stats.logistic(),
+    "uniform": stats.uniform(-1, 2),
+}
+
+
+def test_the_latent_is_what_it_is_said_to_be(case: tuple[Model, Batch]) -> None:
+    """Size and law of every part: whoever exports a model draws its latent without it."""
+    model, batch = case
+    if not isinstance(model, GenerativeModel):
+        return
+    condition = batch.condition[:1].expand(300, -1)
+    latent = model.draw_latent(condition, torch.Generator().manual_seed(7))
+    assert latent.shape == (300, model.latent_size)
+    for part, numbers in zip(model.latent, latent.split([p.size for p in model.latent], dim=1), strict=True):
+        if not part.size:
+            continue
+        # the first column's events and the first event's columns: neither all alike
+        values = numbers[:, :3].double().flatten().numpy()
+        if part.law == "sign":
+            assert set(values) <= {-1.0, 1.0}
+            assert np.mean(values > 0) == pytest.approx(part.share, abs=0.1)
+        elif part.law == "prior-bits":
+            assert set(values) <= {0.0, 1.0}
+        else:
+            assert stats.kstest(values / part.scale, LAWS[part.law].cdf).pvalue > 1e-4
+
+
+def test_a_column_of_the_condition_is_found_by_its_name(case: tuple[Model, Batch]) -> None:
+    model, batch = case
+    for k, name in enumerate(model.context.columns):
+        assert torch.equal(model.incident(batch.condition, name), batch.condition[:, k])
+    with pytest.raises(ConfigError, match="not on 'eta'"):
+        model.incident(batch.condition, "eta")
+
+
 def test_a_bundle_brings_back_the_same(case: tuple[Model, Batch], tmp_path: Path) -> None:
     model, batch = case
     save_bundle(Bundle("toy", model), tmp_path / "toy.bundle")
@@ -220,10 +261,13 @@ def test_training_lowers_every_objective(name: str, k: int, request: pytest.Fixt
         rng = torch.Generator().manual_seed(0)
         losses = []
         for _ in range(small.steps):
-            loss = objective.loss(batch, rng).total
+            found = objective.loss(batch, rng)
+            loss = found.total
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            if found.learn is not None:
+                found.learn()
             losses.append(loss.item())
         part = small.steps // 8
         first, last = np.mean(losses[:part]), np.mean(losses[-part:])

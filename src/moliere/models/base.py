@@ -59,10 +59,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective's loss returns: the scalar to minimise, and named terms for the log."""
+    """What an objective's loss returns; computing it changes nothing in the model.
+
+    Args:
+        total: the scalar to minimise.
+        terms: named parts for the log.
+        learn: what the model counts or learns without a gradient, called by the loop once the weights have moved.
+    """
 
     total: Tensor
     terms: dict[str, float] = field(default_factory=dict)
+    learn: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,27 @@ class BuildContext:
     detector: Detector
     columns: tuple[str, ...]
     particles: tuple[int, ...] = ()
+
+
+#: distributions of the numbers that events are made from; those of a prior are drawn by the model's own sampler
+Law = Literal["normal", "half-normal", "logistic", "uniform", "sign", "prior-bits"]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Numbers that an event is made from, side by side, independent and of one distribution.
+
+    Args:
+        size: how many.
+        law: N(0, 1); its absolute value; logit of U(0, 1); U(-scale, scale); -1 or 1; zeros and ones of a prior.
+        scale: of ``uniform``.
+        share: of 1 in ``sign``.
+    """
+
+    size: int
+    law: Law = "normal"
+    scale: float = 1.0
+    share: float = 0.5
 
 
 class Model(nn.Module, ABC):
@@ -134,6 +162,16 @@ class Model(nn.Module, ABC):
         """
         raise ConfigError(f"{type(self).__name__} makes no signals that could be judged")
 
+    def incident(self, condition: Tensor, name: str) -> Tensor:
+        """One incident column of a condition, by its name: (n, n_columns) → (n,), in physical units.
+
+        Raises:
+            ConfigError: the model is not conditioned on it.
+        """
+        if name not in self.context.columns:
+            raise ConfigError(f"{type(self).__name__} is conditioned on {list(self.context.columns)}, not on {name!r}")
+        return condition[:, self.context.columns.index(name)]
+
     @abstractmethod
     def objectives(self) -> tuple[Objective, ...]:
         """What the training loop minimises."""
@@ -144,22 +182,28 @@ class GenerativeModel(Model):
 
     Because ``decode`` holds no randomness, every model gets the same for free: the same seed gives the same event on
     every backend, export, parity tests, seeds owned by the experiment's own engine, interpolation in the latent.
-
-    Attributes:
-        latent_dim: numbers that an event is made from, of a model whose latent is N(0, 1) and nothing else.
     """
 
     resembles = "events"
-    latent_dim: int
+
+    @property
+    @abstractmethod
+    def latent(self) -> tuple[Latent, ...]:
+        """What an event is made from: the parts of its latent, in their order."""
+
+    @property
+    def latent_size(self) -> int:
+        """How many numbers an event is made from."""
+        return sum(part.size for part in self.latent)
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """All the randomness of n events: condition (n, n_columns) → latent (n, latent_dim), N(0, 1) by default."""
-        shape = (len(condition), self.latent_dim)
+        """All the randomness of n events: condition (n, n_columns) → (n, latent_size), N(0, 1) unless overridden."""
+        shape = (len(condition), self.latent_size)
         return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
     @abstractmethod
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """(n, latent_dim), (n, n_columns) in physical units → signals (n, n_channels) in the detector's unit."""
+        """(n, latent_size), (n, n_columns) in physical units → signals (n, n_channels) in the detector's unit."""
 
     @torch.no_grad()
     def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:

@@ -75,7 +75,7 @@ class SteeredModel(GenerativeModel):
             proposal: what the auxiliaries are drawn from.
 
         Returns:
-            The latent (n, latent_dim), and the logarithms of the weights (n,) by which events made of it are
+            The latent (n, latent_size), and the logarithms of the weights (n,) by which events made of it are
             distributed as events of :meth:`~moliere.models.base.GenerativeModel.draw_latent`: their mean weight is 1.
         """
         latent = self.draw_latent(condition, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,7 +113,7 @@ class _Run:
         wrapped, *self.optimizers = self.fabric.setup(
             _Losses(model, self.objectives), *(make_optimizer(o, self.config) for o in self.objectives)
         )
-        self.losses: nn.Module = wrapped
+        self.losses: Any = wrapped
         self.average = average_weights(model, self.config.ema).eval()
         self.progress = Progress()
         self.validation_losses: dict[str, float] = {}
@@ -178,6 +178,7 @@ class _Run:
         if self.config.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
         optimizer.step()
+        self.losses.learn()
         return loss.detach()
 
     def _set_rate(self, k: int, objective: Objective) -> None:
@@ -301,9 +302,17 @@ class _Losses(nn.Module):
         super().__init__()
         self.model = model
         self._objectives = objectives
+        self._learn: Callable[[], None] | None = None
 
     def forward(self, k: int, batch: Batch, rng: torch.Generator) -> Tensor:
-        return self._objectives[k].loss(batch, rng).total
+        loss = self._objectives[k].loss(batch, rng)
+        self._learn = loss.learn
+        return loss.total
+
+    def learn(self) -> None:
+        """What the last loss asks for once the weights have moved."""
+        if self._learn is not None:
+            self._learn()
 
 
 @contextmanager

@@ -246,5 +246,5 @@ def test_a_bundle_brings_back_the_same_refinement(tmp_path: Path) -> None:
 
 
 def test_other_detectors_are_refused() -> None:
-    with pytest.raises(DetectorError, match="trace-refiner needs an array"):
+    with pytest.raises(DetectorError, match="trace-refiner needs a"):
         TraceRefinerGAN(TraceRefinerConfig(), BuildContext(catalog.get("calogan"), ("energy",)))

@@ -20,7 +20,7 @@ from moliere.models.airshower.footprints import (
     FootprintRegressor,
 )
 from moliere.models.airshower.wasserstein import critic_loss
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.preprocess.traces import GappedDecades, picture_shape, surface_array
 
 
@@ -81,7 +81,6 @@ class FootprintGAN(GenerativeModel):
     def __init__(self, config: FootprintGANConfig, context: BuildContext) -> None:
         super().__init__(config, context)
         self.settings = config
-        self.latent_dim = config.latent
         self.shape = _check_footprints(context)
         self.register_buffer("largest_energy", torch.ones((), dtype=torch.float64))
         self.scale = GappedDecades(config.gap)
@@ -91,9 +90,14 @@ class FootprintGAN(GenerativeModel):
 
     largest_energy: Tensor
 
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1)."""
+        return (Latent(self.settings.latent),)
+
     def fit_transforms(self, batch: Batch) -> None:
         """The largest energy and the smallest signal of a station that has one."""
-        self.largest_energy.copy_(batch.condition.max())
+        self.largest_energy.copy_(self.incident(batch.condition, "energy").max())
         self.scale.fit(batch.signals)
 
     def objectives(self) -> tuple[Objective, ...]:
@@ -148,7 +152,7 @@ class FootprintGAN(GenerativeModel):
 
     def _told(self, condition: Tensor) -> Tensor:
         """Energy in parts of the largest, (n, 1)."""
-        return (condition / self.largest_energy).float()
+        return (self.incident(condition, "energy") / self.largest_energy).float()[:, None]
 
     def _pictures(self, batch: Batch) -> Tensor:
         """Real footprints in decades, (n, rows, columns)."""

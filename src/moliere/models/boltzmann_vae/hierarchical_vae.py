@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.errors import ConfigError
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.boltzmann_vae.bits import draw_bits, entropy, logistic_noise
 from moliere.models.boltzmann_vae.boltzmann import (
     BoltzmannMachine,
@@ -241,11 +241,13 @@ class HierarchicalVAE(GenerativeModel):
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
         loss = (self.kl_weight * divergence - evidence).mean()
-        if self.training:
+
+        def learn() -> None:
             self.steps += 1
             if self.settings.scatter:
                 self._learn_spread(shower.x, activations.detach(), self._energy(batch.condition))
-        return Loss(loss)
+
+        return Loss(loss, learn=learn)
 
     def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         shower = self.see(batch, rng)
@@ -264,8 +266,18 @@ class HierarchicalVAE(GenerativeModel):
         level = int(torch.randint(min(1, n_levels - 1), n_levels, (), generator=rng, device=rng.device))
         return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
 
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """The prior's bits, then numbers for layers, for cells' hits, and for how far cells scatter."""
+        return (
+            Latent(self.machine.n_free, "prior-bits"),
+            Latent(0 if self.head is None else self.coder.width),
+            Latent(self.detector.n_channels, "logistic"),
+            Latent(self._n_scattered),
+        )
+
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """The prior's bits, normal numbers for layers, logistic and normal ones for cells, (n, latent width)."""
+        """The prior's bits, normal numbers for layers, logistic and normal ones for cells, (n, latent_size)."""
         settings = self.settings
         sampler = build_sampler(settings.sampler, settings.sampler_settings, fall_back=settings.sampler_fall_back)
         clamped = self.bits.encode(self._energy(condition)).to(self.machine.bias_at_offset.device)
@@ -278,9 +290,7 @@ class HierarchicalVAE(GenerativeModel):
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → voxels, and with ``layers`` their layers' energies → signals in MeV."""
-        layers = 0 if self.head is None else self.coder.width
-        sizes = [self.machine.n_free, layers, self.detector.n_channels, self._n_scattered]
-        bits, noise, hits, scatter = latent.split(sizes, dim=1)
+        bits, noise, hits, scatter = latent.split([part.size for part in self.latent], dim=1)
         energy, told = self._energy(condition), self.encoding(condition)
         logits, activations = self.decoder(bits.split(self.settings.levels, dim=1), told)
         if self.settings.scatter:
@@ -314,7 +324,7 @@ class HierarchicalVAE(GenerativeModel):
         return self.voxels.inverse(activations, energy).clamp(min=1e-30).log().to(activations)
 
     def _energy(self, condition: Tensor) -> Tensor:
-        return condition[:, self.encoding.energy_column]
+        return self.incident(condition, "energy")
 
     def _cut(self, signals: Tensor) -> Tensor:
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from moliere.config import Config
 from moliere.detectors import Calorimeter, CartesianGrid
 from moliere.errors import ConfigError
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.calogan.lagan import Discriminator, Generator
 from moliere.preprocess import ConditionEncoding
 from moliere.units import GeV
@@ -73,7 +73,6 @@ class CaloGAN(GenerativeModel):
     def __init__(self, config: CaloGANConfig, context: BuildContext) -> None:
         super().__init__(config, context)
         self.settings = config
-        self.latent_dim = config.latent
         self.detector = _check_detector(context)
         self.sizes = [_size(grid) for grid in self.detector.grids]
         if config.augment and len(context.columns) > 1 + ("pdg_id" in context.columns):
@@ -81,7 +80,6 @@ class CaloGAN(GenerativeModel):
                 f"model.augment mirrors showers, but the condition {context.columns} says where they go; leave it out"
             )
         self.threshold = self.detector.threshold if config.threshold is None else config.threshold
-        self.energy_column = context.columns.index("energy")
         others = tuple(name for name in context.columns if name not in ("energy", "pdg_id"))
         # an encoding always has the energy; what lies beside it is what is told besides
         self.encoding = ConditionEncoding(("energy", *others))
@@ -96,6 +94,11 @@ class CaloGAN(GenerativeModel):
 
     particles: Tensor
     mean_image: Tensor
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1)."""
+        return (Latent(self.settings.latent),)
 
     def fit_transforms(self, batch: Batch) -> None:
         """The scale of further columns of the condition, and the mean image in GeV."""
@@ -123,7 +126,7 @@ class CaloGAN(GenerativeModel):
         return [*self.generator.parameters(), *embedding]
 
     def _make(self, latent: Tensor, condition: Tensor) -> list[Tensor]:
-        scale = (condition[:, self.energy_column] / _SCALE).float()
+        scale = (self.incident(condition, "energy") / _SCALE).float()
         if self.embedding is not None:
             latent = latent * self.embedding(self._classes(condition))
         told = self._told(condition)
@@ -191,11 +194,11 @@ class CaloGAN(GenerativeModel):
 
     def _energy(self, condition: Tensor) -> Tensor:
         """Energies asked for, in GeV."""
-        return (condition[:, self.energy_column] / GeV).float()
+        return (self.incident(condition, "energy") / GeV).float()
 
     def _columns(self, condition: Tensor) -> Tensor:
         """The columns of the encoding."""
-        return condition[:, [self.context.columns.index(name) for name in self.encoding.columns]]
+        return torch.stack([self.incident(condition, name) for name in self.encoding.columns], dim=1)
 
     def _told(self, condition: Tensor) -> Tensor | None:
         """What is told besides energy and particle; nothing in the original."""
@@ -206,7 +209,7 @@ class CaloGAN(GenerativeModel):
 
     def _classes(self, condition: Tensor) -> Tensor:
         """Place of each event's particle among those seen in training, (n,)."""
-        kinds = condition[:, self.context.columns.index("pdg_id")].double()
+        kinds = self.incident(condition, "pdg_id").double()
         return (kinds[:, None] == self.particles).double().argmax(dim=1)
 
     def _flipped(self, classes: Tensor, rng: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from moliere.config import Config
 from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.flow.sector_mixer import SectorMixer, find_sectors, sector_symmetries
 from moliere.models.networks.flow_matching import flow, flow_matching_loss
 from moliere.models.networks.layer_state import LayerCoder, LayerState, readout_threshold
@@ -68,7 +68,6 @@ class TwoStageFlow(GenerativeModel):
             raise ConfigError(f'{detector.name} has no common division into sectors; use backbone = "mlp"')
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.layers = LayerCoder([grid.n_cells for grid in detector.grids], self.threshold)
-        self.latent_dim = self.layers.width + self.n_channels
         self.voxels = _voxel_transform(detector, self.threshold, pooled=self._is_symmetric())
         self.layer_velocity = ResidualMLP(
             self.layers.width, self.encoding.width, config.layer_width, config.layer_blocks
@@ -92,6 +91,11 @@ class TwoStageFlow(GenerativeModel):
         if self.layout is None or not (self.settings.augment and self._is_symmetric()):
             return torch.arange(self.n_channels)[None]
         return torch.tensor(sector_symmetries(self.layout))
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1): of the layers, then of the voxels."""
+        return Latent(self.layers.width), Latent(self.n_channels)
 
     def fit_transforms(self, batch: Batch) -> None:
         """Fit condition encoding, layer and voxel transforms."""
@@ -141,7 +145,7 @@ class TwoStageFlow(GenerativeModel):
         return torch.cat([self.encoding(condition), self.layers.describe(state, self._energy(condition))], dim=1)
 
     def _energy(self, condition: Tensor) -> Tensor:
-        return condition[:, self.encoding.energy_column]
+        return self.incident(condition, "energy")
 
     def _cut(self, signals: Tensor) -> Tensor:
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.models.base import Batch, BuildContext, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, Latent, Loss, Objective, models
 from moliere.models.muons.columns import QUANTITIES, fit_rareness
 from moliere.models.muons.gan import MuonGAN, MuonGANConfig, deceit
 from moliere.models.networks.leaky_mlp import LeakyMLP
@@ -67,6 +67,11 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         """Columns, then rareness of their rows."""
         super().fit_transforms(batch)
         fit_rareness(self.rareness, self.columns, batch)
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """The GAN's, then half-Gaussians that say how rare a muon shall be."""
+        return *super().latent, Latent(len(self.groups), "half-normal")
 
     def objectives(self) -> tuple[Objective, ...]:
         """Regressors, which are to be trained first, then discriminator and generator."""

@@ -18,7 +18,7 @@ from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.base import Detector
 from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError
-from moliere.models.base import Batch
+from moliere.models.base import Batch, Latent
 from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal, Rareness
 from moliere.preprocess.base import Facts, Transform
 from moliere.preprocess.kinematics import CARTESIAN, POLAR, check_rows
@@ -111,6 +111,13 @@ class MuonColumns(nn.Module):
         """A row of what is handed on and what a network made; columns as in ``passed`` and ``free``."""
         order = [(*self.passed, *self.free).index(name) for name in self.names]
         return torch.cat([passed, free], dim=1)[:, order]
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """Of what :meth:`draw_passed` draws: the charge, then the angles that are passed."""
+        charge = Latent(1, "sign", share=float(self.positive_share))
+        angles = len(self.passed) - 1
+        return (charge, Latent(angles, "uniform", scale=_TURN)) if angles else (charge,)
 
     def draw_passed(self, n: int, rng: torch.Generator) -> Tensor:
         """Charges and uniform angles, (n, 1) or (n, 3)."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from moliere.config import Config
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.muons.columns import Form, MuonColumns
 from moliere.models.networks.flow_matching import flow, flow_matching_loss
 from moliere.models.networks.residual_mlp import ResidualMLP
@@ -54,6 +54,11 @@ class MuonFlow(GenerativeModel):
     def objectives(self) -> tuple[Objective, ...]:
         """The velocity."""
         return (Objective("flow", self.velocity.parameters, self._loss),)
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1), one a column, then the charge."""
+        return Latent(len(self.columns.names) - 1), self.columns.latent[0]
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """N(0, 1), then the charge; (n, 7)."""

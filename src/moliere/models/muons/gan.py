@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective
 from moliere.models.muons.columns import Form, MuonColumns
 from moliere.models.networks.leaky_mlp import LeakyMLP
 
@@ -84,8 +84,13 @@ class MuonGAN(GenerativeModel):
             Objective("generator", self.generator.parameters, self._generator_loss),
         )
 
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1), then charge and angles; kinds append what else the generator is told."""
+        return Latent(self.settings.latent), *self.columns.latent
+
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), charge, angles, and what the kind tells; (n, latent_dim)."""
+        """N(0, 1), charge, angles, and what the kind tells; (n, latent_size)."""
         n = len(condition)
         noise = torch.randn(n, self.settings.latent, generator=rng, device=rng.device)
         parts = [noise, self.columns.draw_passed(n, rng), self._draw_told(n, rng)]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from moliere.config import Config
 from moliere.detectors import PhaseSpace, of_kind
 from moliere.errors import ConfigError, InvalidEvents
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.muons.gan import CITATION, deceit, discrimination
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.preprocess.kinematics import check_rows
@@ -82,6 +82,11 @@ class RarenessAutoencoder(GenerativeModel):
                 "autoencoder", lambda: [*self.encoder.parameters(), *self.decoder.parameters()], self._autoencoder_loss
             ),
         )
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """Half-Gaussians, one a column."""
+        return (Latent(self.dim, "half-normal"),)
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Half-Gaussians, (n, n_channels)."""

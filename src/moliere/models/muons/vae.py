@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.muons.columns import Form, MuonColumns, fit_rareness
 from moliere.models.muons.gan import CITATION
 from moliere.models.networks.leaky_mlp import LeakyMLP
@@ -72,8 +72,13 @@ class MuonVAE(GenerativeModel):
         """Encoder and decoder together."""
         return (Objective("evidence", lambda: [*self.encoder.parameters(), *self.decoder.parameters()], self._loss),)
 
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1), then charge and angles."""
+        return Latent(self.settings.latent), *self.columns.latent
+
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), then charge and angles, (n, latent_dim)."""
+        """N(0, 1), then charge and angles, (n, latent_size)."""
         n = len(condition)
         noise = torch.randn(n, self.settings.latent, generator=rng, device=rng.device)
         return torch.cat([noise, self.columns.draw_passed(n, rng)], dim=1).to(condition.device)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.errors import ConfigError, InvalidEvents, TrainingDiverged
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Objective, models
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.threedgan.images import ShowerImages, check_shape, measure_angle
 from moliere.models.threedgan.networks import (
     DISCRIMINATOR_FILTERS,
@@ -88,12 +88,16 @@ class ThreeDGan(GenerativeModel):
         super().__init__(config, context)
         detector = check_shape(context.detector)
         self.settings = config
-        self.latent_dim = GENERATOR_INPUTS - 2
-        self.energy_column, self.angle_column = _find_columns(context.columns)
+        self.angle = _find_angle(context.columns)
         threshold = detector.threshold if config.threshold is None else config.threshold
         self.images = ShowerImages(threshold, config.power)
         self.generator = ShowerGenerator(config.generator_filters)
         self.discriminator = ShowerDiscriminator(config.discriminator_filters)
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """N(0, 1)."""
+        return (Latent(GENERATOR_INPUTS - 2),)
 
     def fit_transforms(self, batch: Batch) -> None:
         """Nothing to fit; looks at the units.
@@ -101,10 +105,10 @@ class ThreeDGan(GenerativeModel):
         Raises:
             InvalidEvents: angles that must be in degrees, or no event with enough signal.
         """
-        angle = batch.condition[:, self.angle_column].abs().max()
+        angle = self.incident(batch.condition, self.angle).abs().max()
         if angle > 2 * math.pi:
             raise InvalidEvents(
-                f"{self.context.columns[self.angle_column]} of up to {angle:.3g} must be in degrees; expected rad, "
+                f"{self.angle} of up to {angle:.3g} must be in degrees; expected rad, "
                 "with pi/2 straight in: multiply the file's column by pi/180"
             )
         if not self._has_signal(batch.signals).any():
@@ -175,7 +179,7 @@ class ThreeDGan(GenerativeModel):
     def _inputs(self, condition: Tensor) -> Tensor:
         """E / 100 GeV and the angle: (n, 2)."""
         return torch.stack(
-            [condition[:, self.energy_column] / _ENERGY_UNIT, condition[:, self.angle_column]], dim=1
+            [self.incident(condition, "energy") / _ENERGY_UNIT, self.incident(condition, self.angle)], dim=1
         ).float()
 
     def _make(self, latent: Tensor, condition: Tensor) -> Tensor:
@@ -247,8 +251,8 @@ def _in_use(network: nn.Module) -> Iterator[None]:
         network.train(training)
 
 
-def _find_columns(columns: tuple[str, ...]) -> tuple[int, int]:
-    """Positions of energy and angle in the condition.
+def _find_angle(columns: tuple[str, ...]) -> str:
+    """The name of the angle in the condition, which is an energy and an angle.
 
     Raises:
         ConfigError: other columns.
@@ -259,4 +263,4 @@ def _find_columns(columns: tuple[str, ...]) -> tuple[int, int]:
             f"3dgan is conditioned on an energy and an angle, got {list(columns)}; set "
             'data.condition = ["energy", "theta"] or ["energy", "mtheta"], whichever angle the file has'
         )
-    return columns.index("energy"), columns.index(angles[0])
+    return angles[0]
