@@ -124,7 +124,8 @@ def generate(
     writing = create_events(output, model.detector, choose_format(output, model.detector.kind, to), overwrite=overwrite)
     worth = _Worth()
     seconds = stream("generating", worth.watch(batches), writing, total)
-    console.print(f"{output}: {total:,} events in {seconds:.1f} s, {1e3 * seconds / total:.3g} ms an event{worth}")
+    each = f", {1e3 * seconds / total:.3g} ms an event" if total else ""
+    console.print(f"{output}: {total:,} events in {seconds:.1f} s{each}{worth}")
 
 
 class _Worth:
