@@ -22,24 +22,32 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: more of a path than this is not shown, and not repeated in the name of a partial file
 _SHOWN, _REPEATED = 300, 60
 
+_KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+
 #: locks that this process has: the process → their files
 _held: dict[int, set[Path]] = {}
 
 
-def check_free(path: Path, *, overwrite: bool) -> None:
+def check_free(path: Path, *, overwrite: bool, is_folder: bool = False) -> None:
     """Refuse an output that cannot be, or must not be replaced, before any work is done for it.
+
+    Args:
+        path: of a file, or of a folder that is made and replaced as a whole.
+        overwrite: whether what is there may be replaced.
+        is_folder: whether it is a folder.
 
     Raises:
         OutputExists: ``path`` exists and ``overwrite`` is not set.
-        WriteError: ``path`` is a folder, a device or a pipe, or no file can have that name.
+        WriteError: ``path`` is of another kind (a device, a pipe), or nothing can have that name.
     """
     with writing(path):
         status = _status(path)
     if status is None:
         return
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
-        raise WriteError(f"{_shown(path)} is {what}, and only a file can be written or replaced; choose another name")
+    if not (stat.S_ISDIR if is_folder else stat.S_ISREG)(status.st_mode):
+        found = next((what for kind, what in _KINDS.items() if stat.S_IFMT(status.st_mode) == kind), "a device")
+        wanted = _KINDS[stat.S_IFDIR if is_folder else stat.S_IFREG]
+        raise WriteError(f"{_shown(path)} is {found}, where {wanted} would be written; choose another name")
     if not overwrite:
         raise OutputExists(f"{_shown(path)} exists; choose another name or pass --overwrite (overwrite=True)")
 
@@ -103,8 +111,7 @@ def replacing_entries(folder: Path, *, overwrite: bool = False) -> Iterator[Path
             new.mkdir()
             yield new
             for entry in new.iterdir():
-                if entry.is_file() or not overwrite:
-                    check_free(folder / entry.name, overwrite=overwrite)
+                check_free(folder / entry.name, overwrite=overwrite, is_folder=entry.is_dir())
             with locked(folder, wait=True):
                 _swap(sorted(entry.name for entry in new.iterdir()), folder, new, partial / "old")
 

@@ -14,7 +14,7 @@ from moliere.detectors import from_spec
 from moliere.evaluation.finding import Failed, Finding, Paper, Quantity
 from moliere.evaluation.result import Report
 from moliere.evaluation.suites import suites
-from moliere.files import check_free, replacing
+from moliere.files import check_free, replacing_entries
 from moliere.report import words
 from moliere.report.drawing import draw
 from moliere.report.picture import Picture
@@ -43,11 +43,12 @@ def write_report(report: Report, folder: str | Path, *, overwrite: bool = False)
     """
     folder = Path(folder)
     for name in ("report.html", "report.json", "figures"):
-        check_free(folder / name, overwrite=overwrite)
+        check_free(folder / name, overwrite=overwrite, is_folder=name == "figures")
     sections, page = render_report(report)
-    _write(folder / "report.json", json.dumps(report.to_dict(), separators=(",", ":")).encode())
-    _write_figures(folder / "figures", list(_pictures(sections)))
-    _write(folder / "report.html", page.encode())
+    with replacing_entries(folder, overwrite=overwrite) as new:
+        (new / "report.json").write_text(json.dumps(report.to_dict(), separators=(",", ":")), encoding="utf-8")
+        _write_figures(new / "figures", _pictures(sections))
+        (new / "report.html").write_text(page, encoding="utf-8")
     return folder / "report.html"
 
 
@@ -125,20 +126,11 @@ def pack_tables(pictures: Iterable[Picture]) -> str:
     return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
 
 
-def _write_figures(folder: Path, pictures: list[Picture]) -> None:
-    """Write the figures and remove those of an earlier report: a mixture would mislead."""
-    written = set()
+def _write_figures(folder: Path, pictures: Iterable[Picture]) -> None:
+    folder.mkdir()
     for picture in pictures:
         contents = {"svg": picture.svg.encode(), "pdf": picture.pdf}
         if picture.table is not None:
             contents["csv"] = to_csv(picture.table).encode()
         for suffix, content in contents.items():
-            written.add(path := folder / f"{picture.name}.{suffix}")
-            _write(path, content)
-    for path in {old for suffix in ("svg", "pdf", "csv") for old in folder.glob(f"*.{suffix}")} - written:
-        path.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path, overwrite=True) as partial:
-        partial.write_bytes(content)
+            (folder / f"{picture.name}.{suffix}").write_bytes(content)

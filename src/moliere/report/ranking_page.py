@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moliere.evaluation.ranking import Row
-from moliere.files import check_free, replacing
+from moliere.files import check_free, replacing_entries
 from moliere.report.html import make_environment, package_version, write_report
 
 
@@ -29,14 +29,14 @@ def write_ranking(rows: Sequence[Row], folder: str | Path, *, overwrite: bool = 
     folder = Path(folder)
     for name in ("compare.html", "compare.json"):
         check_free(folder / name, overwrite=overwrite)
-    places = [folder / f"{k}-{Path(row.name).stem}" for k, row in enumerate(rows, 1)]
-    pages = [write_report(row.report, at, overwrite=overwrite) for row, at in zip(rows, places, strict=True)]
-    links = [page.relative_to(folder).as_posix() for page in pages]
     columns = list(dict.fromkeys(column for row in rows for column in row.metrics))
-    template = make_environment().get_template("compare.html")
-    text = template.render(rows=rows, links=links, columns=columns, version=package_version())
     content = {row.name: row.report.to_dict() for row in rows}
-    for name, written in (("compare.json", json.dumps(content, indent=1)), ("compare.html", text)):
-        with replacing(folder / name, overwrite=overwrite) as partial:
-            partial.write_text(written, encoding="utf-8")
+    template = make_environment().get_template("compare.html")
+    with replacing_entries(folder, overwrite=overwrite) as new:
+        places = [new / f"{k}-{Path(row.name).stem}" for k, row in enumerate(rows, 1)]
+        pages = [write_report(row.report, at) for row, at in zip(rows, places, strict=True)]
+        links = [page.relative_to(new).as_posix() for page in pages]
+        text = template.render(rows=rows, links=links, columns=columns, version=package_version())
+        (new / "compare.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        (new / "compare.html").write_text(text, encoding="utf-8")
     return folder / "compare.html"

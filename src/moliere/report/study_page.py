@@ -12,7 +12,7 @@ import numpy as np
 from moliere.detectors.base import Floats
 from moliere.evaluation.reconstruction import Quality, QualityPoint
 from moliere.evaluation.refinement import ExampleTrace, MeanTraces, RefinementResult
-from moliere.files import check_free, replacing
+from moliere.files import check_free, replacing_entries
 from moliere.report.html import make_environment, package_version
 from moliere.report.picture import Picture
 from moliere.report.plots import divide
@@ -55,9 +55,9 @@ def write_study(result: RefinementResult, folder: str | Path, *, overwrite: bool
         "traces": _trace_pictures(result),
     }
     page = make_environment().get_template("study.html").render(**context, version=package_version())
-    for name, written in (("study.json", json.dumps(result.to_dict(), indent=1)), ("study.html", page)):
-        with replacing(folder / name, overwrite=True) as partial:
-            partial.write_text(written, encoding="utf-8")
+    with replacing_entries(folder, overwrite=True) as new:
+        (new / "study.json").write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
+        (new / "study.html").write_text(page, encoding="utf-8")
     return folder / "study.html"
 
 
