@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter
-from moliere.errors import ConfigError
+from moliere.errors import ConfigError, FormatError
 from moliere.events import Events
 from moliere.events.formats import open_events, write_events
 from moliere.events.rows import SparseRows
@@ -88,7 +88,7 @@ def test_mostly_empty_events_take_the_room_of_what_is_in_them(polar: Calorimeter
     events = fill(polar, 5000, 0.05)
     EventStore(tmp_path / "s.store", events).close()
     n_hits = np.count_nonzero(events.signals)
-    overhead = 5000 * 8 + 200
+    overhead = 5000 * (8 + 4) + 200
     assert (tmp_path / "s.store").stat().st_size <= 6 * n_hits + overhead  # two bytes a channel, four a signal
 
 
@@ -119,3 +119,20 @@ def test_a_store_of_a_file_and_of_no_events(events: Events, tmp_path: Path) -> N
         assert np.array_equal(store.take(np.array([650, 2])).signals, events.signals[[650, 2]])
     with EventStore(tmp_path / "none.store", events[:0]) as store:
         assert store.take(slice(None)).signals.shape == (0, events.detector.n_channels)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.3, 0.6, 0.9])
+def test_a_damaged_store_is_refused_or_made_again(events: Events, tmp_path: Path, where: float) -> None:
+    path = tmp_path / "s.store"
+    EventStore(path, events).close()
+    content = bytearray(path.read_bytes())
+    at = int(where * (len(content) - 1))
+    content[at] ^= 0x41
+    path.write_bytes(content)
+    try:
+        with EventStore(path, events) as store:
+            assert np.array_equal(store.take(slice(None)).signals, events.signals)
+    except FormatError:
+        path.unlink()  # as the message says
+        with EventStore(path, events) as store:
+            assert np.array_equal(store.take(slice(None)).signals, events.signals)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
-from moliere.errors import ConfigError
+from moliere.errors import ConfigError, FormatError
 from moliere.events.events import Events, EventSource, Index, checked_events, piece_rows, rows_at
 from moliere.events.rows import DenseRows, Rows, SparseRows, read_rows
 from moliere.files import replacing
@@ -31,7 +32,7 @@ IN_MEMORY_BYTES = 512 * 2**20
 _SPARSE_BELOW = 0.2
 #: so many events tell how full they are, and which file they are from
 _SAMPLE = 64
-_MAGIC = b"moliere-store-2\n"
+_MAGIC = b"moliere-store-3\n"
 
 Precision = Literal["float32", "float16"]
 
@@ -52,6 +53,7 @@ class EventStore:
     Raises:
         InvalidEvents: the source holds events that are broken.
         ConfigError: signals that float16 cannot hold.
+        FormatError: when rows are read that are not what was written.
     """
 
     def __init__(self, path: Path, source: EventSource, precision: Precision = "float32") -> None:
@@ -65,10 +67,13 @@ class EventStore:
         kind = SparseRows if _occupancy(sample) < _SPARSE_BELOW else DenseRows
         self._rows: Rows = kind(self.detector.n_channels, precision)
         mark = _fingerprint(source, sample, repr(self._rows))
-        if _read_mark(path) != mark:
+        if _read_mark(path) != mark or _read_index(path, len(source)) is None:
             _write(source, path, self._rows, mark)
+        index = _read_index(path, len(source))
+        if index is None:
+            raise FormatError(f"{path} is not what was written to it a moment ago; is the disk in order?")
+        self._ends, self._checksums = index
         self._descriptor = os.open(path, os.O_RDONLY)
-        self._ends = _read_ends(path, len(source))
 
     def __len__(self) -> int:
         """Number of events."""
@@ -91,7 +96,14 @@ class EventStore:
     def take(self, index: Index) -> Events:
         """Read the events at ``index``, in that order."""
         rows = np.arange(len(self))[rows_at(index, len(self))]
-        signals = self._rows.decode(*read_rows(self._descriptor, self._ends, rows))
+        data, sizes = read_rows(self._descriptor, self._ends, rows)
+        damaged = np.flatnonzero(_checksums(data, sizes) != self._checksums[rows])
+        if len(damaged):
+            raise FormatError(
+                f"{self.path} is damaged at event {rows[damaged[0]]}: what is read is not what was written; delete the "
+                "file, it is made again from the events"
+            )
+        signals = self._rows.decode(data, sizes)
         incident = {name: column[rows] for name, column in self.incident.items()}
         weights = None if self.weights is None else self.weights[rows]
         # they were checked when they were written
@@ -137,26 +149,41 @@ def _read_mark(path: Path) -> bytes:
     return mark if magic == _MAGIC else b""
 
 
-def _read_ends(path: Path, n: int) -> Ints:
-    """Where each row ends, beginning with a 0, (n + 1,)."""
+def _read_index(path: Path, n: int) -> tuple[Ints, NDArray[np.uint32]] | None:
+    """Where each row ends, beginning with a 0, (n + 1,), and the rows' checksums, (n,); ``None`` if damaged."""
+    size = 8 * (n + 1) + 4 * n
+    if path.stat().st_size < (tail := len(_MAGIC) + 64 + 4 + size):
+        return None
     with path.open("rb") as file:
-        file.seek(-(len(_MAGIC) + 64 + 8 * (n + 1)), os.SEEK_END)
-        return np.frombuffer(file.read(8 * (n + 1)), np.int64)
+        file.seek(-tail, os.SEEK_END)
+        index, checksum = file.read(size), file.read(4)
+    if zlib.crc32(index).to_bytes(4, "little") != checksum:
+        return None
+    return np.frombuffer(index, np.int64, n + 1), np.frombuffer(index, np.uint32, n, 8 * (n + 1))
+
+
+def _checksums(data: bytes | bytearray, sizes: Ints) -> NDArray[np.uint32]:
+    """Of each row, (n,)."""
+    view = memoryview(data)
+    ends = np.cumsum(sizes).tolist()
+    return np.array([zlib.crc32(view[end - size : end]) for end, size in zip(ends, sizes.tolist(), strict=True)], "u4")
 
 
 def _write(source: EventSource, path: Path, rows: Rows, mark: bytes) -> None:
-    """Rows, where each of them ends, the fingerprint, and the word that says the file is whole."""
+    """Rows, where each of them ends, their checksums, the fingerprint, and the word that says the file is whole."""
     with replacing(path, overwrite=True) as partial, partial.open("wb") as file:
-        sizes = [np.zeros(1, np.int64), *_write_rows(source, file, rows)]
-        file.write(np.cumsum(np.concatenate(sizes), dtype=np.int64).tobytes() + mark + _MAGIC)
+        parts = list(_write_rows(source, file, rows))
+        ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *(sizes for sizes, _ in parts)]), dtype=np.int64)
+        index = ends.tobytes() + b"".join(checksums.tobytes() for _, checksums in parts)
+        file.write(index + zlib.crc32(index).to_bytes(4, "little") + mark + _MAGIC)
 
 
-def _write_rows(source: EventSource, file: BinaryIO, rows: Rows) -> Iterator[Ints]:
-    """Write all rows; yields the sizes of those of each chunk."""
+def _write_rows(source: EventSource, file: BinaryIO, rows: Rows) -> Iterator[tuple[Ints, NDArray[np.uint32]]]:
+    """Write all rows; yields the sizes and the checksums of those of each chunk."""
     for part in source.chunks(piece_rows(source.detector)):
         data, sizes = rows.encode(_fitting(part.signals, rows))
         file.write(data)
-        yield sizes
+        yield sizes, _checksums(data, sizes)
 
 
 def _fitting(signals: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:

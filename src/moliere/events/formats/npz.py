@@ -29,7 +29,8 @@ def open_npz(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     with foreign(path, "npz"), path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise FormatError(f"{path} is a single NumPy array, expected an npz of several")
-        check_unpacked(path, sum(member.file_size for member in file.zip.infolist()))
+        with zipfile.ZipFile(raw) as archive:
+            check_unpacked(path, sum(member.file_size for member in archive.infolist()))
         yield file
 
 
