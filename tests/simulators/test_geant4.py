@@ -14,6 +14,7 @@ from moliere.detectors import Calorimeter, CartesianGrid, Layer, Plate, PolarGri
 from moliere.errors import ConfigError, DetectorError, IncompleteRun, MissingExtra, UnknownName, UnsupportedIncident
 from moliere.events import Events
 from moliere.simulators import Geant4
+from moliere.simulators.geant4.physics import PHYSICS_LISTS
 from moliere.simulators.geant4.verify import check_cross_sections
 
 
@@ -160,3 +161,31 @@ def test_the_parent_process_keeps_its_environment(tmp_path: Path) -> None:
     before = dict(os.environ)
     shoot(stack(PolarGrid((0.0, 10.0), 1)), energy=np.full(1, 100.0))
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("number", [211, -211, 2212, 2112, 1000260560])
+def test_hadrons_need_a_hadronic_list(number: int) -> None:
+    """An electromagnetic list would let them pass, with a response of a few per mille."""
+    with pytest.raises(UnsupportedIncident, match="electrons, photons and muons only"):
+        shoot(stack(PolarGrid((0.0, 80.0), 1)), energy=[1e3, 1e3], pdg_id=[11, number])
+
+
+@pytest.mark.parametrize("number", [13, -13, 22, -11])
+def test_muons_and_photons_do_with_an_electromagnetic_list(number: int) -> None:
+    events = shoot(stack(PolarGrid((0.0, 80.0), 1)), energy=[2e3, 2e3], pdg_id=[number] * 2)
+    assert (events.signals.sum(axis=1) > 1).all()
+
+
+def test_the_list_that_is_advised_for_hadrons_runs() -> None:
+    detector = stack(PolarGrid((0.0, 400.0), 1))
+    incident = {"energy": np.full(4, 5e3), "pdg_id": np.full(4, 211)}
+    with pytest.raises(UnsupportedIncident) as refused:
+        Geant4(detector).simulate(incident, np.random.default_rng(1))
+    advised = str(refused.value).rsplit(" ", 1)[1]
+    events = Geant4(detector, physics=advised).simulate(incident, np.random.default_rng(1))
+    assert events.metadata["physics_is"].startswith("for hadrons")
+    assert (events.signals.sum(axis=1) > 10).all()
+
+
+def test_every_list_says_which_particles_it_is_good_for() -> None:
+    assert all(entry.summary.startswith("for ") for entry in PHYSICS_LISTS.values())

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from moliere.errors import ConfigError, UnknownName, did_you_mean
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.detectors.base import Ints
+from moliere.errors import ConfigError, UnknownName, UnsupportedIncident, did_you_mean
 from moliere.simulators.geant4.tables import Tables
+from moliere.simulators.incident import particle_name
 
 #: behind the name of a hadronic list: rough tables are accepted
 APPROXIMATE = ":approximate-tables"
+#: identifiers of nuclei begin here
+_NUCLEI = 10**9
 _WARNING = (
     "neutron and photonuclear tables are textbook approximations without resonances: good for demonstrations and for "
     "classifying particles, not for the response to hadrons"
@@ -39,6 +46,24 @@ class PhysicsList:
     def warning(self) -> str:
         """What must be said wherever its results are shown; empty for sound lists."""
         return _WARNING if self.approximate else ""
+
+    def check_particles(self, pdg_id: Ints, tables: Tables) -> None:
+        """Refuse hadrons and nuclei where nothing but electromagnetic interactions are simulated.
+
+        Args:
+            pdg_id: of the incident particles, (n,).
+            tables: at hand; they decide which list can be advised.
+
+        Raises:
+            UnsupportedIncident: a particle that would only ionise, and leave a signal that looks like a shower's.
+        """
+        if self.hadronic or not (strange := has_quarks(pdg_id)).any():
+            return
+        came = ", ".join(particle_name(int(number)) for number in np.unique(pdg_id[strange]))
+        raise UnsupportedIncident(
+            f"the physics list {self.name} simulates electrons, photons and muons only, got {came}; hadrons would pass "
+            f"without a hadronic interaction. Choose the physics list {hadronic_list(tables)}"
+        )
 
 
 _EM = (
@@ -76,9 +101,34 @@ _ROUGH = (
         f"FTFP_BERT{APPROXIMATE}", "FTFP_BERT", f"FTFP_BERT without its data sets: {_WARNING}", True, False, True
     ),
 )
+
+
+def _described(entry: PhysicsList) -> PhysicsList:
+    good_for = "hadrons, nuclei and showers of all particles" if entry.hadronic else "e-, e+, gamma, muons"
+    data = "; reads Geant4's data sets" if entry.needs_data else ""
+    return replace(entry, summary=f"for {good_for}: {entry.summary}{data}")
+
+
 #: name → list
-PHYSICS_LISTS = {entry.name: entry for entry in (*_EM, *_HADRONIC, *_ROUGH)}
+PHYSICS_LISTS = {entry.name: _described(entry) for entry in (*_EM, *_HADRONIC, *_ROUGH)}
 DEFAULT = "G4EmStandard"
+
+
+def has_quarks(pdg_id: Ints) -> NDArray[np.bool_]:
+    """Which particles are hadrons or nuclei: the second and third last digits of a hadron number its quarks.
+
+    Example:
+        >>> has_quarks(np.array([11, -13, 22, 211, -2212, 130, 1000260560])).tolist()
+        [False, False, False, True, True, True, True]
+    """
+    number = np.abs(pdg_id)
+    digits = (number // 10 % 10, number // 100 % 10)
+    return np.asarray((number >= _NUCLEI) | np.all([(1 <= digit) & (digit <= 6) for digit in digits], axis=0))
+
+
+def hadronic_list(tables: Tables) -> str:
+    """Name of a hadronic list that runs on these tables."""
+    return "FTFP_BERT" if tables.kind != "built" and tables.hadronic else f"FTFP_BERT{APPROXIMATE}"
 
 
 def choose_physics(name: str, tables: Tables) -> PhysicsList:

@@ -126,9 +126,11 @@ class Geant4(Simulator):
             Events with the detector's threshold applied.
 
         Raises:
-            UnsupportedIncident: a particle that the physics list does not have, or one that flies elsewhere.
+            UnsupportedIncident: a hadron with an electromagnetic list, a particle that Geant4 does not know, or one
+                that flies elsewhere.
             IncompleteRun: Geant4 crashed.
         """
+        self.physics_list.check_particles(self._particles(incident, len(energy_of(incident))), self.data)
         with Worker(self) as worker:
             worker.begin(incident, int(rng.integers(2**63)))
             return worker.finish()
@@ -141,6 +143,7 @@ class Geant4(Simulator):
         """
         energy = np.asarray(energy_of(incident), np.float64)
         columns = {**incident, "energy": energy, "pdg_id": self._particles(incident, len(energy))}
+        self.physics_list.check_particles(columns["pdg_id"], self.data)
         directions = directions_of(columns, len(energy))
         seeds = rng.integers(1, _HIGHEST_SEED, (len(energy), 2))
         engine = self._engine()
@@ -178,6 +181,7 @@ class Geant4(Simulator):
         settings = {
             "geant4": _version(engine.version),
             "physics": self.physics,
+            "physics_is": setup.physics.summary,
             "cut_mm": self.cut,
             "tables": self.data.label,
             "half_width_mm": setup.half_width,
