@@ -105,3 +105,57 @@ def test_no_changed_byte_of_the_header_goes_unnoticed(path: Path) -> None:
         path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
         with pytest.raises(BundleError):
             load_bundle(path)
+
+
+def rewrite_soundly(path: Path, tensors: dict[str, torch.Tensor] | None = None, **changes: object) -> None:
+    """Change the header, or take out what is None, and make the checksum fit, as another program or hand would."""
+    from moliere.models.bundle import _digest
+
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        held = {name: file.get_tensor(name) for name in list(file.keys())} | (tensors or {})
+    header = json.loads(metadata["moliere"])
+    for name, value in changes.items():
+        header[name] = value
+        if value is None:
+            del header[name]
+    text = json.dumps(header, sort_keys=True)
+    save_file(held, path, {"moliere": text, "sha256": _digest(text, held)})
+
+
+@pytest.mark.parametrize("name", ["context", "kind", "model", "name", "provenance", "recipe", "validity"])
+def test_a_sound_file_without_a_key_is_refused(path: Path, name: str) -> None:
+    rewrite_soundly(path, **{name: None})
+    with pytest.raises(BundleError, match=f"the header has no '{name}'"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"context": []},
+        {"context": {"columns": 3, "particles": [], "detector": {}}},
+        {"kind": ["two-stage-flow"]},
+        {"kind": "no-such-model"},
+        {"model": "two-stage-flow"},
+        {"model": {"kind": "two-stage-flow", "blocks": 10**12}},
+        {"validity": {"energy": 3}},
+        {"validity": {"energy": ["low", "high"]}},
+        {"recipe": 7},
+        {"provenance": "nobody"},
+        {"format_version": "1"},
+        {"format_version": 1e300},
+    ],
+)
+def test_a_sound_file_with_something_else_in_it_is_refused(path: Path, change: dict[str, object]) -> None:
+    rewrite_soundly(path, **change)
+    with pytest.raises(BundleError):
+        load_bundle(path)
+
+
+def test_weights_of_any_precision_are_read_and_checked(path: Path) -> None:
+    weights = load_bundle(path).model.state_dict()
+    name = next(name for name, values in weights.items() if values.dtype == torch.float32)
+    half = weights[name].to(torch.bfloat16)
+    rewrite_soundly(path, {name: half})
+    assert torch.equal(load_bundle(path).model.state_dict()[name], half.float())

@@ -27,6 +27,9 @@ from moliere.models.base import BuildContext, Model, models
 #: raised when a reader of the old layout would misunderstand a new file
 FORMAT_VERSION = 1
 
+#: what is raised where a sound file holds a bundle of another version or hand
+_MISFITS = (MoliereError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
 _CHANGED = "{} was changed after it was written: its checksum does not fit; get it again from its source"
 
 
@@ -101,25 +104,26 @@ def load_bundle(path: str | Path, settings: Mapping[str, Any] | None = None) -> 
         BundleError: no such file, truncated, tampered with, not a bundle, or from a newer version.
     """
     header, tensors = _read(Path(path))
-    context = header["context"]
     try:
-        detector = from_spec(context.pop("detector"))
-        context = BuildContext(detector, tuple(context["columns"]), tuple(context["particles"]))
-        model_class = models[header["kind"]]
-        config = model_class.config_type.from_table({**header["model"], **(settings or {})}, "model")
-        model = model_class(config, context)
-        model.load_state_dict(tensors)
-    except (MoliereError, RuntimeError, KeyError) as error:
+        return _build(header, tensors, settings or {})
+    except _MISFITS as error:
+        reason = f"the header has no {error}" if type(error) is KeyError else str(error)
         if settings:
-            raise ConfigError(f"{path} with settings {dict(settings)}: {error}") from error
-        raise BundleError(f"{path} does not fit this version of moliere: {error}") from error
-    return Bundle(
-        name=header["name"],
-        model=model.eval(),
-        recipe=header["recipe"],
-        validity={name: (low, high) for name, (low, high) in header["validity"].items()},
-        provenance=header["provenance"],
-    )
+            raise ConfigError(f"{path} with settings {dict(settings)}: {reason}") from error
+        raise BundleError(f"{path} does not fit this version of moliere: {reason}") from error
+
+
+def _build(header: dict[str, Any], tensors: dict[str, Tensor], settings: Mapping[str, Any]) -> Bundle:
+    """What a header and tensors say; whatever they lack or have of another kind raises one of :data:`_MISFITS`."""
+    tables = {name: dict(header[name]) for name in ("context", "model", "recipe", "validity", "provenance")}
+    columns, particles = (tuple(tables["context"][name]) for name in ("columns", "particles"))
+    context = BuildContext(from_spec(tables["context"]["detector"]), columns, particles)
+    model_class = models[header["kind"]]
+    config = model_class.config_type.from_table({**tables["model"], **settings}, "model")
+    model = model_class(config, context)
+    model.load_state_dict(tensors)
+    validity = {name: (float(low), float(high)) for name, (low, high) in tables["validity"].items()}
+    return Bundle(str(header["name"]), model.eval(), tables["recipe"], validity, tables["provenance"])
 
 
 def _header(bundle: Bundle) -> dict[str, Any]:
@@ -168,8 +172,10 @@ def _parse_header(path: Path, text: str) -> dict[str, Any]:
     """The header, as far as a version can be read from it; the checksum is looked at after the version."""
     try:
         header: dict[str, Any] = json.loads(text)
-        int(header["format_version"]), header["moliere_version"]
-    except (ValueError, TypeError, KeyError) as error:
+        header["moliere_version"]
+        if not isinstance(header["format_version"], int):
+            raise TypeError("the format's version is not a whole number")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BundleError(_CHANGED.format(path)) from error
     return header
 
@@ -178,5 +184,6 @@ def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(header.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
+        # as bytes: numpy has no name for some of torch's numbers
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -31,7 +31,7 @@ class AixNetConfig(Config):
     features: int = Field(default=10, ge=1, description="that describe a trace")
     first: int = Field(default=8, ge=1, description="channels of the first separable convolution")
     growth: int = Field(default=16, ge=1, description="channels that each dense block adds")
-    blocks: int = Field(default=5, ge=0)
+    blocks: int = Field(default=5, ge=0, le=100)
     tower_channels: tuple[int, ...] = Field(default=(32, 32, 48), description="of the 3 × 3 convolutions of a target")
 
 

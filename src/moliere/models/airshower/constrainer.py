@@ -22,7 +22,7 @@ class ConstrainerConfig(Config):
     kind: Literal["constrainer"] = "constrainer"
     first: int = Field(default=16, ge=1, description="channels of the first convolution")
     growth: int = Field(default=16, ge=1, description="channels that each dense block adds")
-    blocks: int = Field(default=5, ge=0)
+    blocks: int = Field(default=5, ge=0, le=100)
 
 
 @models.register("constrainer")

@@ -29,9 +29,9 @@ class TwoStageFlowConfig(Config):
     backbone: Literal["auto", "sectors", "mlp"] = "auto"
     width: int = Field(default=96, ge=8, description="width of a sector token, or of the perceptron")
     global_width: int = Field(default=256, ge=8)
-    blocks: int = Field(default=4, ge=1)
+    blocks: int = Field(default=4, ge=1, le=1_000)
     layer_width: int = Field(default=128, ge=8, description="width of stage one's perceptron")
-    layer_blocks: int = Field(default=3, ge=1)
+    layer_blocks: int = Field(default=3, ge=1, le=1_000)
     augment: bool = Field(default=True, description="rotate and mirror showers where the detector is symmetric")
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=3, ge=1, description="solver steps of stage two; 3 and 6 were measured alike")

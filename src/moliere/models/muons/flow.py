@@ -21,7 +21,7 @@ class MuonFlowConfig(Config):
     kind: Literal["muon-flow"] = "muon-flow"
     form: Form = Field(default="polar", description="of the rows that the network sees, whatever the events' is")
     width: int = Field(default=96, ge=8)
-    blocks: int = Field(default=3, ge=1)
+    blocks: int = Field(default=3, ge=1, le=1_000)
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=4, ge=1)
 
