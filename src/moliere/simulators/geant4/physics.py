@@ -123,7 +123,7 @@ def has_quarks(pdg_id: Ints) -> NDArray[np.bool_]:
     """
     number = np.abs(pdg_id)
     digits = (number // 10 % 10, number // 100 % 10)
-    return np.asarray((number >= _NUCLEI) | np.all([(1 <= digit) & (digit <= 6) for digit in digits], axis=0))
+    return np.asarray((number >= _NUCLEI) | np.all([(digit >= 1) & (digit <= 6) for digit in digits], axis=0))
 
 
 def hadronic_list(tables: Tables) -> str:
