@@ -60,12 +60,11 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
 def _show_events(source: EventSource) -> None:
     import numpy as np
 
-    from moliere.detectors import Calorimeter
     from moliere.events.events import describe_source, provenance_of
 
     head = source.take(np.arange(min(len(source), 10_000)))
     rows: dict[str, Any] = {"events": describe_source(source), "columns": ", ".join(source.incident)}
-    if len(head) and isinstance(source.detector, Calorimeter) and "energy" in head.incident:
+    if len(head) and source.detector.measures_energy and "energy" in head.incident:
         rows["response"] = f"{head.response.mean():.4f} ± {head.response.std():.4f} (first {len(head)} events)"
     if len(head):
         rows["filled"] = f"{(head.signals > 0).mean():.1%} of the channels"

@@ -73,7 +73,7 @@ def test_wrong_tables_say_what_is_wrong(events: Events, tmp_path: Path) -> None:
         read_events(tmp_path / "d.npy", SPACE, "table")
     with pytest.raises(FormatError, match="detector calogan is a calorimeter"):
         read_events(tmp_path / "a.npz", catalog.get("calogan"))
-    with pytest.raises(FormatError, match=r"in files that end in \.parquet or \.npz"):
+    with pytest.raises(FormatError, match=r"tables are files that end in \.parquet or \.npz"):
         write_events(tmp_path / "t.npy", events, "table")
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, PhaseSpace, catalog
+from moliere.detectors import Detector, PhaseSpace, catalog, of_kind
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
@@ -88,9 +88,9 @@ class FairShipFile(JointFile):
 
 
 def _phase_space(where: str | Path, detector: Detector) -> PhaseSpace:
-    if not isinstance(detector, PhaseSpace) or set(detector.column_names) != set(_COLUMNS):
+    if set(detector.column_names) != set(_COLUMNS):
         raise FormatError(f"{where} holds {', '.join(_COLUMNS)}; detector {detector.name} does not: use ship-muons")
-    return detector
+    return of_kind(detector, PhaseSpace, str(where), FormatError)
 
 
 def _only_tree(path: Path, file: Any) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, PhaseSpace, catalog, from_spec
+from moliere.detectors import Detector, PhaseSpace, catalog, from_spec, of_kind
 from moliere.errors import FormatError, MissingExtra, did_you_mean
 from moliere.events.events import Events, EventSource, provenance_of
 from moliere.events.formats.base import Format, formats
@@ -172,10 +172,9 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    if path.suffix not in _WRITERS or not isinstance(detector, PhaseSpace):
-        raise FormatError(
-            f"{path}, {detector.name}: tables hold phase spaces, in files that end in {' or '.join(_WRITERS)}"
-        )
+    of_kind(detector, PhaseSpace, f"table {path}", FormatError)
+    if path.suffix not in _WRITERS:
+        raise FormatError(f"{path}: tables are files that end in {' or '.join(_WRITERS)}")
     check_free(path, overwrite=overwrite)
     writer = TableWriter()
     yield writer

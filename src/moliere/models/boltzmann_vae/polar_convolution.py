@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moliere.detectors import Calorimeter, Detector
+from moliere.detectors import Calorimeter, Detector, of_kind
 from moliere.errors import ConfigError, InvalidEvents
 
 
@@ -18,10 +18,11 @@ def polar_stack(detector: Detector, model: str) -> tuple[Calorimeter, tuple[int,
     Raises:
         ConfigError: not a calorimeter of polar layers that are all divided alike.
     """
-    grids = detector.grids if isinstance(detector, Calorimeter) else ()
+    calorimeter = of_kind(detector, Calorimeter, model, ConfigError)
+    grids = calorimeter.grids
     shapes = {grid.shape for grid in grids}
-    if isinstance(detector, Calorimeter) and len(shapes) == 1 and all(grid.kind == "polar" for grid in grids):
-        return detector, (len(grids), *shapes.pop())
+    if len(shapes) == 1 and all(grid.kind == "polar" for grid in grids):
+        return calorimeter, (len(grids), *shapes.pop())
     raise ConfigError(
         f"{model} needs a calorimeter whose layers have as many rings and sectors as each other, got "
         f"{detector.describe()}"

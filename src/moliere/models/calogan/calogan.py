@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from moliere.config import Config
-from moliere.detectors import Calorimeter, CartesianGrid
+from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.calogan.lagan import Discriminator, Generator
@@ -74,7 +74,7 @@ class CaloGAN(GenerativeModel):
         super().__init__(config, context)
         self.settings = config
         self.detector = _check_detector(context)
-        self.sizes = [_size(grid) for grid in self.detector.grids]
+        self.sizes = [grid.shape for grid in self.detector.grids]
         if config.augment and len(context.columns) > 1 + ("pdg_id" in context.columns):
             raise ConfigError(
                 f"model.augment mirrors showers, but the condition {context.columns} says where they go; leave it out"
@@ -220,15 +220,10 @@ class CaloGAN(GenerativeModel):
 
 
 def _check_detector(context: BuildContext) -> Calorimeter:
-    detector = context.detector
-    if not isinstance(detector, Calorimeter) or any(grid.kind != "cartesian" for grid in detector.grids):
+    detector = of_kind(context.detector, Calorimeter, "calogan", ConfigError)
+    if any(grid.kind != "cartesian" for grid in detector.grids):
         raise ConfigError(f"calogan needs a calorimeter of Cartesian layers, got {detector.describe()}")
     return detector
-
-
-def _size(grid: object) -> tuple[int, int]:
-    assert isinstance(grid, CartesianGrid)  # checked before
-    return grid.shape
 
 
 def _join(latent: Tensor, told: Tensor | None) -> Tensor:

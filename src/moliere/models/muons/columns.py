@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from moliere.detectors import PhaseSpace, catalog
+from moliere.detectors import PhaseSpace, catalog, of_kind
 from moliere.detectors.base import Detector
 from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError
@@ -155,8 +155,7 @@ def form_of(detector: Detector) -> Form:
 
 
 def _space(detector: Detector) -> PhaseSpace:
-    assert isinstance(detector, PhaseSpace)  # form_of has looked
-    return detector
+    return of_kind(detector, PhaseSpace, "a muon model", ConfigError)
 
 
 def _scale(columns: Sequence[Column], normal: Sequence[int]) -> Transform:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors import of_kind
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.errors import DetectorError
@@ -67,7 +68,7 @@ def _profile(events: Events, energies: NDArray[np.float32]) -> Floats:
 
 
 def _calorimeter(events: Events) -> Calorimeter:
-    detector = events.detector
-    if not isinstance(detector, Calorimeter) or any(grid.kind != "polar" for grid in detector.grids):
+    detector = of_kind(events.detector, Calorimeter, "a shower profile")
+    if any(grid.kind != "polar" for grid in detector.grids):
         raise DetectorError(f"shower profiles need a calorimeter of polar layers; {detector.name!r} is none")
     return detector
