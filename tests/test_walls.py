@@ -16,7 +16,7 @@ ROOT = Path(moliere.__file__).parent
 ROOMS = [
     *("errors", "units", "seeding", "files", "threads", "memory", "registry", "config"),
     *("detectors", "events", "samples", "simulators", "preprocess", "models", "training", "generation"),
-    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "cli"),
+    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "cli"),
 ]
 FORBIDDEN = {
     "evaluation": {"models", "training", "generation", "preprocess"},

@@ -1,13 +1,46 @@
-"""Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out."""
+"""Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out.
+
+>>> import moliere
+>>> bundle = moliere.load("flow-photons-hour")
+>>> len(bundle.generate(energy="50 GeV", n=3, outside="extrapolate"))
+3
+"""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from moliere import samples
-from moliere.detectors import catalog
-from moliere.events import Events
+if TYPE_CHECKING:
+    from moliere import samples as samples
+    from moliere.detectors import catalog as catalog
+    from moliere.events import Events as Events
+    from moliere.front import check, compare, evaluate, generate, load, open, simulate, train
 
-__all__ = ["Events", "__version__", "catalog", "samples"]
+    __version__: str
 
-__version__ = version("moliere")
+#: the front door: what ``dir(moliere)`` shows
+__all__ = ["check", "compare", "evaluate", "generate", "load", "open", "simulate", "train"]
+
+#: other names that are reached from here → the module that holds them
+_BESIDE = {"Events": "moliere.events", "catalog": "moliere.detectors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that ``import moliere`` costs next to nothing."""
+    if name in __all__:
+        return getattr(import_module("moliere.front"), name)
+    if name in _BESIDE:
+        return getattr(import_module(_BESIDE[name]), name)
+    if name == "samples":
+        return import_module("moliere.samples")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("moliere")
+    raise AttributeError(f"module 'moliere' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The eight verbs."""
+    return sorted(__all__)

@@ -47,7 +47,16 @@ from difflib import get_close_matches
 
 
 class MoliereError(Exception):
-    """Base of all errors that a user can cause; the command line prints them as one line and exits with 1."""
+    """Base of all errors that a user can cause; the command line prints them as one line and exits with 1.
+
+    Args:
+        message: what came, what was expected and what to do, in the library's words.
+        options: what the command line adds: how that is written there, such as ``--overwrite``.
+    """
+
+    def __init__(self, *message: object, options: tuple[str, ...] = ()) -> None:
+        super().__init__(*message)
+        self.options = options
 
     def __str__(self) -> str:
         """The message itself, also where a built-in parent (KeyError) would print its repr."""

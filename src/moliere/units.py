@@ -11,7 +11,7 @@ Multiply by a unit to come in, divide by it to go out; other units live only in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from moliere.errors import InvalidQuantity
 
@@ -77,6 +77,43 @@ def parse_angle(text: str) -> float:
         1.5708
     """
     return _parse(text, "angle", ANGLES, "60deg or 1.57rad")
+
+
+#: a number in MeV, mm or rad; a text with a unit, of one value or of a range "1GeV:100GeV"; or both ends of a range
+Quantity = float | str | tuple[float | str, float | str]
+
+
+def span(quantity: Quantity, parse: Callable[[str], float]) -> tuple[float, float]:
+    """Both ends of a quantity in MeV, mm or rad; a single value is both.
+
+    Args:
+        quantity: as a user gives it; numbers, such as ``50 * hepunits.GeV``, are in MeV, mm or rad already.
+        parse: reads a text with its unit.
+
+    Raises:
+        InvalidQuantity: a text without a known unit, or something that is neither a number nor a text.
+
+    Example:
+        >>> span("1GeV:100GeV", parse_energy), span("50 GeV", parse_energy), span((1000, "2 GeV"), parse_energy)
+        ((1000.0, 100000.0), (50000.0, 50000.0), (1000.0, 2000.0))
+    """
+    if isinstance(quantity, str):
+        low, _, high = quantity.partition(":")
+        return parse(low), parse(high or low)
+    ends = tuple(quantity) if isinstance(quantity, tuple | list) else (quantity, quantity)
+    if len(ends) != 2:
+        raise InvalidQuantity(f"{quantity!r} has {len(ends)} values; give one, or both ends of a range")
+    low_end, high_end = (_number(end, parse) for end in ends)
+    return low_end, high_end
+
+
+def _number(value: float | str, parse: Callable[[str], float]) -> float:
+    if isinstance(value, str):
+        return parse(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidQuantity(f"{value!r} is no number and no text with a unit; write for example '50 GeV'") from None
 
 
 def _parse(text: str, noun: str, units: Mapping[str, float], examples: str) -> float:

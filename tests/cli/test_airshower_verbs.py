@@ -49,7 +49,7 @@ def test_reconstruct_refuses_what_it_cannot_read(run: Run, showers: Path, tmp_pa
     aixnet = showers / "aixnet" / "airshower-aixnet.bundle"
     found = run("reconstruct", aixnet, "photons-mini", "-o", tmp_path / "x.csv")
     assert found.code == 1
-    assert "has traces of" in found.err
+    assert "takes events of airshower-9x9" in found.err
     found = run("reconstruct", "flow-photons-hour", "photons-mini", "-o", tmp_path / "x.csv")
     assert "TwoStageFlow, which reconstructs nothing" in found.err
 

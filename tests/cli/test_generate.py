@@ -96,10 +96,10 @@ def test_columns_of_a_file_that_the_model_knows_nothing_of_are_left_out(generate
         (["-n", 3], "say which incident particles"),
         (["--energy", "1GeV"], "say which incident particles"),
         (["-n", 3, "--energy", "1"], "not a number with a unit"),
-        (["-n", 3, "--like", "photons-mini"], "leave out -n, --energy and what else"),
-        (["--theta", "90deg", "--like", "photons-mini"], "leave out -n, --energy and what else"),
+        (["-n", 3, "--like", "photons-mini"], "--like, or -n and --energy"),
+        (["--theta", "90deg", "--like", "photons-mini"], "--like, or -n and --energy"),
         (["-n", 3, "--energy", "1GeV", "--to", "calogann"], "did you mean 'calogan'"),
-        (["-n", 3, "--energy", "1GeV", "--part", "test"], "add --like"),
+        (["-n", 3, "--energy", "1GeV", "--part", "test"], "--like FILE"),
         (["-n", 3, "--energy", "1GeV", "--set", "stepps=3"], "did you mean 'steps'"),
     ],
 )

@@ -139,4 +139,4 @@ def test_air_showers_take_particles_directions_and_settings(run: Run, tmp_path: 
 def test_calorimeters_have_to_be_named(run: Run, tmp_path: Path) -> None:
     outcome = run("simulate", "gflash", "-n", 2, "-o", tmp_path / "x.h5")
     assert outcome.code == 1
-    assert "say which: --detector" in outcome.err
+    assert "--detector NAME" in outcome.err

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MoliereError as error:
         if debug:
             raise
-        _complain(str(error))
+        _complain(f"{error} ({', '.join(error.options)})" if error.options else str(error))
         return 1
     except typer.Exit as stop:
         code = stop.exit_code

@@ -36,17 +36,17 @@ def check(
 
     Exit code 1 when a fault is found, also with --fix, so that a pipeline can stop; warnings and notes do not count.
     """
-    from moliere.events.check import check_source, write_clean
+    from moliere import front
+    from moliere.events.check import write_clean
     from moliere.events.convert import choose_format
     from moliere.files import check_free
-    from moliere.samples import open_source
 
     for path in filter(None, (fix, report)):
         check_free(path, overwrite=overwrite)
-    source = open_source(file, detector)
+    source, name = front.opened(file, detector)
     if fix is not None:
         choose_format(fix, source.detector.kind)  # says what is wrong before an hour of reading, not after
-    found = check_source(source, Path(file).name)
+    found = front.check(source, name=name)
     _show(found)
     if report is not None:
         _write_page(source, found, report, overwrite=overwrite)

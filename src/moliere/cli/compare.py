@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +11,6 @@ from moliere.cli.options import DetectorName, Overwrite, Seed, Threads, console,
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.status import Status
 
     from moliere.evaluation import Metric
     from moliere.evaluation.ranking import Row
@@ -42,39 +39,23 @@ def compare(
     overwrite: Overwrite = False,
 ) -> None:
     """Rank several samples against one reference: one table, and a report for each."""
-    from moliere.errors import ConfigError
-    from moliere.evaluation import evaluate
-    from moliere.evaluation.ranking import rank
-    from moliere.files import check_free
-    from moliere.report.ranking_page import write_ranking
-    from moliere.samples import open_source
+    from moliere import front
 
-    check_free(output / "compare.html", overwrite=overwrite)
-    if len(set(samples)) < len(samples):
-        raise ConfigError(f"the same sample is named twice: {', '.join(samples)}")
-    one = open_source(reference, detector)
-    reports = {}
     with progress_console.status("reading") as status:
-        for name in samples:
-            reports[name] = evaluate(
-                one,
-                open_source(name, detector),
-                names=(reference, name),
-                max_events=max_events,
-                classifier_seeds=classifier_seeds,
-                seed=seed,
-                threads=threads,
-                progress=partial(_tell, status, name),
-            )
-        rows = rank(reports)
-        status.update("drawing")
-        page = write_ranking(rows, output, overwrite=overwrite)
+        rows = front.compare(
+            reference,
+            samples,
+            output,
+            detector=detector,
+            max_events=max_events,
+            classifier_seeds=classifier_seeds,
+            seed=seed,
+            threads=threads,
+            overwrite=overwrite,
+            progress=status.update,
+        )
     _show(rows)
-    console.print(f"page: {page}")
-
-
-def _tell(status: Status, name: str, step: str) -> None:
-    status.update(f"{name}: {step}")
+    console.print(f"page: {output / 'compare.html'}")
 
 
 def _show(rows: Sequence[Row]) -> None:

@@ -16,12 +16,9 @@ from moliere.cli.options import (
     epilog,
     progress_console,
 )
-from moliere.errors import ConfigError
 
 if TYPE_CHECKING:
     from moliere.evaluation import Report
-    from moliere.events import EventSource
-    from moliere.models import Bundle
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +45,8 @@ def evaluate(
         float | None, typer.Option("--reference-ms", min=0, help="Milliseconds a shower of the reference simulation.")
     ] = None,
     threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=0, help="MeV; smaller signals count as zero; the detector's by default."),
+        str | None,
+        typer.Option("--threshold", help="Smaller signals count as zero, such as 0.5 MeV; the detector's by default."),
     ] = None,
     max_events: Annotated[
         int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
@@ -81,110 +78,37 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
-    from moliere.evaluation import evaluate as compare
+    from moliere import front
     from moliere.evaluation.conditions import parse_condition
-    from moliere.files import check_free
-    from moliere.models import load_bundle
-    from moliere.report import write_report
-    from moliere.samples import open_source
-    from moliere.training.recipe import left_out_energies
-    from moliere.weights import find_bundle
 
-    if reference_ms is not None and bundle is None:
-        raise ConfigError("--reference-ms stands beside the time of a bundle; add --bundle NAME")
-    check_free(output / "report.html", overwrite=overwrite)
     conditions = [parse_condition(text) for text in fail_if or []]
-    model = None if bundle is None else load_bundle(find_bundle(bundle))
-    whole, other = open_source(reference, detector), open_source(generated, detector)
-    one = _part_of(whole, part, model)
-    if model is not None and part != "all":
-        _warn_of_other_file(model, part, reference)
     with progress_console.status("reading") as status:
-        report = compare(
-            one,
-            other,
-            names=(_short(reference, part), _short(generated), _short(baseline or "")),
+        report = front.evaluate(
+            reference,
+            generated,
+            output,
+            detector=detector,
+            bundle=bundle,
+            part=part,
+            reference_ms=reference_ms,
+            threshold=threshold,
             max_events=max_events,
             suite=suite,
             classifier_seeds=classifier_seeds,
-            threshold=threshold,
+            baseline=baseline,
             match_incident=match_incident,
-            left_out=None if model is None else left_out_energies(model.recipe),
             seed=seed,
             threads=threads,
-            baseline=None if baseline is None else open_source(baseline, detector),
-            # of the same file, so that nothing of the reference is among it
-            training=_part_of(whole, "train", model) if part == "test" else None,
-            progress=lambda step: status.update(step),
+            overwrite=overwrite,
+            progress=status.update,
         )
-        if model is not None:
-            status.update("timing")
-            report = _timed(report, model, one, threads, reference_ms)
-        status.update("drawing")
-        page = write_report(report, output, overwrite=overwrite)
     _show(report)
     if suite == "calochallenge":
         _show_community(report)
-    console.print(f"page: {page}")
+    console.print(f"page: {output / 'report.html'}")
     if met := [condition.text for condition in conditions if condition.holds(report)]:
         console.print(f"failed: {', '.join(met)}", style="bold red")
         raise typer.Exit(1)
-
-
-def _short(name: str, part: str = "all") -> str:
-    """A file's name without its folder: pages are read where the folders are not."""
-    return Path(name).name + ("" if part == "all" else f" ({part})")
-
-
-def _part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:
-    """One part of the reference, in the split of the bundle's training."""
-    from moliere.training.recipe import split_of
-
-    if part == "all":
-        return source
-    if bundle is None:
-        raise ConfigError(f"--part {part} needs --bundle: the split is the one that the bundle was trained with")
-    return source.take(split_of(source, bundle.recipe, part))
-
-
-def _warn_of_other_file(bundle: Bundle, part: str, reference: str) -> None:
-    """A part is only what the model has not seen where it is of the file that the model was trained on."""
-    trained_on = bundle.recipe["data"]["events"]
-    if Path(reference).name != Path(trained_on).name:
-        console.print(
-            f"warning: {bundle.name} was trained on {trained_on}; the {part} part of {reference} may hold events that "
-            "it has seen",
-            style="yellow",
-        )
-
-
-def _timed(report: Report, bundle: Bundle, like: EventSource, threads: int, reference_ms: float | None) -> Report:
-    """Time the bundle on the reference's incident particles, 1000 at once."""
-    from dataclasses import replace
-
-    import numpy as np
-    import torch
-
-    from moliere.evaluation.timing import measure
-    from moliere.generation import generate
-    from moliere.threads import set_threads
-
-    set_threads(threads)
-    rows = np.arange(1000) % len(like)
-    incident = {name: like.incident[name][rows] for name in bundle.columns if name in like.incident}
-    device = f"CPU, {torch.get_num_threads()} threads"
-    # what lies outside of its range costs the same
-    timing = measure(
-        lambda n: generate(bundle, incident, n_events=n, outside="extrapolate"), 1000, device, reference_ms=reference_ms
-    )
-    made = bundle.provenance
-    timing = replace(
-        timing,
-        training_minutes=made["training_seconds"] / 60 if "training_seconds" in made else None,
-        training_memory_mb=made.get("peak_memory_mb"),
-        n_parameters=bundle.n_parameters,
-    )
-    return replace(report, timing=timing)
 
 
 def _show(report: Report) -> None:

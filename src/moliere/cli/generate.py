@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,17 +15,12 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
-    incident_columns,
     parse_count,
-    parse_spreads,
-    stream,
+    track,
 )
-from moliere.errors import ConfigError
 
 if TYPE_CHECKING:
     from moliere.events import Events
-    from moliere.models import Bundle
-    from moliere.models.steering import Proposal
 
 
 def register(app: typer.Typer) -> None:
@@ -96,34 +90,36 @@ def generate(
 
     Event i is the same whatever the batch size; the same seed gives the same file.
     """
+    from moliere import front
     from moliere.config import apply_overrides
-    from moliere.events.convert import choose_format
-    from moliere.events.formats import create_events
-    from moliere.files import check_free
-    from moliere.generation import generate_batches
-    from moliere.models import load_bundle
-    from moliere.threads import set_threads
-    from moliere.weights import find_bundle
 
-    _check_choice(like, [n, energy, particle, theta, phi], part)
-    check_free(output, overwrite=overwrite)
-    set_threads(threads)
-    model = load_bundle(find_bundle(bundle), apply_overrides({}, set_ or []))
-    if like:
-        incident, total = _particles_like(model, like, part)
-    elif model.columns:
-        incident = incident_columns(n, energy, spectrum, seed, particle, parse_spreads(theta=theta, phi=phi))
-        total = len(incident["energy"])
-    else:
-        incident, total = {}, _count(model, n, [energy, particle, theta, phi])
-    proposal = _proposal(model, rareness_scale, rareness_from)
-    batches = generate_batches(
-        model, incident, n_events=total, batch_size=batch_size, seed=seed, proposal=proposal, device=device,
-        outside=outside,
-    )  # fmt: skip
-    writing = create_events(output, model.detector, choose_format(output, model.detector.kind, to), overwrite=overwrite)
+    model = front.load(bundle, apply_overrides({}, set_ or []))
     worth = _Worth()
-    seconds = stream("generating", worth.watch(batches), writing, total)
+    with track("generating") as progress:
+        front.generate(
+            model,
+            output,
+            n=n,
+            energy=energy,
+            spectrum=spectrum,
+            particle=particle,
+            theta=theta,
+            phi=phi,
+            like=like,
+            part=part,
+            to=to,
+            rareness_scale=rareness_scale,
+            rareness_from=rareness_from,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            threads=threads,
+            outside=outside,
+            overwrite=overwrite,
+            watch=lambda events, total: progress(len(worth.add(events)), total),
+            tell=lambda text: console.print(text, style="yellow"),
+        )
+    seconds, total = progress.seconds, progress.total
     each = f", {1e3 * seconds / total:.3g} ms an event" if total else ""
     console.print(f"{output}: {total:,} events in {seconds:.1f} s{each}{worth}")
 
@@ -134,14 +130,13 @@ class _Worth:
     def __init__(self) -> None:
         self._n, self._sum, self._squares = 0, 0.0, 0.0
 
-    def watch(self, batches: Iterable[Events]) -> Iterator[Events]:
-        """The same batches, looked at as they pass."""
-        for events in batches:
-            if events.weights is not None:
-                self._n += len(events)
-                self._sum += float(events.weights.sum())
-                self._squares += float((events.weights**2).sum())
-            yield events
+    def add(self, events: Events) -> Events:
+        """The same events, looked at as they pass."""
+        if events.weights is not None:
+            self._n += len(events)
+            self._sum += float(events.weights.sum())
+            self._squares += float((events.weights**2).sum())
+        return events
 
     def __str__(self) -> str:
         """Nothing where there are no weights."""
@@ -149,48 +144,3 @@ class _Worth:
             return ""
         effective = self._sum**2 / self._squares
         return f"; weighted, worth {effective:,.0f} unweighted ones ({effective / self._n:.1%})"
-
-
-def _count(bundle: Bundle, n: int | None, drawn: list[Any]) -> int:
-    """How many events of a model that is conditioned on nothing."""
-    if any(option is not None for option in drawn):
-        raise ConfigError(f"bundle {bundle.name!r} knows no incident particles; leave out --energy and its like")
-    if n is None:
-        raise ConfigError("say how many events: -n 1000000")
-    return n
-
-
-def _proposal(bundle: Bundle, scale: float | None, name: str | None) -> Proposal | None:
-    """What makes rare events more often, where that is asked for."""
-    from moliere.generation.boost import boost
-    from moliere.samples import open_source
-
-    if scale is None and name is None:
-        return None
-    return boost(bundle, scale, None if name is None else open_source(name))
-
-
-def _check_choice(like: str | None, drawn: list[Any], part: str) -> None:
-    """Refuse options that would be ignored."""
-    if like is not None and any(option is not None for option in drawn):
-        raise ConfigError(
-            "--like takes the incident particles of a file; leave out -n, --energy and what else says which, or --like"
-        )
-    if like is None and part != "all":
-        raise ConfigError(f"--part {part} is a part of the file that --like names; add --like FILE")
-
-
-def _particles_like(bundle: Bundle, name: str, part: str) -> tuple[dict[str, Any], int]:
-    """Incident columns of a file, or of one part of it in the split of the bundle's training, and their number."""
-    from moliere.generation.guard import known_columns
-    from moliere.samples import open_source
-    from moliere.training.recipe import split_of
-
-    source = open_source(name)
-    incident = known_columns(bundle, source.incident)
-    if left := sorted({*source.incident} - {*incident}):
-        console.print(f"left out: {', '.join(left)}, which bundle {bundle.name} is not conditioned on", style="yellow")
-    if part == "all":
-        return incident, len(source)
-    index = split_of(source, bundle.recipe, part)
-    return {name: column[index] for name, column in incident.items()}, len(index)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -39,9 +39,6 @@ Spectrum = Annotated[
     Literal["flat", "log", "powers-of-2"], typer.Option("--spectrum", help="How energies are drawn from the range.")
 ]
 
-#: what a derived seed is for: the energies; chunks and blocks of events count up from 0
-_ENERGIES = 2**20
-
 #: without markup, as names of files and of observables may hold brackets
 console = Console(highlight=False, soft_wrap=True, markup=False)
 #: progress goes to standard error, so that output can be piped
@@ -51,12 +48,6 @@ progress_console = Console(stderr=True, highlight=False)
 def epilog(*commands: str) -> str:
     """The copyable example at the end of a verb's help."""
     return "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
-
-
-def parse_range(text: str, parse: Callable[[str], float]) -> tuple[float, float]:
-    """Both ends of ``low:high``; a single value is both."""
-    low, _, high = text.partition(":")
-    return parse(low), parse(high or low)
 
 
 def parse_count(text: str) -> int:
@@ -74,56 +65,22 @@ def parse_count(text: str) -> int:
     return int(value)
 
 
-def parse_spreads(**texts: str | None) -> dict[str, tuple[float, float]]:
-    """Ends of the spreads that are given, in mm and rad."""
-    from moliere.units import parse_angle, parse_length
-
-    return {
-        name: parse_range(text, parse_length if name in ("x", "y") else parse_angle)
-        for name, text in texts.items()
-        if text is not None
-    }
-
-
-def incident_columns(
-    n: int | None,
-    energy: str | None,
-    spectrum: str,
-    seed: int,
-    particle: str | None = None,
-    spreads: Mapping[str, tuple[float, float]] | None = None,
-) -> dict[str, Any]:
-    """Incident particles from the command line's options.
-
-    Raises:
-        ConfigError: neither a number with a range nor a file to follow.
-    """
-    import numpy as np
-
-    from moliere.errors import ConfigError
-    from moliere.seeding import derive_seed
-    from moliere.simulators.incident import particle_id, sample_incident
-    from moliere.units import parse_energy
-
-    if n is None or energy is None:
-        raise ConfigError("say which incident particles: -n 1000 --energy 1GeV:100GeV, or --like FILE")
-    ends, is_range = parse_range(energy, parse_energy), energy.partition(":")[2]
-    rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
-    kind = particle_id(particle) if particle else None
-    return sample_incident(n, ends, spectrum if is_range else "fixed", kind, rng, spreads)
-
-
 class Tracker:
     """Counts events on a progress bar."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int | None) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=total)
         self._start = time.perf_counter()
         self.seconds = 0.0
+        self.total = total or 0
 
-    def __call__(self, n: int) -> None:
-        """So many more are done."""
+    def __call__(self, n: int, total: int | None = None) -> None:
+        """So many more are done, of so many where that was not known before."""
+        self._progress.start()  # not before there is something to show: what is refused shows no bar
+        if total is not None and total != self.total:
+            self.total = total
+            self._progress.update(self._task, total=total)
         self._progress.advance(self._task, n)
         self.seconds = time.perf_counter() - self._start
 
@@ -137,7 +94,7 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
-def track(verb: str, total: int) -> Iterator[Tracker]:
+def track(verb: str, total: int | None = None) -> Iterator[Tracker]:
     """A progress bar with the number of events, their rate and the time left."""
     columns = [
         TextColumn(verb),
@@ -147,8 +104,11 @@ def track(verb: str, total: int) -> Iterator[Tracker]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=progress_console) as progress:
+    progress = Progress(*columns, console=progress_console)
+    try:
         yield Tracker(progress, total)
+    finally:
+        progress.stop()
 
 
 def stream(verb: str, batches: Iterable[Events], writing: AbstractContextManager[Writer], total: int) -> float:

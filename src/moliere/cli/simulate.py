@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,13 +13,8 @@ from moliere.cli.options import (
     Seed,
     console,
     epilog,
-    incident_columns,
-    parse_spreads,
     track,
 )
-
-if TYPE_CHECKING:
-    from moliere.simulators import Simulator
 
 _SPREAD = "Range, uniform"
 
@@ -91,39 +86,30 @@ def simulate(
 
     The result depends on the seed and not on the number of workers. An interrupted run keeps what is whole.
     """
-    from moliere.simulators import Production, produce
-    from moliere.threads import idle_threads
-
-    engine = _build(simulator, detector, physics, cut, threshold, settings or [])
-    low, high = engine.default_energies
-    spreads = parse_spreads(x=x, y=y, theta=theta, phi=phi)
-    incident = incident_columns(
-        n, energy or f"{low}MeV:{high}MeV", spectrum or engine.default_spectrum, seed, particle, spreads
-    )
-    job = Production(engine, incident, seed, output)
-    with track("simulating", n) as progress:
-        produce(job, workers=workers or idle_threads(), overwrite=overwrite, resume=resume, progress=progress)
-    console.print(f"{output}: {n:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / n:.2f} ms a shower")
-
-
-def _build(
-    name: str, detector: str | None, physics: str | None, cut: str | None, threshold: str | None, more: list[str]
-) -> Simulator:
+    from moliere import front
     from moliere.config import apply_overrides
-    from moliere.detectors import load
-    from moliere.errors import ConfigError
-    from moliere.simulators import build_simulator, simulators
-    from moliere.units import parse_energy, parse_length
 
-    given: dict[str, Any] = {
-        "physics": physics,
-        "cut": parse_length(cut) if cut else None,
-        "threshold": parse_energy(threshold) if threshold else None,
-    }
-    settings = apply_overrides({key: value for key, value in given.items() if value is not None}, more)
-    if (detector := detector or simulators[name].default_detector) is None:
-        raise ConfigError(f"{name} can simulate many detectors; say which: --detector NAME (moliere list detectors)")
-    engine = build_simulator(name, load(detector), settings)
+    given = {"physics": physics, "cut": cut, "threshold": threshold}
+    more = apply_overrides({key: value for key, value in given.items() if value is not None}, settings or [])
+    engine = front.build(simulator, detector, more)
     if warning := getattr(getattr(engine, "physics_list", None), "warning", ""):
         console.print(f"warning: {warning}", style="yellow")
-    return engine
+    with track("simulating", n) as progress:
+        front.simulate(
+            engine,
+            output,
+            n=n,
+            particle=particle,
+            energy=energy,
+            spectrum=spectrum,
+            x=x,
+            y=y,
+            theta=theta,
+            phi=phi,
+            workers=workers,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.print(f"{output}: {n:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / n:.2f} ms a shower")

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train", epilog=epilog("moliere train flow-photons --set training.minutes=10"))(train)
+    app.command("train", epilog=epilog("moliere train flow-photons --iterations 20000"))(train)
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (moliere list recipes) or a .toml file.")],
+    events: Annotated[
+        str | None, typer.Argument(help="File or shipped sample to train on, instead of the recipe's.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the run; runs/<recipe name> by default.")
     ] = None,
@@ -31,6 +34,14 @@ def train(
         str | None,
         typer.Option("--select", help="Which weights are kept: last, loss, or the best by separation, physics or bdt."),
     ] = None,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", min=1, help="How long, instead of the recipe's number.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="The same seed gives the same model.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")] = None,
     match_incident: Annotated[
         bool,
         typer.Option("--match-incident", help="Train on events of the first sample with the second's energies."),
@@ -46,20 +57,23 @@ def train(
     Energies are in MeV in every file. The run's folder holds the checkpoint, the losses (metrics.csv, TensorBoard
     where it is installed) and, at the end, the bundle.
     """
-    from moliere.training import load_recipe
+    from moliere import front
 
-    chosen = load_recipe(recipe, [*(set_ or []), *_as_settings(select, match_incident=match_incident)])
+    words = {
+        "data.events": events,
+        "training.iterations": iterations,
+        "training.threads": threads,
+        "training.seed": seed,
+        "training.accelerator": device,
+        "training.select": select,
+        "data.match_incident": match_incident or None,
+    }
+    chosen = front.choose_recipe(recipe, words, set_ or [])
     folder = output or Path("runs") / chosen.name
     if dry_run:
         _show_plan(chosen, folder)
         return
     _run(chosen, folder, resume=resume, overwrite=overwrite)
-
-
-def _as_settings(select: str | None, *, match_incident: bool) -> list[str]:
-    """What options say in a recipe's words."""
-    chosen = [f"training.select={select}"] if select else []
-    return [*chosen, "data.match_incident=true"] if match_incident else chosen
 
 
 def _run(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -68,7 +82,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None
     try:
         bundle, outcome = fit(recipe, folder, resume=resume, overwrite=overwrite, console=progress_console)
     except OutputExists as error:
-        raise OutputExists(f"{error} (--resume, --overwrite, -o)") from error
+        raise OutputExists(str(error), options=("--resume", "--overwrite", "-o")) from error
     except KeyboardInterrupt:
         saved = (folder / "checkpoint.pt").exists()
         console.print(

@@ -1,0 +1,22 @@
+"""The front door: one short function a verb, with the words and the defaults of the command line."""
+
+from __future__ import annotations
+
+from moliere.front.bundles import OpenedBundle, choose_recipe, generate, load, train
+from moliere.front.events import build, check, open, opened, simulate
+from moliere.front.judging import compare, evaluate
+
+__all__ = [
+    "OpenedBundle",
+    "build",
+    "check",
+    "choose_recipe",
+    "compare",
+    "evaluate",
+    "generate",
+    "load",
+    "open",
+    "opened",
+    "simulate",
+    "train",
+]

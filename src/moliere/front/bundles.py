@@ -1,0 +1,248 @@
+"""Models: trained, loaded, and asked for events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from moliere.errors import ConfigError
+from moliere.events import Events, EventSource
+from moliere.events.convert import choose_format
+from moliere.events.formats import create_events
+from moliere.files import check_free
+from moliere.front.events import open, opened
+from moliere.front.particles import particles_for, particles_like
+from moliere.generation import generate as generate_all
+from moliere.generation import generate_batches
+from moliere.generation.boost import boost
+from moliere.models import Bundle, load_bundle
+from moliere.models.steering import Proposal
+from moliere.threads import set_threads
+from moliere.training import Recipe, fit, load_recipe
+from moliere.units import Quantity, format_energy
+from moliere.weights import find_bundle
+
+Part = Literal["all", "train", "validation", "test"]
+Outside = Literal["refuse", "extrapolate"]
+#: called with events as they are made, and with how many there will be
+Watch = Callable[[Events, int], None]
+
+
+@dataclass(frozen=True, repr=False)
+class OpenedBundle(Bundle):
+    """A bundle that came through the front door: it generates by itself."""
+
+    def generate(self, output: str | Path | None = None, **which: Any) -> EventSource:
+        """Events of this model; see :func:`moliere.generate` for all words."""
+        return generate(self, output, **which)
+
+    def __repr__(self) -> str:
+        """Name, model, detector and range; not the network."""
+        ends = self.validity.get("energy")
+        energies = f"; energy {format_energy(ends[0])} – {format_energy(ends[1])}" if ends else ""
+        kind = f"{type(self.model).__name__}, {self.n_parameters:,} parameters"
+        return f"Bundle({self.name}: {kind}; {self.detector.name}{energies})"
+
+
+def load(bundle: str | Path, settings: Mapping[str, Any] | None = None) -> OpenedBundle:
+    """A trained model: a shipped one by its name, or a file.
+
+    Args:
+        bundle: name or path.
+        settings: of the model, to change such as have nothing to do with its weights: ``{"steps": 6}``.
+
+    Raises:
+        BundleError: no such bundle, or one that is damaged.
+
+    Example:
+        >>> load("flow-photons-hour")
+        Bundle(flow-photons-hour: TwoStageFlow, ... calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
+    """
+    return _opened(load_bundle(find_bundle(bundle), settings))
+
+
+def _opened(bundle: Bundle) -> OpenedBundle:
+    return OpenedBundle(**{field.name: getattr(bundle, field.name) for field in fields(Bundle)})
+
+
+def train(
+    recipe: str | Path | Recipe,
+    output: str | Path | None = None,
+    *,
+    events: str | Path | None = None,
+    iterations: int | None = None,
+    threads: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    select: str | None = None,
+    match_incident: bool = False,
+    settings: Iterable[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> OpenedBundle:
+    """Train a model; its bundle is saved in the folder of the run and returned.
+
+    Args:
+        recipe: a shipped recipe by its name, a ``.toml`` file, or a recipe that is loaded.
+        output: folder of the run; ``runs/<name of the recipe>`` by default.
+        events: file or sample to train on, instead of the recipe's.
+        iterations: how long, instead of the recipe's.
+        threads: CPU threads; 0 takes as many as there are idle cores.
+        seed: of the training.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        select: which weights are kept: last, loss, or the best by a score.
+        match_incident: train on events of the first sample with the second's energies.
+        settings: further ``key=value`` settings of a recipe that is named.
+        resume: go on from the folder's checkpoint.
+        overwrite: start again where a run is.
+        console: where progress is shown.
+
+    Raises:
+        OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
+    """
+    words: dict[str, Any] = {
+        "data.events": None if events is None else str(events),
+        "training.iterations": iterations,
+        "training.threads": threads,
+        "training.seed": seed,
+        "training.accelerator": device,
+        "training.select": select,
+        "data.match_incident": match_incident or None,
+    }
+    chosen = choose_recipe(recipe, words, settings)
+    folder = Path(output or Path("runs") / chosen.name)
+    bundle, _ = fit(chosen, folder, resume=resume, overwrite=overwrite, console=console)
+    return _opened(bundle)
+
+
+def choose_recipe(recipe: str | Path | Recipe, words: Mapping[str, Any], settings: Iterable[str] = ()) -> Recipe:
+    """A recipe with what the words of a verb change in it; words that are ``None`` change nothing."""
+    changes = [*settings, *(f"{key}={_as_toml(value)}" for key, value in words.items() if value is not None)]
+    if isinstance(recipe, str | Path):
+        return load_recipe(recipe, changes)
+    if changes:
+        raise ConfigError("a recipe that is loaded is used as it is; name it instead, or set the words in load_recipe")
+    return recipe
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else f"'{value}'"
+
+
+def generate(
+    bundle: str | Path | Bundle,
+    output: str | Path | None = None,
+    *,
+    n: int | None = None,
+    energy: Quantity | None = None,
+    spectrum: str = "log",
+    particle: str | None = None,
+    theta: Quantity | None = None,
+    phi: Quantity | None = None,
+    like: str | Path | EventSource | None = None,
+    part: Part = "all",
+    to: str | None = None,
+    rareness_scale: float | None = None,
+    rareness_from: str | Path | EventSource | None = None,
+    seed: int = 0,
+    batch_size: int = 1024,
+    device: str = "cpu",
+    threads: int = 0,
+    outside: Outside = "refuse",
+    overwrite: bool = False,
+    watch: Watch = lambda *_: None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> EventSource:
+    """Generate events with a trained model: as many as are asked for, or one for each particle of other events.
+
+    Args:
+        bundle: a trained model, its name or its file.
+        output: the file to write; without one, all events are returned in memory.
+        n: number of events.
+        energy: one energy or a range, numbers in MeV or texts with a unit: ``"50 GeV"``, ``"1GeV:30GeV"``.
+        spectrum: how energies are drawn from a range: flat, log, powers-of-2.
+        particle: where the model knows several.
+        theta: angle to the beam line, or its range.
+        phi: azimuth, or its range.
+        like: events, their file or a sample whose incident particles are taken instead.
+        part: only this part of them, in the split that the bundle was trained with.
+        to: format of the file; by its ending.
+        rareness_scale: above 1 for more rare events, with weights that undo it.
+        rareness_from: the same, as rare as the events of this file.
+        seed: the same seed gives the same events.
+        batch_size: events at once; bounds memory.
+        device: where the network runs.
+        threads: CPU threads; 0 takes as many as there are idle cores.
+        outside: what to do with incident particles outside the trained range.
+        overwrite: replace the output.
+        watch: called with each batch, and with how many events there will be.
+        tell: called with what the user should know, in a sentence.
+
+    Raises:
+        ConfigError: words that contradict each other.
+        UnsupportedIncident: particles outside the range that the model was trained on.
+
+    Example:
+        >>> generate("flow-photons-hour", energy="20 GeV", n=5, threads=1)
+        Events(5 in calochallenge-1-photons; energy 20 GeV – 20 GeV)
+    """
+    _check_words(like, (n, energy, particle, theta, phi), part)
+    if output is not None:
+        check_free(Path(output), overwrite=overwrite)
+    model = bundle if isinstance(bundle, Bundle) else load(bundle)
+    set_threads(threads)
+    if like is not None:
+        source, _ = opened(like)
+        incident, total = particles_like(model, source, part)
+        if left := sorted({*source.incident} - {*incident}):
+            tell(f"left out: {', '.join(left)}, which bundle {model.name} is not conditioned on")
+    else:
+        incident, total = particles_for(model, n, energy, spectrum, seed, particle, theta=theta, phi=phi)
+    proposal = _proposal(model, rareness_scale, rareness_from)
+    if total == 0 and output is None:
+        return generate_all(model, incident, seed=seed, n_events=0)
+    batches = generate_batches(
+        model, incident, n_events=total, batch_size=batch_size, seed=seed, proposal=proposal, device=device,
+        outside=outside,
+    )  # fmt: skip
+    if output is None:
+        return Events.concatenate([_watched(events, total, watch) for events in batches])
+    name = choose_format(Path(output), model.detector.kind, to)
+    with create_events(output, model.detector, name, overwrite=overwrite) as writer:
+        for events in batches:
+            writer.append(events)
+            watch(events, total)
+    return open(output, model.detector)
+
+
+def _watched(events: Events, total: int, watch: Watch) -> Events:
+    watch(events, total)
+    return events
+
+
+def _check_words(like: object, drawn: Iterable[object], part: str) -> None:
+    """Refuse words that would be ignored."""
+    if like is not None and any(word is not None for word in drawn):
+        raise ConfigError(
+            "the incident particles are taken from other events, so leave out their number, energy, particle and "
+            "angles; or leave out the other events",
+            options=("--like, or -n and --energy",),
+        )
+    if like is None and part != "all":
+        raise ConfigError(
+            f"the {part} part is a part of the events whose particles are taken; name them", options=("--like FILE",)
+        )
+
+
+def _proposal(bundle: Bundle, scale: float | None, events: str | Path | EventSource | None) -> Proposal | None:
+    """What makes rare events more often, where that is asked for."""
+    if scale is None and events is None:
+        return None
+    return boost(bundle, scale, None if events is None else opened(events)[0])

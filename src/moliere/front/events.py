@@ -1,0 +1,141 @@
+"""Events in and out without a model: opened, checked, simulated."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from moliere.detectors import Detector
+from moliere.detectors import load as load_detector
+from moliere.errors import ConfigError
+from moliere.events import EventSource
+from moliere.events.check import CheckReport, check_source
+from moliere.events.formats import open_events, read_events
+from moliere.front.particles import draw
+from moliere.samples import open_source
+from moliere.simulators import Production, Simulator, build_simulator, produce, simulators
+from moliere.threads import idle_threads
+from moliere.units import Quantity, parse_energy, parse_length, span
+
+
+def open(name: str | Path, detector: str | Detector | None = None) -> EventSource:
+    """The events of a file in any format, or of a shipped sample; signals of a file are read when they are asked for.
+
+    Args:
+        name: path of a file, or name of a sample.
+        detector: the detector, its catalogue name or its file, where the events do not say it.
+
+    Raises:
+        FormatError: the file is missing, damaged, or of a format that nobody reads.
+
+    Example:
+        >>> open("photons-mini")
+        Events(5000 in calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
+    """
+    if isinstance(detector, Detector):
+        return open_events(str(name), detector)
+    return open_source(str(name), detector)
+
+
+def check(events: str | Path | EventSource, detector: str | Detector | None = None, *, name: str = "") -> CheckReport:
+    """What is broken in events, before a model learns it.
+
+    Args:
+        events: path of a file, name of a sample, or events that are open.
+        detector: where the events do not say it.
+        name: what the events are called in the report; the file's by default.
+
+    Example:
+        >>> check("photons-mini").verdict
+        'no fault in 5,000 events'
+    """
+    source, short = opened(events, detector)
+    return check_source(source, name or short)
+
+
+def opened(events: str | Path | EventSource, detector: str | Detector | None = None) -> tuple[EventSource, str]:
+    """Events, opened where they are named, and a short name for pages: they are read where the folders are not."""
+    if isinstance(events, str | Path):
+        return open(events, detector), Path(events).name
+    return events, ""
+
+
+def simulate(
+    simulator: str | Simulator,
+    output: str | Path | None = None,
+    *,
+    n: int = 1000,
+    detector: str | Detector | None = None,
+    particle: str | None = None,
+    energy: Quantity | None = None,
+    spectrum: str | None = None,
+    x: Quantity | None = None,
+    y: Quantity | None = None,
+    theta: Quantity | None = None,
+    phi: Quantity | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> EventSource:
+    """Simulate events without a learned model.
+
+    Args:
+        simulator: its name, or one that is built.
+        output: the HDF5 file to write; without one, all events are returned in memory.
+        n: number of events.
+        detector: the detector, its catalogue name or its file; the simulator's own by default.
+        particle: ``e-``, ``gamma``, …; the detector's own by default.
+        energy: one energy or a range, numbers in MeV or texts with a unit; the simulator's own by default.
+        spectrum: how energies are drawn from a range.
+        x: where particles enter, as a value or a range.
+        y: as x.
+        theta: angle to the beam line.
+        phi: azimuth.
+        settings: of the simulator: physics list, cut, threshold, …; texts with a unit where the setting has one.
+        workers: processes; 0 takes as many as there are idle cores.
+        seed: the same seed gives the same events, whatever the number of workers.
+        resume: go on with an interrupted run.
+        overwrite: replace the output.
+        progress: called with the number of events that were just finished.
+
+    Returns:
+        The events.
+
+    Example:
+        >>> len(simulate("gflash", detector="calogan", n=3, energy="5 GeV"))
+        3
+    """
+    engine = simulator if isinstance(simulator, Simulator) else build(simulator, detector, settings)
+    low, high = engine.default_energies
+    incident = draw(
+        n, energy or (low, high), spectrum or engine.default_spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(output or Path(scratch) / "events.h5")
+        job = Production(engine, incident, seed, path)
+        produce(job, workers=workers or idle_threads(), overwrite=overwrite, resume=resume, progress=progress)
+        return read_events(path) if output is None else open(path)
+
+
+def build(name: str, detector: str | Detector | None = None, settings: Mapping[str, Any] | None = None) -> Simulator:
+    """A simulator by its name, with settings as a user gives them.
+
+    Raises:
+        ConfigError: the simulator has no detector of its own, and none is named; or a setting that it does not have.
+    """
+    chosen = detector or simulators[name].default_detector
+    if chosen is None:
+        raise ConfigError(
+            f"{name} can simulate many detectors; say which one", options=("--detector NAME", "moliere list detectors")
+        )
+    units = {"cut": parse_length, "threshold": parse_energy}
+    given = {
+        key: span(value, units[key])[0] if key in units and isinstance(value, str) else value
+        for key, value in (settings or {}).items()
+    }
+    return build_simulator(name, chosen if isinstance(chosen, Detector) else load_detector(chosen), given)

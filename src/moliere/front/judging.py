@@ -1,0 +1,233 @@
+"""Events against events: what is evaluated, which part of it, and what a generated event costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from moliere.detectors import Detector
+from moliere.errors import ConfigError
+from moliere.evaluation import Report
+from moliere.evaluation import evaluate as look
+from moliere.evaluation.ranking import Row, rank
+from moliere.evaluation.timing import measure
+from moliere.events import EventSource
+from moliere.files import check_free
+from moliere.front.bundles import load
+from moliere.front.events import opened
+from moliere.generation import generate
+from moliere.models import Bundle
+from moliere.report import write_report
+from moliere.report.ranking_page import write_ranking
+from moliere.threads import limited_threads
+from moliere.training.recipe import left_out_energies, split_of
+from moliere.units import parse_energy
+
+Part = Literal["all", "train", "validation", "test"]
+Step = Callable[[str], None]
+#: events that a bundle is timed on at once
+_TIMED = 1000
+
+
+def evaluate(
+    reference: str | Path | EventSource,
+    generated: str | Path | EventSource,
+    output: str | Path | None = None,
+    *,
+    detector: str | Detector | None = None,
+    bundle: str | Path | Bundle | None = None,
+    part: Part = "all",
+    reference_ms: float | None = None,
+    threshold: float | str | None = None,
+    max_events: int = 100_000,
+    suite: str = "default",
+    classifier_seeds: int = 3,
+    baseline: str | Path | EventSource | None = None,
+    match_incident: bool = False,
+    seed: int = 0,
+    threads: int = 0,
+    overwrite: bool = False,
+    progress: Step = lambda _: None,
+) -> Report:
+    """Compare generated with reference events: numbers with errors and floors, and a page where a folder is named.
+
+    Args:
+        reference: what is right by definition: a file, a sample, or events.
+        generated: what is judged.
+        output: folder for ``report.html`` and ``report.json``; without one, nothing is written.
+        detector: where the events do not say it.
+        bundle: the generated events' model: its split is used for ``part``, and it is timed.
+        part: only this part of the reference, in the split that the bundle was trained with.
+        reference_ms: milliseconds a shower of the reference simulation.
+        threshold: smaller signals count as zero, MeV or a text with a unit; the detector's by default.
+        max_events: use so many events of each at most.
+        suite: ``default`` suits the detector.
+        classifier_seeds: repetitions of each classifier test; 0 leaves them out.
+        baseline: a third sample whose figures stand beside.
+        match_incident: choose generated events with the reference's incident energies.
+        seed: the same seed gives the same report.
+        threads: CPU threads; 0 takes as many as there are idle cores.
+        overwrite: replace the page.
+        progress: called with the name of each step.
+
+    Raises:
+        ConfigError: a part or a time of the reference without a bundle.
+        InvalidEvents: samples of different detectors.
+    """
+    if reference_ms is not None and bundle is None:
+        raise ConfigError(
+            "the reference simulation's time stands beside the time of a bundle; name the bundle",
+            options=("add --bundle NAME",),
+        )
+    if output is not None:
+        check_free(Path(output) / "report.html", overwrite=overwrite)
+    model = load(bundle) if isinstance(bundle, str | Path) else bundle
+    (whole, first), (other, second) = opened(reference, detector), opened(generated, detector)
+    third, beside = (None, "") if baseline is None else opened(baseline, detector)
+    one = part_of(whole, part, model)
+    report = look(
+        one,
+        other,
+        names=(_label(first or "reference", part), second or "generated", beside or "baseline"),
+        max_events=max_events,
+        suite=suite,
+        classifier_seeds=classifier_seeds,
+        threshold=parse_energy(threshold) if isinstance(threshold, str) else threshold,
+        match_incident=match_incident,
+        left_out=None if model is None else left_out_energies(model.recipe),
+        seed=seed,
+        threads=threads,
+        baseline=third,
+        # of the same file, so that nothing of the reference is among it
+        training=part_of(whole, "train", model) if part == "test" else None,
+        progress=progress,
+    )
+    if model is not None:
+        report = replace(report, warnings=(*report.warnings, *_other_file(model, part, first)))
+        progress("timing")
+        report = timed(report, model, one, threads, reference_ms)
+    if output is not None:
+        progress("drawing")
+        write_report(report, output, overwrite=overwrite)
+    return report
+
+
+def _label(name: str, part: str) -> str:
+    return name if part == "all" else f"{name} ({part})"
+
+
+def part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSource:
+    """One part of the reference, in the split of the bundle's training.
+
+    Raises:
+        ConfigError: a part without a bundle.
+    """
+    if part == "all":
+        return source
+    if bundle is None:
+        raise ConfigError(
+            f"the {part} part needs a bundle, because the split is the one that the bundle was trained with",
+            options=("--part needs --bundle NAME",),
+        )
+    return source.take(split_of(source, bundle.recipe, part))
+
+
+def _other_file(bundle: Bundle, part: str, name: str) -> list[str]:
+    """A part is only what the model has not seen where it is of the file that the model was trained on."""
+    trained_on = Path(bundle.recipe["data"]["events"]).name
+    if part == "all" or not name or name == trained_on:
+        return []
+    return [
+        f"{bundle.name} was trained on {trained_on}; the {part} part of {name} may hold events that the model has seen"
+    ]
+
+
+def timed(report: Report, bundle: Bundle, like: EventSource, threads: int, reference_ms: float | None) -> Report:
+    """A report with what an event of a bundle costs, measured on the reference's incident particles.
+
+    Args:
+        report: without a time.
+        bundle: what is timed.
+        like: events whose incident particles are taken, 1,000 at once.
+        threads: CPU threads; 0 takes as many as there are idle cores.
+        reference_ms: milliseconds an event of the reference simulation, where known.
+    """
+    rows = np.arange(_TIMED) % len(like)
+    incident = {name: like.incident[name][rows] for name in bundle.columns if name in like.incident}
+    with limited_threads(threads):
+        timing = measure(
+            # what lies outside the bundle's range costs the same
+            lambda n: generate(bundle, incident, n_events=n, outside="extrapolate"),
+            _TIMED,
+            f"CPU, {torch.get_num_threads()} threads",
+            reference_ms=reference_ms,
+        )
+    made = bundle.provenance
+    timing = replace(
+        timing,
+        training_minutes=made["training_seconds"] / 60 if "training_seconds" in made else None,
+        training_memory_mb=made.get("peak_memory_mb"),
+        n_parameters=bundle.n_parameters,
+    )
+    return replace(report, timing=timing)
+
+
+def compare(
+    reference: str | Path | EventSource,
+    samples: Sequence[str | Path],
+    output: str | Path | None = None,
+    *,
+    detector: str | Detector | None = None,
+    max_events: int = 100_000,
+    classifier_seeds: int = 2,
+    seed: int = 0,
+    threads: int = 0,
+    overwrite: bool = False,
+    progress: Step = lambda _: None,
+) -> list[Row]:
+    """Rank several samples against one reference, the best first; with a folder, a page and a report for each.
+
+    Args:
+        reference: what is right by definition: a file, a sample, or events.
+        samples: what is judged: files or samples.
+        output: folder for ``compare.html`` and the reports; without one, nothing is written.
+        detector: where the events do not say it.
+        max_events: use so many events of each at most.
+        classifier_seeds: repetitions of each classifier test; 0 leaves them out.
+        seed: the same seed gives the same ranking.
+        threads: CPU threads; 0 takes as many as there are idle cores.
+        overwrite: replace the pages.
+        progress: called with the name of each sample and step.
+
+    Raises:
+        ConfigError: the same sample is named twice.
+    """
+    if output is not None:
+        check_free(Path(output) / "compare.html", overwrite=overwrite)
+    names = [str(sample) for sample in samples]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"the same sample is named twice: {', '.join(names)}")
+    one, first = opened(reference, detector)
+    reports = {}
+    for name in names:
+        other, _ = opened(name, detector)
+        reports[name] = look(
+            one,
+            other,
+            names=(first or "reference", name),
+            max_events=max_events,
+            classifier_seeds=classifier_seeds,
+            seed=seed,
+            threads=threads,
+            progress=lambda step, name=name: progress(f"{name}: {step}"),  # type: ignore[misc]
+        )
+    rows = rank(reports)
+    if output is not None:
+        progress("drawing")
+        write_ranking(rows, Path(output), overwrite=overwrite)
+    return rows

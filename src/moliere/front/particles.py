@@ -1,0 +1,88 @@
+"""Which particles come in: what a user writes, with units, as incident columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moliere.errors import ConfigError, InvalidQuantity
+from moliere.events import EventSource
+from moliere.generation.guard import known_columns
+from moliere.models import Bundle
+from moliere.seeding import derive_seed
+from moliere.simulators.incident import particle_id, sample_incident
+from moliere.training.recipe import split_of
+from moliere.units import Quantity, parse_angle, parse_energy, parse_length, span
+
+#: what a derived seed is for: the energies; chunks and blocks of events count up from 0
+_ENERGIES = 2**20
+_PARSERS = {"x": parse_length, "y": parse_length, "theta": parse_angle, "phi": parse_angle}
+
+Incident = Mapping[str, NDArray[Any]]
+
+
+def draw(
+    n: int, energy: Quantity, spectrum: str, seed: int, particle: str | None, **spreads: Quantity | None
+) -> dict[str, NDArray[Any]]:
+    """Incident columns of n particles.
+
+    Args:
+        n: how many.
+        energy: one energy or a range.
+        spectrum: how energies are drawn from a range.
+        seed: of the draw.
+        particle: name, or ``None``.
+        spreads: ``x``, ``y``, ``theta``, ``phi``: one value or a range.
+    """
+    ends = span(energy, parse_energy)
+    rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
+    given = {name: span(value, _PARSERS[name]) for name, value in spreads.items() if value is not None}
+    kind = particle_id(particle) if particle else None
+    try:
+        return sample_incident(n, ends, spectrum if ends[0] < ends[1] else "fixed", kind, rng, given)
+    except (MemoryError, OverflowError, ValueError) as error:
+        if isinstance(error, InvalidQuantity):
+            raise
+        raise InvalidQuantity(f"{n:.4g} events do not fit in memory; ask for fewer, in several files") from error
+
+
+def particles_for(
+    bundle: Bundle,
+    n: int | None,
+    energy: Quantity | None,
+    spectrum: str,
+    seed: int,
+    particle: str | None = None,
+    **angles: Quantity | None,
+) -> tuple[Incident, int]:
+    """Incident columns drawn for a bundle, and how many events that makes.
+
+    Raises:
+        ConfigError: the number or the energy is missing, or is given to a model that is conditioned on nothing.
+    """
+    if bundle.columns:
+        if n is None or energy is None:
+            raise ConfigError(
+                "say which incident particles: their number and their energy, or events whose particles are taken",
+                options=("-n 1000 --energy 1GeV:100GeV", "--like FILE"),
+            )
+        return draw(n, energy, spectrum, seed, particle, **angles), n
+    if any(given is not None for given in (energy, particle, *angles.values())):
+        raise ConfigError(
+            f"bundle {bundle.name!r} knows no incident particles; leave out energies, particles and angles"
+        )
+    if n is None:
+        raise ConfigError("say how many events are to be generated", options=("-n 1000000",))
+    return {}, n
+
+
+def particles_like(bundle: Bundle, source: EventSource, part: str) -> tuple[Incident, int]:
+    """Those incident columns of a sample that a bundle knows, or of one part of it, and how many events that makes."""
+    incident = known_columns(bundle, source.incident)
+    if part == "all":
+        return incident, len(source)
+    index = split_of(source, bundle.recipe, part)
+    return {name: column[index] for name, column in incident.items()}, len(index)
