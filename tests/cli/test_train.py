@@ -92,6 +92,17 @@ def test_a_recipe_by_iterations_takes_minutes_and_the_reverse(
     assert ("of 1,000,000 iterations: undertrained" in " ".join(outcome.out.split())) == cut
 
 
+def test_the_advice_for_an_undertrained_run_works_when_followed(run: Run, files: Path, tmp_path: Path) -> None:
+    arguments = ["train", files / "tiny.toml", "-o", tmp_path, "--set", "training.iterations=30", "--set"]
+    cut = run(*arguments, "training.minutes=0.0001")
+    assert "of 30 iterations: undertrained" in cut.out
+    assert "--resume and a larger --set training.minutes" in " ".join(cut.out.split())
+    more = run(*arguments, "training.minutes=10", "--resume")
+    assert more.code == 0, more.err
+    assert "undertrained" not in more.out
+    assert load_bundle(tmp_path / "tiny.bundle").provenance["iterations"] == 30
+
+
 def test_overwriting_that_fails_keeps_the_old_bundle(run: Run, files: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.bundle").write_bytes(b"the old bundle")
     arguments = ["train", files / "tiny.toml", "-o", tmp_path, "--overwrite", "--set"]

@@ -36,7 +36,7 @@ _NAME = re.compile(r"pid(-?\d+)_E(\d+)_eta_(-?\d+)_(-?\d+).*\.csv")
 
 
 @dataclass(frozen=True)
-class Sample:
+class EnergyPoint:
     """One CSV file, as its name tells it.
 
     Args:
@@ -143,7 +143,7 @@ def _named(path: Path) -> dict[Path, re.Match[str]]:
     return {file: match for file in files if (match := _NAME.fullmatch(file.name)) and file.is_file()}
 
 
-def _samples(path: Path) -> list[Sample]:
+def _samples(path: Path) -> list[EnergyPoint]:
     samples = [_sample(file, match) for file, match in _named(path).items()]
     if not samples:
         raise FormatError(
@@ -152,16 +152,16 @@ def _samples(path: Path) -> list[Sample]:
     return sorted(samples, key=lambda sample: (sample.pdg_id, sample.eta, sample.energy))
 
 
-def _sample(path: Path, match: re.Match[str]) -> Sample:
+def _sample(path: Path, match: re.Match[str]) -> EnergyPoint:
     pid, energy, low, high = map(int, match.groups())
     with path.open("rb") as file:
         n_events = sum(1 for line in file if line.strip())
     if n_events == 0:
         raise FormatError(f"{path} is empty: no events; copy it again or remove it")
-    return Sample(path, pid, float(energy), (low + high) / 200, n_events)
+    return EnergyPoint(path, pid, float(energy), (low + high) / 200, n_events)
 
 
-def _binning(path: Path, samples: Sequence[Sample]) -> Calorimeter:
+def _binning(path: Path, samples: Sequence[EnergyPoint]) -> Calorimeter:
     """The detector of all samples, which must be the same."""
     binning = (path if path.is_dir() else path.parent) / BINNING
     if not binning.exists():
@@ -174,7 +174,7 @@ def _binning(path: Path, samples: Sequence[Sample]) -> Calorimeter:
     return first
 
 
-def _read_binning(path: Path, sample: Sample) -> Calorimeter:
+def _read_binning(path: Path, sample: EnergyPoint) -> Calorimeter:
     """The Bin of a particle, or of its antiparticle, whose range in |eta| holds the file's."""
     try:
         found = read_xml(path, str(sample.pdg_id), sample.eta)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
-from moliere.simulators.airshower.showers import Showers
+from moliere.simulators.airshower.showers import AirShowers
 
 Front = Literal["planar", "spherical"]
 
@@ -40,7 +40,7 @@ class Recorded:
     times: Floats
 
 
-def front_times(showers: Showers, stations: Floats, front: Front) -> Floats:
+def front_times(showers: AirShowers, stations: Floats, front: Front) -> Floats:
     """When the front of a shower passes stations, relative to its core.
 
     Args:

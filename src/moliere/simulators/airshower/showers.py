@@ -24,7 +24,7 @@ MAX_ZENITH = float(np.radians(60.0))
 
 
 @dataclass(frozen=True)
-class Showers:
+class AirShowers:
     """Geometry of n showers; positions as the stations', directions towards the source.
 
     Args:
@@ -92,7 +92,7 @@ def draw_showers(
     incident: Mapping[str, NDArray[Any]],
     mass_number: Floats,
     rng: np.random.Generator,
-) -> Showers:
+) -> AirShowers:
     """One shower a primary; what the incident columns say (``theta``, ``phi``, ``xmax``, ``core_x``, ``core_y``) stays.
 
     Args:
@@ -117,8 +117,8 @@ def draw_showers(
     limit = vertical_depth(detector.stations[:, 2].max() + _CLEARANCE) / np.cos(theta)
     if "xmax" in incident:
         _check_xmax(incident["xmax"], limit)
-        return Showers(theta, phi, core, incident["xmax"])
-    return Showers(theta, phi, core, draw_xmax(xmax_law(model, energy, mass_number), energy, limit, rng))
+        return AirShowers(theta, phi, core, incident["xmax"])
+    return AirShowers(theta, phi, core, draw_xmax(xmax_law(model, energy, mass_number), energy, limit, rng))
 
 
 def _draw_directions(n: int, max_zenith: float, rng: np.random.Generator) -> tuple[Floats, Floats]:

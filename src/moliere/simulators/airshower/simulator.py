@@ -16,7 +16,7 @@ from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES, energy_of
 from moliere.simulators.airshower.electronics import Front, Recorded, front_times, record
 from moliere.simulators.airshower.primaries import PROTON, check_energies, mass_numbers
-from moliere.simulators.airshower.showers import MAX_ZENITH, Showers, draw_showers, spacing
+from moliere.simulators.airshower.showers import MAX_ZENITH, AirShowers, draw_showers, spacing
 from moliere.simulators.airshower.station import draw_traces, expect
 from moliere.simulators.airshower.xmax import HADRONIC_MODELS, HadronicModel
 from moliere.simulators.base import Simulator, simulators
@@ -143,7 +143,7 @@ class AirShower(Simulator):
         size = max(1, _CHUNK_BINS // self.detector.n_channels)
         return (slice(start, start + size) for start in range(0, n, size))
 
-    def _simulate_chunk(self, energy: Floats, mass: Floats, showers: Showers, rng: np.random.Generator) -> Recorded:
+    def _simulate_chunk(self, energy: Floats, mass: Floats, showers: AirShowers, rng: np.random.Generator) -> Recorded:
         stations = self.detector.stations
         distance, depth = showers.distances(stations), showers.depths(stations)
         arrivals = expect(energy, mass, self.em_fraction, distance, depth)

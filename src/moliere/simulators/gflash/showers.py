@@ -30,7 +30,7 @@ PAIR_ENERGY = float(np.exp(-0.5))
 
 
 @dataclass(frozen=True)
-class Showers:
+class GflashShowers:
     """n showers; every field (n,).
 
     Args:
@@ -68,7 +68,7 @@ def draw_showers(
     rng: np.random.Generator,
     *,
     fluctuations: bool = True,
-) -> Showers:
+) -> GflashShowers:
     """Showers of electrons, positrons and photons.
 
     A photon first travels to its conversion, drawn from an exponential with mean 9/7 X0; from there on the
@@ -92,7 +92,7 @@ def draw_showers(
     ln_y = log_scaled_energy(medium, electron)
     distribution = tuning.tune_moments(moments(medium, electron), ln_y)
     profile = draw_profiles(distribution, rng) if fluctuations else average_profile(medium, electron)
-    return Showers(energy, start, ln_y, profile, distribution.alpha / (distribution.alpha - 1))
+    return GflashShowers(energy, start, ln_y, profile, distribution.alpha / (distribution.alpha - 1))
 
 
 def mean_spots(medium: Medium, resolution: float, energy: Floats) -> Floats:

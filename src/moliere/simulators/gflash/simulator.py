@@ -21,7 +21,7 @@ from moliere.simulators.base import Simulator, simulators
 from moliere.simulators.gflash.deposit import integrate_cells, throw_spots
 from moliere.simulators.gflash.medium import Medium
 from moliere.simulators.gflash.radial import RadialLaw
-from moliere.simulators.gflash.showers import Showers, draw_showers, mean_spots, spot_profile
+from moliere.simulators.gflash.showers import GflashShowers, draw_showers, mean_spots, spot_profile
 from moliere.simulators.gflash.steps import Steps, readout_steps, shower_medium
 from moliere.simulators.gflash.tuning import Tuning, tuning_for
 from moliere.simulators.gflash.validity import PDG_IDS, check_incident
@@ -166,7 +166,7 @@ class Gflash(Simulator):
             return particle_id(self.particle)
         return next((number for number in self.detector.particles if number in PDG_IDS), PDG_IDS[0])
 
-    def _draw(self, energy: Floats, pdg_id: Ints, rng: np.random.Generator) -> Showers:
+    def _draw(self, energy: Floats, pdg_id: Ints, rng: np.random.Generator) -> GflashShowers:
         return draw_showers(self.medium, self.corrections, energy, pdg_id, rng, fluctuations=self.fluctuations)
 
     def _mean_spots(self, energy: Floats) -> Floats:
@@ -191,7 +191,7 @@ class Gflash(Simulator):
         positions = (np.flatnonzero(self.steps.layer == layer) for layer in range(len(self.detector.read_out)))
         return np.concatenate([fill(grid, at) for grid, at in zip(self.detector.grids, positions, strict=True)], axis=1)
 
-    def _visible_energy(self, showers: Showers) -> Floats:
+    def _visible_energy(self, showers: GflashShowers) -> Floats:
         """Visible energy of each step in MeV, (n, k)."""
         return showers.energy[:, None] * showers.step_shares(self.steps) * self.steps.visible
 
@@ -201,7 +201,7 @@ class Gflash(Simulator):
         scale = steps.visible * (steps.back - steps.front) / steps.cell * self.corrections.resolution**2 * GeV
         return rng.standard_gamma(visible / scale) * scale
 
-    def _spot_counts(self, showers: Showers, rng: np.random.Generator) -> Ints:
+    def _spot_counts(self, showers: GflashShowers, rng: np.random.Generator) -> Ints:
         """Spots of each step: the mean, rounded up or down at random, and at least one; (n, k)."""
         steps = self.steps
         shares = showers.step_shares(steps, spot_profile(self.medium, showers.profile))
