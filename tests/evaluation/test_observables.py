@@ -9,7 +9,8 @@ import pytest
 from moliere.detectors import Calorimeter, CartesianGrid, PolarGrid, catalog
 from moliere.detectors.calorimeter import Layer
 from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observables, observe
-from moliere.evaluation.observables.base import split_name
+from moliere.evaluation.observables.base import observed_in
+from moliere.evaluation.suites import suites
 
 
 def random_showers(detector: Calorimeter, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -139,11 +140,12 @@ def test_every_observable_is_finite_and_labelled(photons: Calorimeter) -> None:
     observed = observe(Showers.cut(photons, *random_showers(photons, 10)))
     assert len(observed) == 2 + 5 * 4 + 2 * 4  # response and total; four for each layer, four more for two of them
     for name, values in observed.items():
-        observable, layer = split_name(name)
+        shown, (_, layer) = suites["calorimeter"].shown(photons)[name], observed_in(photons)[name]
         assert values.shape == (10,)
         assert np.isfinite(values).all(), name
-        assert (layer is None) == ("[" not in name)
-        assert observable.label.format(layer="x")
+        assert (layer == -1) == ("[" not in name)
+        assert shown.label
+        assert "{" not in shown.label
     assert {name.partition("[")[0] for name in observed} == set(observables)
 
 

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, catalog
-from moliere.evaluation.suites.calorimeter import binning_of
+from moliere.detectors.base import Floats
+from moliere.evaluation.observables.binning import Binning
+from moliere.evaluation.suites import suites
 
 
 def layout(name: str) -> Calorimeter:
     detector = catalog.get(name)
     assert isinstance(detector, Calorimeter)
     return detector
+
+
+def binning_of(name: str, detector: Calorimeter, values: Floats) -> Binning:
+    return suites["calorimeter"].shown(detector)[name].bins(values)
 
 
 @pytest.mark.parametrize(

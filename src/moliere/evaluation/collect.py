@@ -101,7 +101,7 @@ def collect(
     table, means = _Table(len(chosen), kept_rows, detector.n_channels), _Means(bins, detector.n_channels)
     for start in range(0, len(chosen), rows):
         part = order[start : start + rows]
-        measured = suite.measure(_seen_by(detector, source.take(_as_slice(chosen[part]))), threshold)
+        measured = suite.look(_seen_by(detector, source.take(_as_slice(chosen[part]))), threshold)
         table.put(part, measured)
         means.add(measured)
     return Collected(

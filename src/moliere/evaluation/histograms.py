@@ -19,8 +19,9 @@ from moliere.evaluation.distances import (
     wasserstein,
 )
 from moliere.evaluation.equal_population import BINS, equal_population_separation
+from moliere.evaluation.observables.base import Shown
 from moliere.evaluation.response import moments
-from moliere.evaluation.suites import Suite, Words
+from moliere.evaluation.suites import Suite
 
 
 @dataclass(frozen=True)
@@ -71,32 +72,28 @@ class HistogramPair:
 
 def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:
     """One histogram an observable, and the spectrum of single signals where the suite has one."""
-    detector = reference.kept.detector
-    pairs = [
-        _pair(name, suite.words(name, detector), suite, reference, values, generated.observables[name])
-        for name, values in reference.observables.items()
-    ]
+    shown = suite.shown(reference.kept.detector)
+    pairs = [_pair(name, shown[name], one, generated.observables[name]) for name, one in reference.observables.items()]
     if suite.cells is None:
         return tuple(pairs)
-    name, words = suite.cells
     cells = [x.kept.signals[x.kept.signals > 0].astype(np.float64) for x in (reference, generated)]
-    return (*pairs, _pair(name, words, suite, reference, *cells))
+    return (*pairs, _pair(suite.cells, shown[suite.cells], *cells))
 
 
 def own_pairs(pairs: tuple[HistogramPair, ...], suite: Suite) -> list[HistogramPair]:
     """Those with one value an event: the spectrum of single signals counts cells, not events."""
-    return [pair for pair in pairs if suite.cells is None or pair.name != suite.cells[0]]
+    return [pair for pair in pairs if suite.cells is None or pair.name != suite.cells]
 
 
-def _pair(name: str, words: Words, suite: Suite, reference: Collected, one: Floats, other: Floats) -> HistogramPair:
-    binning = suite.binning(name, reference.kept.detector, one)
+def _pair(name: str, shown: Shown, one: Floats, other: Floats) -> HistogramPair:
+    binning = shown.bins(one)
     counts = [histogram(values, binning.edges) for values in (one, other)]
     inside = [c[1:-1] for c in counts]
     return HistogramPair(
         name=name,
-        label=words.label,
-        unit=words.unit,
-        group=words.group,
+        label=shown.label,
+        unit=shown.unit,
+        group=shown.group,
         edges=tuple(binning.edges.tolist()),
         reference=tuple(counts[0].tolist()),
         generated=tuple(counts[1].tolist()),

@@ -50,7 +50,8 @@ class Correlations(Finding):
             "correlations", "correlation matrices, distance", "distribution", value, error, floor, error, "",
             judge(value, error, floor, error), "Frobenius distance over the number of observables; floor: bootstrap",
         )  # fmt: skip
-        labels = tuple(samples.suite.words(name, reference.kept.detector).label for name in names)
+        described = samples.suite.shown(reference.kept.detector)
+        labels = tuple(described[name].label for name in names)
         shown = (tuple(tuple(float(f"{x:.4f}") for x in row) for row in matrix) for matrix in matrices)
         return cls(tuple(names), labels, *shown, metrics=(metric,))
 

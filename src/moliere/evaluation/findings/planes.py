@@ -136,9 +136,9 @@ def planes(reference: Collected, generated: Collected, suite: Suite, rare: Rarit
 def _plane(
     names: tuple[str, str], reference: Collected, generated: Collected, suite: Suite, rare: Rarity | None
 ) -> Plane:
-    detector = reference.kept.detector
-    words = [suite.words(name, detector) for name in names]
-    binnings = [suite.binning(name, detector, reference.observables[name]) for name in names]
+    described = suite.shown(reference.kept.detector)
+    words = [described[name] for name in names]
+    binnings = [described[name].bins(reference.observables[name]) for name in names]
     edges = [_coarse(binning.edges, log=binning.log) for binning in binnings]
     counts = [_counts(sample.observables, names, edges) for sample in (reference, generated)]
     means: list[Any] = [(), ()]

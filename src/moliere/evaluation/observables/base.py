@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, Detector
 from moliere.detectors.base import Floats
+from moliere.errors import ConfigError
+from moliere.evaluation.observables.binning import Bins
 from moliere.registry import Registry
 
 #: keeps 0/0 at 0, as the community's code does
@@ -75,41 +77,118 @@ class Showers:
 
 
 @dataclass(frozen=True)
-class Observable:
-    """One number a shower, or one a layer.
+class Shown:
+    """How an observable is shown.
 
     Args:
-        label: for axes; ``{layer}`` stands for the layer's name.
-        unit: of the number.
-        group: where it belongs.
-        compute: showers, layer → (n,).
-        layers: showers → layers that have it; ``None`` for one number a shower.
+        label: for the axis, without unit.
+        unit: of the numbers; empty where they have none.
+        group: where it belongs on the page.
+        bins: values of the reference → bins of both samples.
     """
 
     label: str
     unit: str
     group: str
-    compute: Callable[[Showers, int], Floats]
-    layers: Callable[[Showers], tuple[int, ...]] | None = None
+    bins: Bins
+
+
+@dataclass(frozen=True)
+class PerLayer:
+    """Bins that depend on the detector, or on the layer.
+
+    Args:
+        rule: detector, layer → bins; the layer is -1 where there is one number an event.
+    """
+
+    rule: Callable[[Any, int], Bins]
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One number an event, or one a layer.
+
+    Args:
+        label: for axes; ``{layer}`` stands for the layer's name.
+        unit: of the number; empty where it has none.
+        group: where it belongs on the page; a new name makes a new section.
+        bins: values of the reference → bins, such as ``quantile_bins`` or ``fixed(edges)``.
+        compute: events → (n,), or events, layer → (n,) where there are layers. A calorimeter's events come as
+            :class:`Showers`, those of other detectors as :class:`~moliere.events.Events`, thresholds applied.
+        layers: detector → layers that have the observable; ``None`` for one number an event.
+        detector: the kind of detector that the observable is for.
+    """
+
+    label: str
+    unit: str | None = None
+    group: str | None = None
+    bins: Bins | PerLayer | None = None
+    compute: Callable[..., Floats] | None = None
+    layers: Callable[[Any], tuple[int, ...]] | None = None
+    detector: type[Detector] = Calorimeter
+
+    def columns(self, name: str, detector: Detector) -> dict[str, int]:
+        """``name``, or ``name[layer]`` for every layer that has the observable → the layer, -1 for no layer."""
+        if self.layers is None:
+            return {name: -1}
+        return {f"{name}[{layer}]": layer for layer in self.layers(detector)}
+
+    def shown(self, detector: Detector, layer: int) -> Shown:
+        """How the observable of a layer is shown; -1 is no layer."""
+        label = self.label.format(layer=detector.layer_labels[layer]) if layer >= 0 else self.label
+        bins = self.bins.rule(detector, layer) if isinstance(self.bins, PerLayer) else self.bins
+        assert bins is not None  # asked for when it was registered
+        return Shown(label, self.unit or "", self.group or "", bins)
+
+    def values(self, events: Any, layer: int) -> Floats:
+        """Numbers of some events, (n,)."""
+        assert self.compute is not None  # asked for when it was registered
+        return np.asarray(self.compute(events) if self.layers is None else self.compute(events, layer), np.float64)
+
+
+#: what an observable must have, and an example of it
+_NEEDED = {
+    "unit": 'unit="mm", or unit="" for a number without a unit',
+    "group": 'group="transverse", or a name of your own',
+    "bins": "bins=quantile_bins, or bins=fixed(edges), of moliere.evaluation.observables.binning",
+    "compute": "compute=a function of the events that returns one number each",
+}
+
+
+class _Observables(Registry[Observable]):
+    """Name → observable."""
+
+    def register(self, name: str) -> Callable[[Observable], Observable]:
+        """File an observable under its name.
+
+        Raises:
+            ConfigError: the observable has no unit, group, bins or function.
+        """
+
+        def add(thing: Observable) -> Observable:
+            missing = [example for field, example in _NEEDED.items() if getattr(thing, field) is None]
+            if missing:
+                raise ConfigError(f"observable {name!r} is incomplete; add {'; and '.join(missing)}")
+            return super(_Observables, self).register(name)(thing)
+
+        return add
 
 
 #: name → observable
-observables: Registry[Observable] = Registry("observable")
+observables: _Observables = _Observables("observable")
 
 
-def observe(showers: Showers) -> Mapping[str, Floats]:
+def observed_in(detector: Detector) -> dict[str, tuple[str, int]]:
+    """All registered observables of a kind of detector: column → name and layer."""
+    return {
+        column: (name, layer)
+        for name, observable in observables.items()
+        if isinstance(detector, observable.detector)
+        for column, layer in observable.columns(name, detector).items()
+    }
+
+
+def observe(showers: Showers) -> dict[str, Floats]:
     """All registered observables: ``name`` or ``name[layer]`` → (n,)."""
-    result: dict[str, Floats] = {}
-    for name, observable in observables.items():
-        if observable.layers is None:
-            result[name] = observable.compute(showers, -1)
-        else:
-            for layer in observable.layers(showers):
-                result[f"{name}[{layer}]"] = observable.compute(showers, layer)
-    return result
-
-
-def split_name(name: str) -> tuple[Observable, int | None]:
-    """The observable and the layer that a key of :func:`observe` means."""
-    base, bracket, rest = name.partition("[")
-    return observables[base], int(rest.rstrip("]")) if bracket else None
+    found = observed_in(showers.detector)
+    return {column: observables[name].values(showers, layer) for column, (name, layer) in found.items()}

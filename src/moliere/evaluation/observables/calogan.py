@@ -33,18 +33,18 @@ from moliere.units import GeV
 _EPSILON = 1e-6  # MeV
 _LAYERS = 3
 
-#: name → label and unit, in the order of Fig. 12
-SHAPES: dict[str, tuple[str, str]] = {
-    **{f"e{i}": (f"energy in layer {i}", "MeV") for i in range(_LAYERS)},
-    "etot": ("total energy", "MeV"),
-    **{f"f{i}": (f"energy in layer {i} / total energy", "") for i in range(_LAYERS)},
-    "depth": ("last layer with energy", ""),
-    **{f"ratio{i}": (f"energy ratio of the two hottest cells in layer {i}", "") for i in range(_LAYERS)},
-    "l_d": ("lateral depth", "MeV"),
-    **{f"sigma{i}": (f"lateral width in layer {i}", "mm") for i in range(_LAYERS)},
-    "s_d": ("shower depth", ""),
-    **{f"sparsity{i}": (f"cells with energy in layer {i}", "") for i in range(_LAYERS)},
-    "sigma_sd": ("shower depth width", ""),
+#: name → label, unit and group, in the order of Fig. 12
+SHAPES: dict[str, tuple[str, str, str]] = {
+    **{f"e{i}": (f"energy in layer {i}", "MeV", "energy") for i in range(_LAYERS)},
+    "etot": ("total energy", "MeV", "energy"),
+    **{f"f{i}": (f"energy in layer {i} / total energy", "", "longitudinal") for i in range(_LAYERS)},
+    "depth": ("last layer with energy", "", "longitudinal"),
+    **{f"ratio{i}": (f"energy ratio of the two hottest cells in layer {i}", "", "transverse") for i in range(_LAYERS)},
+    "l_d": ("lateral depth", "MeV", "longitudinal"),
+    **{f"sigma{i}": (f"lateral width in layer {i}", "mm", "transverse") for i in range(_LAYERS)},
+    "s_d": ("shower depth", "", "longitudinal"),
+    **{f"sparsity{i}": (f"cells with energy in layer {i}", "", "sparsity") for i in range(_LAYERS)},
+    "sigma_sd": ("shower depth width", "", "longitudinal"),
 }
 
 _WIDE, _NARROW = np.logspace(0, 3, 100), np.logspace(0, 2, 100)

@@ -7,21 +7,26 @@ References:
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors import Calorimeter, PolarGrid
 from moliere.detectors.base import Floats
-from moliere.evaluation.observables.base import Observable, Showers, observables
+from moliere.evaluation.observables.base import Observable, PerLayer, Showers, observables
+from moliere.evaluation.observables.binning import Bins, fixed, log_bins, quantile_bins, span
 
 ETA, PHI, R = 0, 1, 2
 
 
-def _all_layers(showers: Showers) -> tuple[int, ...]:
-    return tuple(range(len(showers.detector.read_out)))
+def _all_layers(detector: Calorimeter) -> tuple[int, ...]:
+    return tuple(range(len(detector.read_out)))
 
 
-def _transverse(showers: Showers) -> tuple[int, ...]:
-    return showers.transverse_layers
+def transverse_layers(detector: Calorimeter) -> tuple[int, ...]:
+    """Layers that are divided around the axis: only they know eta and phi."""
+    return tuple(k for k, grid in enumerate(detector.grids) if not isinstance(grid, PolarGrid) or grid.n_alpha > 1)
 
 
 def layer_energy(showers: Showers, layer: int) -> Floats:
@@ -29,15 +34,14 @@ def layer_energy(showers: Showers, layer: int) -> Floats:
     return np.asarray(showers.moments[layer][:, 0])
 
 
-def total_energy(showers: Showers, layer: int = -1) -> Floats:
+def total_energy(showers: Showers) -> Floats:
     """Energy of all layers in MeV."""
-    del layer
     return np.asarray(sum(moments[:, 0] for moments in showers.moments))
 
 
-def response(showers: Showers, layer: int = -1) -> Floats:
+def response(showers: Showers) -> Floats:
     """Total energy over incident energy."""
-    return np.asarray(total_energy(showers, layer) / showers.energy)
+    return np.asarray(total_energy(showers) / showers.energy)
 
 
 def sparsity(showers: Showers, layer: int) -> Floats:
@@ -46,30 +50,76 @@ def sparsity(showers: Showers, layer: int) -> Floats:
     return np.asarray(1 - (cells > 0).mean(axis=1, dtype=np.float64))
 
 
-observables.register("response")(Observable("total / incident energy", "", "energy", response))
-observables.register("total_energy")(Observable("total energy", "MeV", "energy", total_energy))
-observables.register("layer_energy")(Observable("energy in {layer}", "MeV", "longitudinal", layer_energy, _all_layers))
-observables.register("sparsity")(Observable("empty cells in {layer}", "", "sparsity", sparsity, _all_layers))
+def energy_bins(detector: Calorimeter, n_edges: int = 40) -> Bins:
+    """From the threshold to the largest energy of the reference, equidistant in the logarithm."""
+    return partial(log_bins, detector.threshold, n_edges=n_edges)
+
+
+def _response_bins(detector: Calorimeter) -> Bins:
+    if _is_calochallenge(detector):
+        return fixed(np.linspace(0.5, 1.5, 101))
+    return partial(span, low=0.5, high=1.5, bins=100)
+
+
+def _is_calochallenge(detector: Calorimeter) -> bool:
+    return detector.name.startswith("calochallenge-")
+
+
+_ENERGY_BINS = PerLayer(lambda detector, layer: energy_bins(detector))
+observables.register("response")(
+    Observable(
+        "total / incident energy", "", "energy", PerLayer(lambda detector, _: _response_bins(detector)), response
+    )
+)
+observables.register("total_energy")(Observable("total energy", "MeV", "energy", _ENERGY_BINS, total_energy))
+observables.register("layer_energy")(
+    Observable("energy in {layer}", "MeV", "longitudinal", _ENERGY_BINS, layer_energy, _all_layers)
+)
+observables.register("sparsity")(
+    Observable("empty cells in {layer}", "", "sparsity", fixed(np.linspace(0, 1, 21)), sparsity, _all_layers)
+)
+
+
+def _moment_bins(kind: str, axis: int, detector: Calorimeter, layer: int) -> Bins:
+    """Ranges of the community's evaluate.py in mm for its datasets; those of the reference for other detectors.
+
+    References:
+        plot_* functions of evaluate_plotting_helper.py, CaloChallenge/homepage
+    """
+    if not _is_calochallenge(detector):
+        return quantile_bins
+    small = detector.name in ("calochallenge-2", "calochallenge-3")
+    number = detector.read_out[layer].id
+    if axis == R:
+        large = 1500.0 if number in (12, 13, 14) else 500.0
+        low, high = 0.0, (42.0 if kind == "centre" else 20.0) if small else large
+    else:
+        wide = number in (12, 13)
+        reach = (30.0, 500.0, 100.0) if kind == "centre" else (30.0, 400.0, 100.0)
+        high = reach[0] if small else reach[1] if wide else reach[2]
+        low = -high if kind == "centre" else 0.0
+    return fixed(np.linspace(low, high, 101))
 
 
 def _register_moments() -> None:
     """Centre and width along eta, phi (where a layer is divided around the axis) and r."""
-    group: str = "transverse"
-    for axis, name in ((ETA, "eta"), (PHI, "phi"), (R, "r")):
-        layers = _all_layers if axis == R else _transverse
-
-        def centre(showers: Showers, layer: int, axis: int = axis) -> Floats:
-            return showers.centre(layer, axis)
-
-        def width(showers: Showers, layer: int, axis: int = axis) -> Floats:
-            return showers.width(layer, axis)
-
-        centre_label, width_label = f"centre in {name}, {{layer}}", f"width in {name}, {{layer}}"
-        observables.register(f"centre_{name}")(Observable(centre_label, "mm", group, centre, layers))
-        observables.register(f"width_{name}")(Observable(width_label, "mm", group, width, layers))
+    for kind, compute in (("centre", Showers.centre), ("width", Showers.width)):
+        for axis, name in ((ETA, "eta"), (PHI, "phi"), (R, "r")):
+            observables.register(f"{kind}_{name}")(
+                Observable(
+                    f"{kind} in {name}, {{layer}}",
+                    "mm",
+                    "transverse",
+                    PerLayer(partial(_moment_bins, kind, axis)),
+                    partial(compute, axis=axis),
+                    _all_layers if axis == R else transverse_layers,
+                )
+            )
 
 
 _register_moments()
+#: base names of the observables of this file
+USUAL = frozenset(observables)
 
 
 def calochallenge_features(showers: Showers) -> tuple[NDArray[np.float32], list[str]]:
@@ -81,7 +131,7 @@ def calochallenge_features(showers: Showers) -> tuple[NDArray[np.float32], list[
     Returns:
         (n, 30) for dataset 1 photons, (n, 46) for pions, (n, 362) for datasets 2 and 3; and the columns' names.
     """
-    every, divided = _all_layers(showers), showers.transverse_layers
+    every, divided = _all_layers(showers.detector), transverse_layers(showers.detector)
     columns: dict[str, Floats] = {"log_incident_energy": np.log10(showers.energy)}
     columns |= {f"log_layer_energy[{k}]": np.log10(layer_energy(showers, k) + 1e-8) for k in every}
     for method, kind in ((showers.centre, "centre"), (showers.width, "width")):
@@ -104,6 +154,6 @@ def low_level_features(showers: Showers, *, normed: bool = False) -> NDArray[np.
     head = np.log10(showers.energy)[:, None].astype(np.float32)
     if not normed:
         return np.concatenate([head, (showers.signals / showers.energy[:, None]).astype(np.float32)], axis=1)
-    energies = np.stack([layer_energy(showers, k) for k in _all_layers(showers)], axis=1)
+    energies = np.stack([layer_energy(showers, k) for k in _all_layers(showers.detector)], axis=1)
     shares = showers.signals / (energies + 1e-16)[:, showers.detector.layer_of_channel]
     return np.concatenate([head, shares.astype(np.float32), np.log10(energies + 1e-8).astype(np.float32)], axis=1)

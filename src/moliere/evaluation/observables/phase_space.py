@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from moliere.detectors import PhaseSpace
 from moliere.detectors.base import Floats
 
-#: name → label and unit; ``theta`` would be taken: in the polar form it is the azimuth of the position
+#: name → label, unit and group; ``theta`` would be taken: in the polar form it is the azimuth of the position
 _MOMENTUM = {
-    "p": ("momentum", "MeV"),
-    "pt": ("transverse momentum", "MeV"),
-    "polar_angle": ("angle of the momentum to the z axis", "rad"),
+    "p": ("momentum", "MeV", "momentum"),
+    "pt": ("transverse momentum", "MeV", "momentum"),
+    "polar_angle": ("angle of the momentum to the z axis", "rad", "momentum"),
 }
 #: columns that each of these can be made of
 _FORMS = (("px", "py", "pz"), ("pt", "pz"))
@@ -26,15 +26,18 @@ _PLANES = {("x", "y"): ("r", "theta"), ("px", "py"): ("pt", "theta_pt")}
 _POLAR = ("charge", "r", "theta", "z", "pt", "theta_pt", "pz")
 
 
-def labels(detector: PhaseSpace) -> dict[str, tuple[str, str]]:
-    """Name → label and unit of what :func:`kinematics` returns, in its order.
+def labels(detector: PhaseSpace) -> dict[str, tuple[str, str, str]]:
+    """Name → label, unit and group of what :func:`kinematics` returns, in its order.
 
     Example:
         >>> from moliere.detectors import catalog
         >>> list(labels(catalog.get("ship-muons")))
         ['charge', 'x', 'y', 'z', 'px', 'py', 'pz', 'p', 'pt', 'polar_angle']
     """
-    columns = {column.name: (column.name, column.unit) for column in detector.columns}
+    columns = {
+        column.name: (column.name, column.unit, "momentum" if column.unit == "MeV" else "position")
+        for column in detector.columns
+    }
     has_momentum = any(columns.keys() >= set(form) for form in _FORMS)
     return columns | {name: words for name, words in _MOMENTUM.items() if has_momentum and name not in columns}
 

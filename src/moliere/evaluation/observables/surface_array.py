@@ -10,6 +10,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -157,10 +158,13 @@ def ring_signals(detector: SurfaceArray, signals: NDArray[np.float32]) -> dict[s
     return found
 
 
-def ring_label(detector: SurfaceArray, ring: int) -> str:
-    """Where a ring is, in words."""
+def ring_labels(detector: SurfaceArray) -> dict[str, str]:
+    """Name of what :func:`ring_signals` returns → where the ring is, in words."""
     ends = np.concatenate([[0.0], _inner_boundaries(detector)]) / m
-    return f"signal at {ends[ring]:,.0f} – {ends[ring + 1]:,.0f} m from the hottest station"
+    return {
+        f"ring_signal[{k}]": f"signal at {low:,.0f} – {high:,.0f} m from the hottest station"
+        for k, (low, high) in enumerate(pairwise(ends.tolist()))
+    }
 
 
 def _inner_boundaries(detector: SurfaceArray) -> Floats:

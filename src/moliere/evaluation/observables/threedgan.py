@@ -37,15 +37,20 @@ NO_ANGLE = 100.0
 _ROUNDING = 1e-9
 
 _CELLS = {1: "cells", 2: "cells²", 3: "cells³"}
-#: name → label and unit
-LABELS: dict[str, tuple[str, str]] = {
-    "total_energy": ("total energy", "MeV"),
-    "sampling_fraction": ("total / incident energy", ""),
-    **{f"moment_{a}{k}": (f"moment {k} in {a}", _CELLS[k]) for a in AXES for k in ORDERS},
-    **{f"{third}_third": (f"energy in the {third} third of the layers / total energy", "") for third in _THIRDS},
-    "angle": ("measured angle", "rad"),
-    "hits": ("cells above 0.3 MeV", ""),
-    **{f"hottest_{a}": (f"{a} of the hottest cell", "cells") for a in AXES},
+#: axis → group: z runs along the shower
+_GROUPS = {"x": "transverse", "y": "transverse", "z": "longitudinal"}
+#: name → label, unit and group
+LABELS: dict[str, tuple[str, str, str]] = {
+    "total_energy": ("total energy", "MeV", "energy"),
+    "sampling_fraction": ("total / incident energy", "", "energy"),
+    **{f"moment_{a}{k}": (f"moment {k} in {a}", _CELLS[k], _GROUPS[a]) for a in AXES for k in ORDERS},
+    **{
+        f"{third}_third": (f"energy in the {third} third of the layers / total energy", "", "longitudinal")
+        for third in _THIRDS
+    },
+    "angle": ("measured angle", "rad", "transverse"),
+    "hits": ("cells above 0.3 MeV", "", "sparsity"),
+    **{f"hottest_{a}": (f"{a} of the hottest cell", "cells", _GROUPS[a]) for a in AXES},
 }
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from moliere.evaluation.suites import calorimeter, phase_space, surface_array
-from moliere.evaluation.suites.base import Kept, Suite, Words, find_suite, suites
+from moliere.evaluation.suites.base import Kept, Suite, find_suite, suites
 
-__all__ = ["Kept", "Suite", "Words", "calorimeter", "find_suite", "phase_space", "suites", "surface_array"]
+__all__ = ["Kept", "Suite", "calorimeter", "find_suite", "phase_space", "suites", "surface_array"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents, UnknownName, did_you_mean
 from moliere.evaluation.finding import Paper
-from moliere.evaluation.suites.binning import Binning
+from moliere.evaluation.observables.base import Shown, observables, observed_in
 from moliere.events import Events
 from moliere.registry import Registry
 
@@ -59,31 +59,15 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Words:
-    """How an observable is shown.
-
-    Args:
-        label: for the axis, without unit.
-        unit: of the numbers.
-        group: where it belongs on the page.
-    """
-
-    label: str
-    unit: str
-    group: str
-
-
-@dataclass(frozen=True)
 class Suite:
     """A way to compare events of one kind of detector; plain functions, so that a user's own is one object.
 
     Args:
         detector: the kind it is for.
         measure: events, threshold in the detector's unit or ``None`` → what is compared.
-        words: observable, detector → how it is shown.
-        binning: observable, detector, values of the reference → bins.
+        describe: detector → how each observable of ``measure`` is shown, and the single signals.
         low_level: name → signals of kept events → features of a classifier, (n, d).
-        cells: how the spectrum of single non-zero signals is shown; ``None`` has none.
+        cells: what the spectrum of single non-zero signals is called in ``describe``; ``None`` has none.
         classifiers: registry names.
         inputs: ``observables`` or keys of ``low_level``.
         scale: what :attr:`Measured.scale` is, in words.
@@ -93,14 +77,15 @@ class Suite:
             ``None`` where nothing is known of it.
         by_layer: whether layer energies are compared at each energy and eta, too.
         citations: papers that define the observables.
+        without: registered observables that the suite does not look at.
+        view: events and what was measured → what a registered observable computes from.
     """
 
     detector: type[Detector]
     measure: Callable[[Events, float | None], Measured]
-    words: Callable[[str, Any], Words]
-    binning: Callable[[str, Any, Floats], Binning]
+    describe: Callable[[Any], Mapping[str, Shown]]
     low_level: Mapping[str, Callable[[Kept], Features]] = field(default_factory=dict)
-    cells: tuple[str, Words] | None = None
+    cells: str | None = None
     classifiers: tuple[str, ...] = ("boosting", "mlp")
     inputs: tuple[str, ...] = ("observables",)
     scale: str = "incident energy"
@@ -109,6 +94,46 @@ class Suite:
     rareness: Callable[[Kept], Floats] | None = None
     by_layer: bool = False
     citations: tuple[Paper, ...] = ()
+    without: frozenset[str] = frozenset()
+    view: Callable[[Events, Measured], Any] = lambda events, measured: replace(events, signals=measured.signals)
+
+    def look(self, events: Events, threshold: float | None) -> Measured:
+        """What ``measure`` gives, and the registered observables that it leaves to the registry.
+
+        Raises:
+            InvalidEvents: a registered observable is not one finite number an event.
+        """
+        measured = self.measure(events, threshold)
+        more = self._registered(events.detector, measured.observables)
+        if not more:
+            return measured
+        view = self.view(events, measured)
+        found = {column: _checked(column, observables[name].values(view, k), len(events)) for column, (name, k) in more}
+        return replace(measured, observables={**measured.observables, **found})
+
+    def shown(self, detector: Detector) -> dict[str, Shown]:
+        """How every observable is shown, registered ones included."""
+        own = self.describe(detector)
+        more = self._registered(detector, own)
+        return {**own, **{column: observables[name].shown(detector, layer) for column, (name, layer) in more}}
+
+    def _registered(self, detector: Detector, known: Mapping[str, object]) -> list[tuple[str, tuple[str, int]]]:
+        found = observed_in(detector).items()
+        return [(column, place) for column, place in found if column not in known and place[0] not in self.without]
+
+
+def _checked(column: str, values: Floats, n_events: int) -> Floats:
+    if values.shape != (n_events,):
+        raise InvalidEvents(
+            f"observable {column!r} gave an array of shape {values.shape} for {n_events} events; expected one number "
+            f"for each, ({n_events},)"
+        )
+    if bad := np.count_nonzero(~np.isfinite(values)):
+        raise InvalidEvents(
+            f"observable {column!r} is NaN or infinite for {bad} of {n_events} events; return a number for these too, "
+            "such as 0 for an event without signal"
+        )
+    return values
 
 
 #: name → suite

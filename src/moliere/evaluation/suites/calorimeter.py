@@ -14,12 +14,14 @@ from moliere.evaluation.finding import Paper
 from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observe
 from moliere.evaluation.observables import calogan as calogan_observables
 from moliere.evaluation.observables import threedgan as threedgan_observables
-from moliere.evaluation.observables.base import split_name
-from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
-from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
+from moliere.evaluation.observables.base import Shown, observables, observed_in
+from moliere.evaluation.observables.binning import Binning, fixed, quantile_bins, whole_numbers
+from moliere.evaluation.observables.calorimeter import USUAL, energy_bins
+from moliere.evaluation.suites.base import Kept, Measured, Suite, suites
 from moliere.events import Events
 
-_ENERGIES = {"layer_energy", "total_energy", "voxel_energy"}
+#: what the spectrum of single cells is called
+_CELLS = "voxel_energy"
 
 
 def _measurer(observables: Callable[[Showers], dict[str, Floats]]) -> Callable[[Events, float | None], Measured]:
@@ -34,56 +36,18 @@ def _measurer(observables: Callable[[Showers], dict[str, Floats]]) -> Callable[[
     return measure
 
 
-def _words(name: str, detector: Calorimeter) -> Words:
-    observable, layer = split_name(name)
-    where = detector.read_out[layer].label if layer is not None else ""
-    return Words(observable.label.format(layer=where), observable.unit, observable.group)
+def _describe(detector: Calorimeter) -> dict[str, Shown]:
+    """The usual observables, and the energies of single cells."""
+    usual = {
+        column: observables[name].shown(detector, layer)
+        for column, (name, layer) in observed_in(detector).items()
+        if name in USUAL
+    }
+    return usual | _cells(detector)
 
 
-def binning_of(name: str, detector: Calorimeter, values: Floats) -> Binning:
-    """The bins of an observable.
-
-    Args:
-        name: key of :func:`~moliere.evaluation.observables.observe`, or ``voxel_energy``.
-        detector: CaloChallenge's datasets have fixed rules (:func:`_calochallenge`).
-        values: of the reference; decide the range where no rule does.
-    """
-    base, _, _ = name.partition("[")
-    if base in _ENERGIES:
-        return log_bins(detector.threshold, values, 50 if base == "voxel_energy" else 40)
-    if base == "response":
-        return Binning(np.linspace(0.5, 1.5, 101)) if _is_calochallenge(detector) else span(values, 0.5, 1.5, 100)
-    if base == "sparsity":
-        return Binning(np.linspace(0, 1, 21))
-    limits = _calochallenge(name, detector)
-    return Binning(np.linspace(*limits, 101)) if limits else quantile_bins(values)
-
-
-def _calochallenge(name: str, detector: Calorimeter) -> tuple[float, float] | None:
-    """Ranges of the community's evaluate.py in mm for centres and widths; ``None`` for other detectors.
-
-    References:
-        plot_* functions of evaluate_plotting_helper.py, CaloChallenge/homepage
-    """
-    if not _is_calochallenge(detector):
-        return None
-    base, layer = name.partition("[")[0], split_name(name)[1]
-    small = detector.name in ("calochallenge-2", "calochallenge-3")
-    number = detector.read_out[layer or 0].id
-    kind, axis = base.split("_")
-    if axis == "r":
-        if small:
-            return (0.0, 42.0) if kind == "centre" else (0.0, 20.0)
-        return (0.0, 1500.0) if number in (12, 13, 14) else (0.0, 500.0)
-    wide = number in (12, 13)
-    if kind == "centre":
-        reach = 30.0 if small else 500.0 if wide else 100.0
-        return -reach, reach
-    return 0.0, 30.0 if small else 400.0 if wide else 100.0
-
-
-def _is_calochallenge(detector: Calorimeter) -> bool:
-    return detector.name.startswith("calochallenge-")
+def _cells(detector: Calorimeter) -> dict[str, Shown]:
+    return {_CELLS: Shown("voxel energy", "MeV", "voxels", energy_bins(detector, 50))}
 
 
 def _low_level(*, normed: bool) -> Callable[[Kept], NDArray[np.float32]]:
@@ -92,11 +56,11 @@ def _low_level(*, normed: bool) -> Callable[[Kept], NDArray[np.float32]]:
 
 _CALORIMETER = Suite(
     detector=Calorimeter,
-    measure=_measurer(lambda showers: dict(observe(showers))),
-    words=_words,
-    binning=binning_of,
+    measure=_measurer(observe),
+    describe=_describe,
     low_level={"voxels": _low_level(normed=False), "normed-voxels": _low_level(normed=True)},
-    cells=("voxel_energy", Words("voxel energy", "MeV", "voxels")),
+    cells=_CELLS,
+    view=lambda events, measured: Showers(events.detector, measured.scale, measured.signals),
     inputs=("observables", "voxels"),
     citations=(
         Paper(
@@ -114,47 +78,26 @@ suites.register("calochallenge")(
     replace(_CALORIMETER, classifiers=("calochallenge",), inputs=("voxels", "normed-voxels", "observables"))
 )
 
-#: what the shapes of CaloGAN and 3DGAN's observables say already
-_SAID = ("layer_energy", "total_energy", "sparsity")
+#: what the shapes of CaloGAN's observables say already
+_SAID = frozenset({"layer_energy", "total_energy", "sparsity"})
 
 
 def _calogan(showers: Showers) -> dict[str, Floats]:
-    usual = {name: values for name, values in observe(showers).items() if not name.startswith(_SAID)}
-    return calogan_observables.shower_shapes(showers.detector, showers.signals) | usual
+    return calogan_observables.shower_shapes(showers.detector, showers.signals)
 
 
-def _threedgan(showers: Showers) -> dict[str, Floats]:
-    return threedgan_observables.image_observables(showers.detector, showers.energy, showers.signals)
-
-
-_SHAPE_GROUPS: dict[str, str] = {"e": "energy", "f": "longitudinal", "d": "longitudinal", "l": "longitudinal"}
-_SHAPE_GROUPS |= {"s_": "longitudinal", "sigma_sd": "longitudinal", "sparsity": "sparsity", "r": "transverse"}
-
-
-def _group_of_shape(name: str) -> str:
-    """Of one of CaloGAN's shapes: the longest beginning that is known."""
-    known = [start for start in _SHAPE_GROUPS if name.startswith(start)]
-    return _SHAPE_GROUPS[max(known, key=len)] if known else "transverse"
-
-
-def _calogan_words(name: str, detector: Calorimeter) -> Words:
-    if name not in calogan_observables.SHAPES:
-        return _words(name, detector)
-    return Words(*calogan_observables.SHAPES[name], _group_of_shape(name))
-
-
-def _calogan_binning(name: str, detector: Calorimeter, values: Floats) -> Binning:
-    if name in calogan_observables.PLOT_BINS:
-        return Binning(*calogan_observables.PLOT_BINS[name])
-    return binning_of(name, detector, values)
+def _describe_calogan(detector: Calorimeter) -> dict[str, Shown]:
+    bins = {name: fixed(edges, log=log) for name, (edges, log) in calogan_observables.PLOT_BINS.items()}
+    shapes = {name: Shown(*words, bins[name]) for name, words in calogan_observables.SHAPES.items()}
+    return shapes | _cells(detector)
 
 
 suites.register("calogan")(
     replace(
         _CALORIMETER,
         measure=_measurer(_calogan),
-        words=_calogan_words,
-        binning=_calogan_binning,
+        describe=_describe_calogan,
+        without=_SAID,
         citations=(
             Paper(
                 "observables",
@@ -168,31 +111,30 @@ suites.register("calogan")(
     )
 )
 
-_IMAGE_GROUPS: dict[str, str] = {"total": "energy", "sampling": "energy", "hits": "sparsity"}
-_IMAGE_GROUPS |= dict.fromkeys(["moment_z", "first", "second", "last", "hottest_z"], "longitudinal")
+
+def _threedgan(showers: Showers) -> dict[str, Floats]:
+    return threedgan_observables.image_observables(showers.detector, showers.energy, showers.signals)
 
 
-def _threedgan_words(name: str, detector: Calorimeter) -> Words:
-    if name not in threedgan_observables.LABELS:
-        return _words(name, detector)
-    groups = [group for start, group in _IMAGE_GROUPS.items() if name.startswith(start)]
-    return Words(*threedgan_observables.LABELS[name], groups[0] if groups else "transverse")
+def _describe_threedgan(detector: Calorimeter) -> dict[str, Shown]:
+    bins = {f"hottest_{axis}": whole_numbers for axis in threedgan_observables.AXES} | {"angle": _angle_bins}
+    images = {
+        name: Shown(*words, bins.get(name, quantile_bins)) for name, words in threedgan_observables.LABELS.items()
+    }
+    return images | _cells(detector)
 
 
-def _threedgan_binning(name: str, detector: Calorimeter, values: Floats) -> Binning:
-    if name.startswith("hottest"):
-        return whole_numbers(values)
-    if name in threedgan_observables.LABELS:
-        return quantile_bins(values[values != threedgan_observables.NO_ANGLE] if name == "angle" else values)
-    return binning_of(name, detector, values)
+def _angle_bins(values: Floats) -> Binning:
+    """Of images that have a direction."""
+    return quantile_bins(values[values != threedgan_observables.NO_ANGLE])
 
 
 suites.register("3dgan")(
     replace(
         _CALORIMETER,
         measure=_measurer(_threedgan),
-        words=_threedgan_words,
-        binning=_threedgan_binning,
+        describe=_describe_threedgan,
+        without=USUAL,
         citations=(
             Paper(
                 "observables",
@@ -206,31 +148,33 @@ suites.register("3dgan")(
 )
 
 #: what FastCaloSim's validation looks at, of the usual observables
-_SUMS = ("layer_energy", "total_energy", "response")
+_SUMS = frozenset({"layer_energy", "total_energy", "response"})
+
+
+def _sums(detector: Calorimeter) -> list[str]:
+    return [column for column, (name, _) in observed_in(detector).items() if name in _SUMS]
 
 
 def _fastcalosim(events: Events, threshold: float | None) -> Measured:
     """Layer energies and sums; with eta, where the events have it, so that they can be looked at against it."""
     measured = _CALORIMETER.measure(events, threshold)
-    sums = {name: values for name, values in measured.observables.items() if name.startswith(_SUMS)}
+    sums = {name: measured.observables[name] for name in _sums(events.detector)}
     eta = {"eta": events.incident["eta"]} if "eta" in events.incident else {}
     return replace(measured, observables=sums | eta)
 
 
-def _fastcalosim_words(name: str, detector: Calorimeter) -> Words:
-    return Words("incident pseudorapidity", "", "position") if name == "eta" else _words(name, detector)
-
-
-def _fastcalosim_binning(name: str, detector: Calorimeter, values: Floats) -> Binning:
-    return quantile_bins(values) if name == "eta" else binning_of(name, detector, values)
+def _describe_fastcalosim(detector: Calorimeter) -> dict[str, Shown]:
+    usual = _describe(detector)
+    eta = Shown("incident pseudorapidity", "", "position", quantile_bins)
+    return {name: usual[name] for name in _sums(detector)} | {"eta": eta} | _cells(detector)
 
 
 suites.register("fastcalosim")(
     replace(
         _CALORIMETER,
         measure=_fastcalosim,
-        words=_fastcalosim_words,
-        binning=_fastcalosim_binning,
+        describe=_describe_fastcalosim,
+        without=USUAL,
         inputs=("observables",),
         by_layer=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -13,9 +14,10 @@ from moliere.detectors import PhaseSpace
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Paper
 from moliere.evaluation.observables import shield
+from moliere.evaluation.observables.base import Shown
+from moliere.evaluation.observables.binning import Binning, log_bins, quantile_bins, span, whole_numbers
 from moliere.evaluation.observables.phase_space import kinematics, labels, polar_columns
-from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
-from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, span, whole_numbers
+from moliere.evaluation.suites.base import Kept, Measured, Suite, suites
 from moliere.events import Events
 from moliere.units import GeV
 
@@ -39,19 +41,17 @@ def _measure(events: Events, threshold: float | None) -> Measured:
     return Measured(np.asarray(scale, np.float64), events.signals, observed | behind, features, tuple(observed))
 
 
-def _words(name: str, detector: PhaseSpace) -> Words:
-    if name in shield.LABELS:
-        return Words(*shield.LABELS[name], "shield")
-    label, unit = labels(detector)[name]
-    group: str = "momentum" if name.startswith("p") else "position"
-    return Words(label, unit, group)
+def _describe(detector: PhaseSpace) -> dict[str, Shown]:
+    found = {
+        name: Shown(label, unit, group, partial(log_bins, 0.0, n_edges=61) if name in _LOGARITHMIC else _column_bins)
+        for name, (label, unit, group) in labels(detector).items()
+    }
+    bins = partial(span, low=-10e3, high=10e3, bins=60)
+    return found | {name: Shown(*words, "shield", bins) for name, words in shield.LABELS.items()}
 
 
-def _binning(name: str, detector: PhaseSpace, values: Floats) -> Binning:
-    if name in _LOGARITHMIC:
-        return log_bins(0.0, values, 61)
-    if name in shield.LABELS:
-        return span(values, -10e3, 10e3, 60)
+def _column_bins(values: Floats) -> Binning:
+    """Charges and other whole numbers have one bin each."""
     return whole_numbers(values) if len(np.unique(values[:1000])) < 10 else quantile_bins(values)
 
 
@@ -91,8 +91,7 @@ def _rare_by(kept: Kept) -> Floats:
 _PHASE_SPACE = Suite(
     detector=PhaseSpace,
     measure=_measure,
-    words=_words,
-    binning=_binning,
+    describe=_describe,
     low_level={"polar": _polar},
     scale="momentum",
     shares=_shares,

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Paper
-from moliere.evaluation.observables.surface_array import LABELS, array_observables, ring_label, ring_signals
-from moliere.evaluation.suites.base import Kept, Measured, Suite, Words, suites
-from moliere.evaluation.suites.binning import Binning, log_bins, quantile_bins, whole_numbers
+from moliere.evaluation.observables.base import Shown
+from moliere.evaluation.observables.binning import log_bins, quantile_bins, whole_numbers
+from moliere.evaluation.observables.surface_array import LABELS, array_observables, ring_labels, ring_signals
+from moliere.evaluation.suites.base import Kept, Measured, Suite, suites
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
 
-_SIGNALS = ("total_signal", "hottest_signal", "bin_signal")
-_RING = "ring_signal["
-
-
-def _is_signal(name: str) -> bool:
-    """Whether an observable spans decades."""
-    return name in _SIGNALS or name.startswith(_RING)
+#: what the spectrum of single time bins is called
+_CELLS = "bin_signal"
 
 
 def _measure(events: Events, threshold: float | None) -> Measured:
@@ -29,7 +27,8 @@ def _measure(events: Events, threshold: float | None) -> Measured:
     signals = events.signals if threshold is None else np.where(events.signals < threshold, 0, events.signals)
     observed = array_observables(events.detector, signals, events.extras.get(ARRIVAL_TIMES))
     observed |= ring_signals(events.detector, signals)
-    columns = {name: np.log10(1 + values) if _is_signal(name) else values for name, values in observed.items()}
+    signal = {name for name, (_, unit) in LABELS.items() if unit == "VEM"} | ring_labels(events.detector).keys()
+    columns = {name: np.log10(1 + values) if name in signal else values for name, values in observed.items()}
     columns |= _footprint(events.detector, signals)
     if "energy" in events.incident:
         columns["log_incident_energy"] = np.log10(events.energy)
@@ -45,18 +44,17 @@ def _footprint(detector: SurfaceArray, signals: NDArray[np.float32]) -> dict[str
     return {f"log_signal_of_station[{k}]": np.log10(1 + ordered[:, k]) for k in range(min(10, ordered.shape[1]))}
 
 
-def _words(name: str, detector: SurfaceArray) -> Words:
-    if name.startswith(_RING):
-        return Words(ring_label(detector, int(name.removeprefix(_RING).rstrip("]"))), detector.unit, "signal")
-    label, unit = LABELS[name]
-    group: str = "signal" if name in (*_SIGNALS, "triggered_stations") else "timing"
-    return Words(label, detector.unit if unit == "VEM" else unit, group)
-
-
-def _binning(name: str, detector: SurfaceArray, values: Floats) -> Binning:
-    if _is_signal(name):
-        return log_bins(0.0, values, 41)
-    return whole_numbers(values) if name == "triggered_stations" else quantile_bins(values)
+def _describe(detector: SurfaceArray) -> dict[str, Shown]:
+    """Signals span decades, stations are counted, times are neither."""
+    decades = partial(log_bins, 0.0, n_edges=41)
+    shown = {
+        "VEM": lambda label: Shown(label, detector.unit, "signal", decades),
+        "": lambda label: Shown(label, "", "signal", whole_numbers),
+        "ns": lambda label: Shown(label, "ns", "timing", quantile_bins),
+    }
+    found = {name: shown[unit](label) for name, (label, unit) in LABELS.items()}
+    found |= {name: shown["VEM"](label) for name, label in ring_labels(detector).items()}
+    return found | {_CELLS: shown["VEM"]("signal in a time bin")}
 
 
 def _traces(kept: Kept) -> NDArray[np.float32]:
@@ -69,10 +67,9 @@ suites.register("surface-array")(
     Suite(
         detector=SurfaceArray,
         measure=_measure,
-        words=_words,
-        binning=_binning,
+        describe=_describe,
         low_level={"traces": _traces},
-        cells=("bin_signal", Words("signal in a time bin", "VEM", "signal")),
+        cells=_CELLS,
         inputs=("observables", "traces"),
         citations=(
             Paper(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +22,21 @@ class Binning:
 
     edges: Floats
     log: bool = False
+
+
+#: values of the reference → bins that both samples are counted in
+Bins: TypeAlias = Callable[[Floats], Binning]
+
+
+def fixed(edges: Floats, *, log: bool = False) -> Bins:
+    """The same bins whatever the reference holds.
+
+    Args:
+        edges: increasing, at least two.
+        log: whether they are equidistant in the logarithm.
+    """
+    binning = Binning(np.asarray(edges, np.float64), log)
+    return lambda _: binning
 
 
 def log_bins(threshold: float, values: Floats, n_edges: int) -> Binning:
