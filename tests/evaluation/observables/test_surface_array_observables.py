@@ -12,7 +12,7 @@ from moliere.evaluation.observables.surface_array import (
     lateral_distribution,
     quantile_times,
     ring_boundaries,
-    ring_label,
+    ring_labels,
     ring_signals,
 )
 
@@ -44,7 +44,7 @@ def test_rings_are_around_the_hottest_station() -> None:
     found = ring_signals(ROW, flat(traces))
     assert [values[0] for values in found.values()] == [20, 5, 3]
     assert all(values[1] == 0 for values in found.values())
-    assert ring_label(ROW, 1) == "signal at 500 – 1,500 m from the hottest station"
+    assert ring_labels(ROW)["ring_signal[1]"] == "signal at 500 – 1,500 m from the hottest station"
 
 
 def test_arrival_times_are_optional_and_the_trigger_has_a_level() -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Paper
-from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observe
+from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features
 from moliere.evaluation.observables import calogan as calogan_observables
 from moliere.evaluation.observables import threedgan as threedgan_observables
 from moliere.evaluation.observables.base import Shown, observables, observed_in
@@ -36,6 +36,20 @@ def _measurer(observables: Callable[[Showers], dict[str, Floats]]) -> Callable[[
     return measure
 
 
+def _showers(events: Events, measured: Measured) -> Showers:
+    assert isinstance(events.detector, Calorimeter)  # the suite says so
+    return Showers(events.detector, measured.scale, measured.signals)
+
+
+def _usual(showers: Showers) -> dict[str, Floats]:
+    """Those of the package; the suite adds what others have registered."""
+    return {
+        column: observables[name].values(showers, layer)
+        for column, (name, layer) in observed_in(showers.detector).items()
+        if name in USUAL
+    }
+
+
 def _describe(detector: Calorimeter) -> dict[str, Shown]:
     """The usual observables, and the energies of single cells."""
     usual = {
@@ -56,11 +70,11 @@ def _low_level(*, normed: bool) -> Callable[[Kept], NDArray[np.float32]]:
 
 _CALORIMETER = Suite(
     detector=Calorimeter,
-    measure=_measurer(observe),
+    measure=_measurer(_usual),
     describe=_describe,
     low_level={"voxels": _low_level(normed=False), "normed-voxels": _low_level(normed=True)},
     cells=_CELLS,
-    view=lambda events, measured: Showers(events.detector, measured.scale, measured.signals),
+    view=_showers,
     inputs=("observables", "voxels"),
     citations=(
         Paper(
@@ -151,7 +165,7 @@ suites.register("3dgan")(
 _SUMS = frozenset({"layer_energy", "total_energy", "response"})
 
 
-def _sums(detector: Calorimeter) -> list[str]:
+def _sums(detector: Detector) -> list[str]:
     return [column for column, (name, _) in observed_in(detector).items() if name in _SUMS]
 
 
