@@ -61,5 +61,5 @@ def test_labels_follow_the_values(name: str) -> None:
     words = labels(detector)
     assert list(words) == list(kinematics(detector, np.ones((1, 7), np.float32)))
     assert words["p"] == ("momentum", "MeV", "momentum")
-    assert words["z"] == ("z", "mm")
+    assert words["z"] == ("z", "mm", "position")
     assert words["pt"][1] == "MeV"
