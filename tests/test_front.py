@@ -146,3 +146,12 @@ def test_the_verbs_have_the_words_and_defaults_of_the_command_line(verb: str) ->
     for name in set(words) & set(options) - {"output", "settings"}:
         if inspect.Parameter.empty not in (words[name].default, options[name].default):
             assert words[name].default == options[name].default, name
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(moliere.__file__).parent.glob("recipes/*.toml")))
+def test_shipped_recipes_are_budgeted_in_iterations(name: str) -> None:
+    from moliere.training import load_recipe
+
+    training = load_recipe(name).training
+    assert training.by_iterations
+    assert training.limit_minutes is None
