@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moliere.detectors import from_spec
-from moliere.evaluation.finding import Failed, Finding, Paper, Quantity
+from moliere.evaluation.finding import Failed, Finding, Paper, Quantity, interval_words
 from moliere.evaluation.result import Report
 from moliere.evaluation.suites import suites
 from moliere.files import check_free, replacing_entries
@@ -95,7 +95,7 @@ def make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, asset=_asset)
+    environment.globals.update(words=words, interval=interval_words, asset=_asset)
     environment.tests["quantity"] = lambda cell: isinstance(cell, Quantity)
     environment.filters["element"] = lambda picture: to_element(picture.svg, picture.name, picture.title)
     return environment

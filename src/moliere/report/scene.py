@@ -78,7 +78,7 @@ def build_scene(detector: Calorimeter) -> Scene:
     """The cells of a calorimeter as solids.
 
     Example:
-        >>> from moliere.detectors.calorimeter import Calorimeter, Layer
+        >>> from moliere.detectors import Calorimeter, Layer, PolarGrid
         >>> grid = PolarGrid(r_edges=(0.0, 5.0, 10.0), n_alpha=4)
         >>> layers = Layer(0, grid, z=(0.0, 20.0)), Layer(1, grid, z=(20.0, 40.0))
         >>> scene = build_scene(Calorimeter("toy", layers))
