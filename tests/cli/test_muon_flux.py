@@ -126,7 +126,7 @@ def test_a_page_of_a_flux(generate: Run, run: Run, flux: Path, tmp_path: Path) -
     assert outcome.code == 0, outcome.err
     report = json.loads((tmp_path / "page" / "report.json").read_text())
     assert any(metric["name"] == "auc-polar-bdt" for found in report["findings"] for metric in found.get("metrics", []))
-    assert len(report["planes"]) == 16
+    assert len(next(found for found in report["findings"] if found["kind"] == "planes")["planes"]) == 16
     assert report["timing"]["batch_size"] == 1000
     assert {path.stem for path in (tmp_path / "page" / "figures").glob("*.svg")} >= {"plane", "pairs", "shield_x"}
 
