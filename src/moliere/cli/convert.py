@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moliere.cli.options import DetectorName, Overwrite, console, epilog, track
+
+if TYPE_CHECKING:
+    from moliere.events import EventSource
 
 
 def register(app: typer.Typer) -> None:
@@ -29,16 +32,28 @@ def convert(
     to: Annotated[
         str | None, typer.Option("--to", help="Format of OUT (moliere list formats), by its ending by default.")
     ] = None,
+    branches: Annotated[
+        str | None,
+        typer.Option(
+            "--branches",
+            help="Of ROOT hits: incident=E_beam:GeV,energy=dE:MeV,x=X:cm,y=Y:cm,z=Z:cm, or a TOML file of these.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Convert events between file formats, in pieces; says what a format has no place for."""
     from moliere.detectors import load
     from moliere.events import convert as conversion
     from moliere.events.formats import open_events
+    from moliere.events.formats.root_hits import RootHitsFile, parse_branches
     from moliere.files import check_free
 
     check_free(output, overwrite=overwrite)
-    events = open_events(source, load(detector) if detector else None, from_)
+    known = load(detector) if detector else None
+    if branches is not None:
+        events: EventSource = RootHitsFile(Path(source), known, parse_branches(branches))
+    else:
+        events = open_events(source, known, from_)
     name = conversion.choose_format(output, events.detector.kind, to)
     with track("converting", len(events)) as progress:
         lost = conversion.convert(events, output, name, overwrite=overwrite, progress=progress)

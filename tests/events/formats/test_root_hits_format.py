@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, catalog
-from moliere.errors import DetectorError, FormatError, InvalidEvents
+from moliere.errors import ConfigError, DetectorError, FormatError, InvalidEvents
 from moliere.events.formats import open_events, read_events, root
-from moliere.events.formats.root_hits import HitBranches, RootHitsFile, find_branches
+from moliere.events.formats.root_hits import HitBranches, RootHitsFile, find_branches, parse_branches
 from moliere.units import GeV, cm
 
 uproot = pytest.importorskip("uproot")
@@ -155,3 +155,64 @@ def test_truncated_files_are_recognised(hits: Path, keep: int, tmp_path: Path) -
     (tmp_path / "cut.root").write_bytes(hits.read_bytes()[:keep])
     with pytest.raises(FormatError, match=r"not a ROOT file|truncated"):
         read_events(tmp_path / "cut.root", catalog.get("calogan"), format="root-hits")
+
+
+def test_directions_and_particles_come_along_and_other_branches_are_named(tmp_path: Path) -> None:
+    columns = {"incident_energy": [5000.0] * 3, **PLACES, "hit_energy": ENERGY, "hit_time": ENERGY}
+    columns |= {"mc_theta": [1.0, 1.1, 1.2], "mc_pdg": [22.0, 11.0, 22.0], "run": [1.0] * 3}
+    source = open_events(write(tmp_path / "x.root", hits=columns), catalog.get("calogan"))
+    assert isinstance(source, RootHitsFile)
+    assert source.incident["theta"].tolist() == [1.0, 1.1, 1.2]
+    assert source.take(slice(None)).incident["pdg_id"].tolist() == [22, 11, 22]
+    assert set(source.passed_over) == {"branch hit_time", "branch run"}
+
+
+def test_an_rntuple_is_read_as_a_tree_is(tmp_path: Path) -> None:
+    columns = {"incident_energy": [5000.0] * 3, **PLACES, "hit_energy": ENERGY}
+    with uproot.recreate(tmp_path / "x.root") as file:
+        file["events"] = {name: awkward.Array(values) for name, values in columns.items()}
+    events = read_events(tmp_path / "x.root", catalog.get("calogan"))
+    assert cells(events.signals) == EXPECTED
+
+
+WORDS = "incident=E_beam:GeV,energy=dE:GeV,x=X:cm,y=Y:cm,z=Z:cm,theta=angle:deg,pdg_id=kind"
+
+
+@pytest.fixture
+def renamed(tmp_path: Path) -> Path:
+    """The same events in GeV, cm and degrees, under other names."""
+    columns = {"E_beam": [5.0] * 3, "dE": [[e / 1000 for e in event] for event in ENERGY]}
+    places = zip("XYZ", PLACES.values(), strict=True)
+    columns |= {name: [[place / 10 for place in event] for event in values] for name, values in places}
+    return write(tmp_path / "x.root", sim=columns | {"angle": [90.0] * 3, "kind": [22.0] * 3})
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["words", "TOML"])
+def test_branches_are_named_on_the_command_line(
+    renamed: Path, tmp_path: Path, as_file: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from moliere.cli.convert import convert
+
+    words = WORDS
+    if as_file:
+        words = str(tmp_path / "branches.toml")
+        Path(words).write_text("\n".join(f'{key} = "{name}"' for key, name in (w.split("=") for w in WORDS.split(","))))
+    convert(str(renamed), tmp_path / "y.h5", detector="calogan", branches=words)
+    events = read_events(tmp_path / "y.h5")
+    assert {key: pytest.approx(value) for key, value in cells(events.signals).items()} == EXPECTED
+    np.testing.assert_allclose(events.incident["theta"], np.pi / 2)
+    assert events.energy.tolist() == [5000] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("incident=E,energy=dE", "do not say which is x, y, z"),
+        ("incident=E,energy=dE,channel=", "do not say which is channel"),
+        ("E,dE", "do not say which is incident"),
+        ("incident=E,energy=dE,x=X:cm,y=Y:mm,z=Z:mm", "must share one"),
+    ],
+)
+def test_branches_that_say_too_little_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_branches(text)

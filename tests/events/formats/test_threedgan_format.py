@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -117,3 +118,16 @@ def test_truncated_files_are_recognised(keep: int, tmp_path: Path) -> None:
 def test_other_detectors_do_not_fit(polar: Calorimeter) -> None:
     with pytest.raises(FormatError, match=r"holds the cells of 3dgan \(25 of 51 x 51\), but detector toy-polar has"):
         open_events(GOLDEN, polar)
+
+
+def test_the_first_productions_target_is_the_energy(changed: Callable[..., Path]) -> None:
+    target = np.zeros((2, 1, 5))
+    target[:, 0, 1] = [1.0, 4.0]
+    path = changed(GOLDEN, energy=None)
+    with h5py.File(path, "a") as file:
+        file["target"] = target
+    assert read_events(path).energy.tolist() == [1000, 4000]
+    with h5py.File(path, "a") as file:
+        file["target"][...] = target * 1000
+    with pytest.raises(FormatError, match=r"ECAL, taken as GeV x 50, holds"):
+        read_events(path)

@@ -16,6 +16,7 @@ from moliere.events.formats import calogan as calogan
 from moliere.events.formats import calogan_root as calogan_root
 from moliere.events.formats import fairship as fairship
 from moliere.events.formats import fastcalogan as fastcalogan
+from moliere.events.formats import lemurs as lemurs
 from moliere.events.formats import root_hits as root_hits
 from moliere.events.formats import showerdata as showerdata
 from moliere.events.formats import table as table

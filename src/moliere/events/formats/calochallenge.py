@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, Detector, catalog, from_spec
 from moliere.errors import FormatError, UnknownName
 from moliere.events.events import Events
+from moliere.events.formats import lemurs
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GZIP, GrowingFile, Packing, growing
 from moliere.events.formats.hdf5 import column, dataset, further, looks_like, names_in, read_rows_of, reading
@@ -41,7 +42,9 @@ Compression = Literal["gzip", "blosc", "none"]
 
 def sniff(path: Path) -> bool:
     """Whether a file is HDF5 with one of the two keys, and with none of another layout's that has the second, too."""
-    return looks_like(path, ENERGIES) or (looks_like(path, SHOWERS) and not names_in(path) & _OTHERS)
+    return looks_like(path, ENERGIES) or (
+        looks_like(path, SHOWERS) and not names_in(path) & _OTHERS and not lemurs.sniff(path)
+    )
 
 
 class CaloChallengeFile(FileSource):

@@ -27,7 +27,7 @@ from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.calogan import OVERFLOW
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import left_out, of_layout
-from moliere.events.formats.root import by_ranges, describe, has_tree_with, opening, trees_with
+from moliere.events.formats.root import axes_of, by_ranges, describe, has_tree_with, opening, trees_with
 from moliere.files import replacing
 from moliere.units import GeV
 
@@ -128,10 +128,8 @@ def _only_tree(path: Path, file: Any) -> tuple[str, Any]:
 
 
 def _check_numbers(path: Path, tree: Any, names: tuple[str, ...]) -> None:
-    import uproot
-
     for name in names:
-        if not isinstance(tree[name].interpretation, uproot.AsDtype) or tree[name].interpretation.inner_shape:
+        if axes_of(tree, name) != 1:
             raise FormatError(f"{path}: branch {name} holds {tree[name].typename}, expected one number an event")
 
 

@@ -51,7 +51,7 @@ def opening(path: Path) -> Iterator[Any]:
 
 def trees(file: Any) -> dict[str, Any]:
     """The trees of an open file by name; of several cycles of a tree the last."""
-    names = file.keys(cycle=False, filter_classname=["TTree", "TNtuple*"])
+    names = file.keys(cycle=False, filter_classname=["TTree", "TNtuple*", "*RNTuple"])
     return {name: file[name] for name in dict.fromkeys(names)}
 
 
@@ -69,6 +69,18 @@ def has_tree_with(path: Path, branches: Collection[str]) -> bool:
             return bool(trees_with(file, branches))
     except MoliereError:
         return False
+
+
+def axes_of(tree: Any, name: str) -> int:
+    """How many axes a branch has: 1 for a number an entry, 2 for a list; 0 for what holds no numbers."""
+    import awkward
+
+    array = tree[name].array(entry_start=0, entry_stop=0)
+    inner = awkward.type(array).content
+    axes = 1
+    while isinstance(inner, awkward.types.ListType | awkward.types.RegularType):
+        inner, axes = inner.content, axes + 1
+    return axes if isinstance(inner, awkward.types.NumpyType) else 0
 
 
 def describe(file: Any, *, most: int = 12) -> str:

@@ -9,6 +9,8 @@ channel        hit_channel, hit_cell, cell_index, channel, cell
 x, y, z        hit_x, cell_x, pos_x, x; and the same with y and z
 hit energy     hit_energy, hit_e, hit_edep, cell_energy, cell_e, edep, e
 incident       incident_energy, primary_energy, beam_energy, mc_energy, true_energy, TotalEnergy, energy
+theta, phi     incident_theta, primary_theta, beam_theta, mc_theta, true_theta, theta; and the same with phi
+particle       incident_pdg, primary_pdg, beam_pdg, mc_pdg, true_pdg, pdg_id, pdgid, pdg
 ============== =====================================================================================
 
 A channel is preferred to a position. Energies are taken as MeV and lengths as mm. :class:`HitBranches` says otherwise.
@@ -16,8 +18,8 @@ A channel is preferred to a position. Energies are taken as MeV and lengths as m
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,19 +27,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.config import read_toml
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
-from moliere.errors import FormatError
+from moliere.errors import ConfigError, FormatError
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import calorimeter
-from moliere.events.formats.root import by_ranges, describe, is_root, opening, trees
+from moliere.events.formats.root import axes_of, by_ranges, describe, is_root, opening, trees
 from moliere.events.voxelise import OUTSIDE, Voxels, channels_at, collect, layers_at
-from moliere.units import MeV, mm
+from moliere.units import MeV, mm, parse_angle, parse_energy, parse_length, rad
 
 _CHANNELS = ("hit_channel", "hit_cell", "cell_index", "channel", "cell")
 _POSITIONS = tuple((f"{prefix}x", f"{prefix}y", f"{prefix}z") for prefix in ("hit_", "cell_", "pos_", ""))
 _HIT_ENERGIES = ("hit_energy", "hit_e", "hit_edep", "cell_energy", "cell_e", "edep", "e")
+#: what a particle's direction and kind are called
+_COLUMNS = {
+    "theta": ("incident_theta", "primary_theta", "beam_theta", "mc_theta", "true_theta", "theta"),
+    "phi": ("incident_phi", "primary_phi", "beam_phi", "mc_phi", "true_phi", "phi"),
+    "pdg_id": ("incident_pdg", "primary_pdg", "beam_pdg", "mc_pdg", "true_pdg", "pdg_id", "pdgid", "pdg"),
+}
+_ANGLES = ("theta", "phi")
 _INCIDENTS = (
     *("incident_energy", "primary_energy", "beam_energy", "mc_energy", "true_energy"),
     *("TotalEnergy", "energy"),
@@ -56,6 +66,8 @@ class HitBranches:
         incident_unit: unit of the incident energy.
         energy_unit: unit of the hits' energies.
         length_unit: unit of positions.
+        columns: further incident columns: theta, phi, pdg_id, … → branch, a number an event.
+        angle_unit: unit of theta and phi.
 
     Example:
         >>> from moliere.units import GeV, cm
@@ -70,6 +82,8 @@ class HitBranches:
     incident_unit: float = MeV
     energy_unit: float = MeV
     length_unit: float = mm
+    columns: Mapping[str, str] = field(default_factory=dict)
+    angle_unit: float = rad
 
     @property
     def hits(self) -> tuple[str, ...]:
@@ -88,7 +102,57 @@ def find_branches(names: Collection[str]) -> HitBranches | None:
     energy = next((name for name in _HIT_ENERGIES if name in names), None)
     channel = next(((name,) for name in _CHANNELS if name in names), None)
     where = channel or next((triple for triple in _POSITIONS if set(triple) <= set(names)), None)
-    return HitBranches(incident, energy, where) if incident and energy and where else None
+    usual = {column: [name for name in known if name in names] for column, known in _COLUMNS.items()}
+    columns = {column: found[0] for column, found in usual.items() if found}
+    return HitBranches(incident, energy, where, columns=columns) if incident and energy and where else None
+
+
+def parse_branches(text: str) -> HitBranches:
+    """Branches as a user writes them: in a TOML file, or one after the other, each with its unit where it has one.
+
+    Args:
+        text: path of a TOML file, or what it would hold: ``incident``, ``energy``, and ``channel`` or ``x``, ``y`` and
+            ``z``; ``tree`` and incident columns such as ``theta``, ``phi`` and ``pdg_id`` where there are any.
+
+    Raises:
+        ConfigError: one is missing, or lengths have different units.
+        InvalidQuantity: an unknown unit.
+
+    Example:
+        >>> branches = parse_branches("incident=gun_E:GeV,energy=calo_E:GeV,channel=calo_id,pdg_id=gun_pdg")
+        >>> branches.where, branches.energy_unit, branches.columns
+        (('calo_id',), 1000.0, {'pdg_id': 'gun_pdg'})
+    """
+    named = read_toml(Path(text)) if text.endswith(".toml") else dict(_pair(part) for part in text.split(","))
+    split = {key: str(value).partition(":") for key, value in named.items()}
+    branch = {key: name for key, (name, _, _) in split.items()}
+    unit = {key: unit for key, (_, _, unit) in split.items() if unit}
+    where = ("channel",) if "channel" in branch else ("x", "y", "z")
+    if missing := [key for key in ("incident", "energy", *where) if not branch.get(key)]:
+        raise ConfigError(
+            f"branches {text!r} do not say which is {', '.join(missing)}; expected incident=…:GeV, energy=…:GeV and "
+            "channel=… or x=…:mm, y=…:mm, z=…:mm"
+        )
+    lengths = {unit.get(key, "mm") for key in where if key != "channel"} or {"mm"}
+    angles = {unit.get(key, "rad") for key in _ANGLES if key in branch} or {"rad"}
+    if len(lengths) > 1 or len(angles) > 1:
+        raise ConfigError(f"branches {text!r} have lengths or angles of different units; they must share one")
+    return HitBranches(
+        branch["incident"],
+        branch["energy"],
+        tuple(branch[key] for key in where),  # type: ignore[arg-type]
+        branch.get("tree"),
+        parse_energy(f"1{unit.get('incident', 'MeV')}"),
+        parse_energy(f"1{unit.get('energy', 'MeV')}"),
+        parse_length(f"1{lengths.pop()}"),
+        {key: name for key, name in branch.items() if key not in {"incident", "energy", "tree", *where}},
+        parse_angle(f"1{angles.pop()}"),
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, name = text.partition("=")
+    return key.strip(), name.strip()
 
 
 class RootHitsFile(JointFile):
@@ -111,11 +175,21 @@ class RootHitsFile(JointFile):
             tree = file[self._tree]
             _check_shapes(path, tree, self._branches)
             energy = tree[self._branches.incident].array(library="np").astype(np.float64)
+            units = dict.fromkeys(_ANGLES, self._branches.angle_unit)
+            columns = {
+                column: tree[name].array(library="np") * units.get(column, 1)
+                for column, name in self._branches.columns.items()
+            }
+            used = {self._branches.incident, *self._branches.hits, *self._branches.columns.values()}
+            names = set(tree.keys())
+            counters = {f"n{name}" for name in names}  # uproot writes them beside lists
+            passed_over = [f"branch {name}" for name in sorted(names - used - counters)]
         self._calorimeter = calorimeter(path, detector)
         if len(self._branches.where) == 3:
             # a detector without depths is refused now, not at the first event
             layers_at(self._calorimeter, np.empty(0))
-        super().__init__(path, self._calorimeter, len(energy), {"energy": energy * self._branches.incident_unit})
+        incident = {"energy": energy * self._branches.incident_unit, **columns}
+        super().__init__(path, self._calorimeter, len(energy), incident, passed_over=passed_over)
 
     def read_both(self, rows: Rows) -> tuple[NDArray[np.float32], Extras]:
         """Signals and ``outside`` in MeV, (n_rows, n_channels) and (n_rows,)."""
@@ -158,7 +232,8 @@ def _only_tree(path: Path, file: Any, branches: HitBranches | None) -> tuple[str
         wanted = "no tree" if not found else f"several trees ({', '.join(found)})"
         names = "hits and an incident energy" if branches is None else ", ".join((branches.incident, *branches.hits))
         raise FormatError(
-            f"{path} has {wanted} with {names}; it holds {describe(file)}; say which branches with HitBranches"
+            f"{path} has {wanted} with {names}; it holds {describe(file)}; say which "
+            "branch holds what (convert takes them, and HitBranches in Python)"
         )
     return next(iter(found.items()))
 
@@ -167,18 +242,16 @@ def _choose(tree: str, names: set[str], branches: HitBranches | None) -> HitBran
     """The branches to read of a tree, if it has them."""
     if branches is None:
         return find_branches(names)
-    return branches if {branches.incident, *branches.hits} <= names and branches.tree in {None, tree} else None
+    wanted = {branches.incident, *branches.hits, *branches.columns.values()}
+    return branches if wanted <= names and branches.tree in {None, tree} else None
 
 
 def _check_shapes(path: Path, tree: Any, branches: HitBranches) -> None:
-    import uproot
-
-    if not isinstance(tree[branches.incident].interpretation, uproot.AsDtype):
-        raise FormatError(
-            f"{path}: branch {branches.incident} holds {tree[branches.incident].typename}, expected a number an event"
-        )
+    for name in (branches.incident, *branches.columns.values()):
+        if axes_of(tree, name) != 1:
+            raise FormatError(f"{path}: branch {name} holds {tree[name].typename}, expected a number an event")
     for name in branches.hits:
-        if not isinstance(tree[name].interpretation, uproot.AsJagged):
+        if axes_of(tree, name) != 2:
             raise FormatError(f"{path}: branch {name} holds {tree[name].typename}, expected a list of numbers an event")
 
 

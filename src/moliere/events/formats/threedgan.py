@@ -29,7 +29,9 @@ from moliere.events.formats.hdf5 import column, dataset, further, looks_like, re
 from moliere.events.formats.published import left_out, of_layout
 from moliere.units import GeV
 
-ECAL, ENERGY = "ECAL", "energy"
+ECAL, ENERGY, TARGET = "ECAL", "energy", "target"
+#: what a shower may leave, as a share of its energy, where nothing but the response tells the unit; of so many events
+_RESPONSES, _SAMPLE = (0.1, 10.0), 100
 #: incident columns beside the energy
 ANGLES = ("theta", "mtheta", "eta")
 #: the published images are in fiftieths of a GeV
@@ -39,8 +41,8 @@ _SHAPE = (51, 51, 25)
 
 
 def sniff(path: Path) -> bool:
-    """Whether a file is HDF5 with an image and an energy."""
-    return looks_like(path, ECAL, ENERGY)
+    """Whether a file is HDF5 with an image and an energy, under today's key or the first production's."""
+    return looks_like(path, ECAL, ENERGY) or looks_like(path, ECAL, TARGET)
 
 
 class ThreeDGanFile(FileSource):
@@ -58,8 +60,8 @@ class ThreeDGanFile(FileSource):
         with reading(path) as file:
             detector = of_layout(path, detector or recorded_detector(file), "3dgan")
             n_events = _check_shapes(file)
-            rest = further(file, n_events, {ECAL, ENERGY})
-            incident = {"energy": column(file, ENERGY, n_events).astype(np.float64) * GeV}
+            rest = further(file, n_events, {ECAL, ENERGY, TARGET})
+            incident = {"energy": _energies(file, n_events) * GeV}
             self._extras = rest.extras
             super().__init__(
                 path,
@@ -81,6 +83,24 @@ class ThreeDGanFile(FileSource):
         signals = np.moveaxis(images, 3, 1).reshape(-1, self.detector.n_channels)
         signals *= np.float32(_CELL_UNIT)
         return signals
+
+
+def _energies(file: h5py.File, n: int) -> NDArray[np.float64]:
+    """Incident energies in GeV; the first production has particle, energy and momentum in one dataset."""
+    if ENERGY in file or TARGET not in file:
+        return column(file, ENERGY, n).astype(np.float64)
+    found = dataset(file, TARGET)
+    if found.shape not in {(n, 1, 5), (n, 5)}:
+        raise FormatError(f"{file.filename}: {TARGET} has shape {found.shape}, expected {(n, 1, 5)} beside {ECAL}")
+    energies = found[...].reshape(n, 5)[:, 1].astype(np.float64)
+    sums = np.asarray(file[ECAL][:_SAMPLE], np.float64).sum(axis=(1, 2, 3)) * _CELL_UNIT / GeV
+    response = float(np.median(sums / np.maximum(energies[:_SAMPLE], 1e-30))) if n else 1.0
+    if not _RESPONSES[0] < response < _RESPONSES[1]:
+        raise FormatError(
+            f"{file.filename}: {ECAL}, taken as GeV x 50, holds {response:.3g} times the energy in {TARGET}[:, 0, 1], "
+            f"taken as GeV; write a dataset {ENERGY!r} in GeV and {ECAL} in GeV x 50"
+        )
+    return energies
 
 
 def _check_shapes(file: h5py.File) -> int:
