@@ -134,3 +134,22 @@ def test_a_homogeneous_box_leaks_without_a_fault() -> None:
     report = check_source(Events(box, {"energy": energy}, signals, extras={"outside": 0.3 * energy}))
     assert found(report, "outside") == ["warning"]
     assert not report.faults
+
+
+@pytest.mark.parametrize(("column", "value"), [(0, np.nan), (1, np.inf), (2, np.nan), (3, np.nan)])
+def test_hits_that_are_no_numbers_are_faults(tmp_path: Path, column: int, value: float) -> None:
+    grid = CartesianGrid((-50.0, 0.0, 50.0), (-50.0, 0.0, 50.0))
+    detector = Calorimeter("toy", tuple(Layer(k, grid) for k in range(3)))
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(10, 100, 40)
+    with h5py.File(tmp_path / "clouds.h5", "w") as file:
+        rows = file.create_dataset("showers", (40,), h5py.vlen_dtype(np.float32))
+        for k in range(40):
+            layers, shares = rng.integers(0, 3, 20), rng.dirichlet(np.ones(20)) * energy[k]
+            points = np.c_[rng.normal(0, 10, (20, 2)), layers, shares].astype(np.float32)
+            if k in (3, 8):
+                points[5, column] = value
+            rows[k] = points.ravel()
+        file["energies"], file["pdg"] = energy[:, None], np.full(40, 22)
+        file["directions"], file["shape"] = np.tile([0.0, 0.0, 1.0], (40, 1)), np.array([40, 20, 4])
+    assert list(check_source(open_events(tmp_path / "clouds.h5", detector)).reasons) == [3, 8]

@@ -26,7 +26,7 @@ _LOW, _CELLS_PER_MEV, _CELLS = 0.1 * GeV, 3.0, 20
 def find_outside(view: Overview) -> Iterator[Finding]:
     """Energy that the reader found in no cell, and hits whose position or energy is no number."""
     unknown = ~np.isfinite(view.outside)
-    text = "have hits whose energy is no number, in no cell of the detector"
+    text = "have hits whose position or energy is no number, so that they lie in no cell"
     yield from about_events("outside", "fault", unknown, text, "drop them with --fix, or make the file again")
     outside, total = (np.where(unknown | ~np.isfinite(view.total), 0.0, x) for x in (view.outside, view.total))
     deposited = outside + np.maximum(total, 0)

@@ -207,7 +207,8 @@ class RootHitsFile(JointFile):
             raise FormatError(f"{self.path}: {', '.join(self._branches.hits)} have different numbers of hits an event")
         energy, *where = (awkward.to_numpy(awkward.flatten(hits[name])) for name in self._branches.hits)
         event = np.repeat(np.arange(len(wanted)), counts[0])
-        energy = energy * self._branches.energy_unit
+        # energy at no known place is in no cell, and its amount is said to be unknown
+        energy = np.where(np.isfinite(where).all(axis=0), energy * self._branches.energy_unit, np.nan)
         return collect(self._calorimeter, event, self._channels(where), energy, len(wanted))
 
     def _channels(self, where: list[NDArray[Any]]) -> Ints:

@@ -88,7 +88,10 @@ class ShowerDataFile(JointFile):
         x, y, layer, energy = np.concatenate([np.empty(0), *clouds]).reshape(-1, self._n_features).T[:4]
         event = np.repeat(np.arange(len(clouds)), [len(cloud) // self._n_features for cloud in clouds])
         # files of shifted or smeared points hold layers that are not quite whole numbers
-        channel = channels_at(self._calorimeter, np.rint(layer).astype(np.int64), x, y)
+        known = np.isfinite(layer)
+        channel = channels_at(self._calorimeter, np.rint(np.where(known, layer, -1)).astype(np.int64), x, y)
+        # energy at no known place is in no cell, and its amount is said to be unknown
+        energy = np.where(known & np.isfinite(x) & np.isfinite(y), energy, np.nan)
         voxels = collect(self._calorimeter, event, channel, energy * GeV, len(clouds))
         return voxels.signals, {OUTSIDE: voxels.outside, **read_rows_of(self.path, self._extras, rows)}
 
