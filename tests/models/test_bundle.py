@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from safetensors.torch import save_file
 
 from moliere.detectors import Calorimeter
 from moliere.errors import BundleError, ConfigError, OutputExists
+from moliere.events import Events
+from moliere.events.split import split_events
 from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, save_bundle
 
 
@@ -159,3 +162,16 @@ def test_weights_of_any_precision_are_read_and_checked(path: Path) -> None:
     half = weights[name].to(torch.bfloat16)
     rewrite_soundly(path, {name: half})
     assert torch.equal(load_bundle(path).model.state_dict()[name], half.float())
+
+
+def test_the_split_is_the_bundles(path: Path, polar_events: Events) -> None:
+    bundle = load_bundle(path)
+    with pytest.raises(BundleError, match="does not say how its events were split"):
+        bundle.rows_of(polar_events, "test")
+    data = {"split": [0.5, 0.2, 0.3], "split_seed": 4, "leave_out": [512.0, 512.0]}
+    told = replace(bundle, recipe={"data": data})
+    expected = split_events(polar_events, (0.5, 0.2, 0.3), 4, (512.0, 512.0))
+    for part in ("train", "validation", "test"):
+        assert (told.rows_of(polar_events, part) == getattr(expected, part)).all()
+    assert told.left_out == (512.0, 512.0)
+    assert bundle.left_out is None

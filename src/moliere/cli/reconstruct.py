@@ -43,7 +43,6 @@ def reconstruct(
     from moliere.models import load_bundle
     from moliere.samples import open_source
     from moliere.threads import set_threads
-    from moliere.training.recipe import split_of
     from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)
@@ -51,7 +50,7 @@ def reconstruct(
     model = load_bundle(find_bundle(bundle))
     source = open_source(events, detector)
     if part != "all":
-        source = source.take(split_of(source, model.recipe, part))
+        source = source.take(model.rows_of(source, part))
     found = predict(model, source, batch_size=batch_size)
     true = {name: source.incident[name] for name in found if name in source.incident}
     _write(output, {f"{name}_true": values for name, values in true.items()} | found, overwrite=overwrite)

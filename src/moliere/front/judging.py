@@ -25,7 +25,6 @@ from moliere.models import Bundle
 from moliere.report import write_report
 from moliere.report.ranking_page import write_ranking
 from moliere.threads import limited_threads
-from moliere.training.recipe import left_out_energies, split_of
 from moliere.units import parse_energy
 
 Part = Literal["all", "train", "validation", "test"]
@@ -99,7 +98,7 @@ def evaluate(
         classifier_seeds=classifier_seeds,
         threshold=parse_energy(threshold) if isinstance(threshold, str) else threshold,
         match_incident=match_incident,
-        left_out=None if model is None else left_out_energies(model.recipe),
+        left_out=None if model is None else model.left_out,
         seed=seed,
         threads=threads,
         baseline=third,
@@ -134,7 +133,7 @@ def part_of(source: EventSource, part: str, bundle: Bundle | None) -> EventSourc
             f"the {part} part needs a bundle, because the split is the one that the bundle was trained with",
             options=("--part needs --bundle NAME",),
         )
-    return source.take(split_of(source, bundle.recipe, part))
+    return source.take(bundle.rows_of(source, part))
 
 
 def _other_file(bundle: Bundle, part: str, name: str) -> list[str]:

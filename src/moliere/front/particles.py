@@ -14,7 +14,6 @@ from moliere.generation.guard import known_columns
 from moliere.models import Bundle
 from moliere.seeding import derive_seed
 from moliere.simulators.incident import particle_id, sample_incident
-from moliere.training.recipe import split_of
 from moliere.units import Quantity, parse_angle, parse_energy, parse_length, span
 
 #: what a derived seed is for: the energies; chunks and blocks of events count up from 0
@@ -84,5 +83,5 @@ def particles_like(bundle: Bundle, source: EventSource, part: str) -> tuple[Inci
     incident = known_columns(bundle, source.incident)
     if part == "all":
         return incident, len(source)
-    index = split_of(source, bundle.recipe, part)
+    index = bundle.rows_of(source, part)
     return {name: column[index] for name, column in incident.items()}, len(index)

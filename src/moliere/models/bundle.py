@@ -20,7 +20,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from moliere.detectors import Detector, from_spec
+from moliere.detectors.base import Ints
 from moliere.errors import BundleError, ConfigError, MoliereError
+from moliere.events import EventSource
+from moliere.events.split import split_events
 from moliere.files import replacing
 from moliere.models.base import BuildContext, Model, models
 
@@ -60,6 +63,30 @@ class Bundle:
     def columns(self) -> tuple[str, ...]:
         """Incident columns that the model is conditioned on."""
         return self.model.context.columns
+
+    def rows_of(self, source: EventSource, part: str) -> Ints:
+        """Positions of one part of a source, in the split that the model was trained with.
+
+        Args:
+            source: the events.
+            part: ``train``, ``validation`` or ``test``.
+
+        Raises:
+            BundleError: the bundle does not say how its events were split.
+        """
+        data = self.recipe.get("data", {})
+        try:
+            split = split_events(source, data["split"], data["split_seed"], self.left_out)
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"bundle {self.name!r} does not say how its events were split: {error}") from error
+        index: Ints = getattr(split, part)
+        return index
+
+    @property
+    def left_out(self) -> tuple[float, float] | None:
+        """Incident energies in MeV that the training did not see; ``None`` where it saw all."""
+        ends = self.recipe.get("data", {}).get("leave_out")
+        return None if ends is None else (float(ends[0]), float(ends[1]))
 
     @property
     def undertrained(self) -> str | None:

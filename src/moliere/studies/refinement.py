@@ -45,7 +45,6 @@ from moliere.simulators import Production, build_simulator, produce, simulators
 from moliere.simulators.incident import sample_incident
 from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe
-from moliere.training.recipe import split_of
 from moliere.units import EeV
 
 #: the samples that AixNet is trained on, the poorest first
@@ -193,7 +192,7 @@ def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | N
 def _test_part(path: str, network: Bundle) -> Events:
     """What the network that was trained on a sample has not seen of it."""
     source = open_source(path)
-    return source.take(split_of(source, network.recipe, "test"))
+    return source.take(network.rows_of(source, "test"))
 
 
 def _judge(settings: RefinementStudy, tests: Mapping[str, Events], networks: Mapping[str, Bundle]) -> RefinementResult:

@@ -11,10 +11,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from moliere.config import Config, Table, apply_overrides, read_toml
-from moliere.detectors.base import Ints
 from moliere.errors import ConfigError, did_you_mean
-from moliere.events import EventSource
-from moliere.events.split import split_events
 from moliere.events.store import Precision
 from moliere.models.base import models
 from moliere.training.config import TrainingConfig, in_units
@@ -132,25 +129,3 @@ def recipe_paths() -> dict[str, Path]:
     """Shipped recipes by name."""
     folder = Path(str(resources.files("moliere") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
-def split_of(source: EventSource, recipe: Mapping[str, Any], part: str) -> Ints:
-    """Positions of one part of the split that a resolved recipe, such as a bundle's, makes of a source.
-
-    Args:
-        source: the events.
-        recipe: its tables.
-        part: ``train``, ``validation`` or ``test``.
-    """
-    data = _data_of(recipe)
-    index: Ints = getattr(split_events(source, data.split, data.split_seed, data.leave_out), part)
-    return index
-
-
-def left_out_energies(recipe: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Incident energies in MeV that a resolved recipe's training did not see; ``None`` where it saw all."""
-    return _data_of(recipe).leave_out if recipe else None
-
-
-def _data_of(recipe: Mapping[str, Any]) -> DataConfig:
-    return DataConfig.from_table(recipe["data"], "data")
