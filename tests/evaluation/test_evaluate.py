@@ -20,7 +20,7 @@ from moliere.events import Events
 from moliere.events.events import Index
 from moliere.events.formats import open_events, write_events
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data" / "geant4"
 
 
 class Shuffled:
@@ -207,7 +207,6 @@ def test_kept_showers_are_the_first_of_the_events_in_a_random_order(mini: Events
     assert np.log(used.scale[:1000]).mean() == pytest.approx(np.log(used.scale[1000:]).mean(), abs=0.3)
 
 
-@pytest.mark.skipif(not (DATA / "photons-option1.h5").exists(), reason="no Geant4 samples beside the checkout")
 def test_another_simulation_of_the_same_detector_is_told_apart() -> None:
     detector = catalog.get("calochallenge-1-photons")
     one, other = (open_events(DATA / name, detector) for name in ("photons.h5", "photons-option1.h5"))

@@ -18,7 +18,7 @@ from moliere.events.check.groups import energy_grid, group_energies
 from moliere.events.formats import open_events, read_events, write_events
 from moliere.simulators import Gflash
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+GEANT4 = Path(__file__).parents[1] / "data" / "geant4"
 N = 2000
 
 
@@ -238,9 +238,8 @@ def test_particles_of_a_flux_may_repeat_and_be_negative() -> None:
 
 
 @pytest.mark.parametrize("name", ["photons", "photons-option1", "electrons", "eplus", "gamma", "piplus"])
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared showers are not here")
 def test_no_good_event_of_real_showers_is_flagged(name: str) -> None:
-    report = check_source(open_events(SHARED / f"{name}.h5"))
+    report = check_source(open_events(GEANT4 / f"{name}.h5"))
     assert not report.faults, [finding.text for finding in report.faults]
 
 
