@@ -185,3 +185,60 @@ def test_mean_profiles_are_those_of_geant4(name: str, file: str) -> None:
         assert largest_deviation(layer_profile(simulated), layer_profile(truth)) < 0.15
         rings = [ring_profile(sample, join_layers=True) for sample in (simulated, truth)]
         assert largest_deviation(rings[0], rings[1]) < 0.2
+
+
+def plates(passive: str, thickness: float, active: str, gap: float, n: int) -> Calorimeter:
+    """A sandwich, a layer for each active plate."""
+    pairs = [(Plate(passive, thickness), Plate(active, gap, k, active=True)) for k in range(n)]
+    return Calorimeter(
+        "plates", tuple(Layer(k, WIDE) for k in range(n)), tuple(plate for pair in pairs for plate in pair)
+    )
+
+
+#: Geant4 11.4.1, option 0, 300 e- of 10 GeV: response, its width over its mean, mean layer
+SANDWICHES = {
+    ("G4_W", 7.0, "G4_Si", 0.5, 20): (0.01017, 0.096, 3.20),
+    ("G4_W", 3.5, "G4_Si", 0.5, 30): (0.02010, 0.057, 7.29),
+    ("G4_W", 1.4, "G4_Si", 0.3, 70): (0.03187, 0.040, 19.74),
+    ("G4_Pb", 2.0, "G4_lAr", 4.0, 70): (0.18885, 0.022, 20.11),
+    ("G4_Pb", 10.0, "G4_POLYSTYRENE", 5.0, 16): (0.04693, 0.066, 3.56),
+    ("G4_Fe", 20.0, "G4_POLYSTYRENE", 5.0, 25): (0.03663, 0.059, 5.24),
+    ("G4_Pb", 3.0, "G4_POLYSTYRENE", 3.0, 45): (0.09769, 0.031, 14.11),
+    ("G4_W", 3.5, "G4_Si", 0.1, 30): (0.00487, 0.089, 7.48),
+    ("G4_W", 3.5, "G4_POLYSTYRENE", 2.0, 30): (0.03754, 0.055, 7.27),
+}
+
+
+@pytest.mark.parametrize(("stack", "truth"), SANDWICHES.items(), ids=["-".join(map(str, key)) for key in SANDWICHES])
+def test_plates_that_nobody_tuned_are_those_of_geant4(
+    stack: tuple[str, float, str, float, int], truth: tuple[float, float, float]
+) -> None:
+    simulator = Gflash(plates(*stack))
+    signals = showers(simulator, 1e4, 1500).signals.astype(np.float64)
+    total = signals.sum(axis=1) / 1e4
+    assert total.mean() == pytest.approx(truth[0], rel=0.06)
+    assert total.std() / total.mean() == pytest.approx(truth[1], rel=0.3)
+    assert np.average(np.arange(stack[-1]), weights=signals.sum(axis=0)) == pytest.approx(truth[2], rel=0.05)
+    assert not simulator.warning
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        ("G4_W", 14.0, "G4_Si", 0.5, 10),
+        ("G4_Pb", 30.0, "G4_POLYSTYRENE", 5.0, 8),
+        ("G4_W", 2.0, "G4_Si", 0.05, 40),
+        ("G4_Fe", 60.0, "G4_POLYSTYRENE", 30.0, 10),
+        ("G4_Pb", 0.5, "G4_POLYSTYRENE", 1.0, 200),
+    ],
+)
+def test_plates_unlike_all_that_were_tested_are_warned_of(stack: tuple[str, float, str, float, int]) -> None:
+    simulator = Gflash(plates(*stack))
+    assert "not tested in such plates" in simulator.warning
+    assert showers(simulator, 1e3, 2).metadata["warning"] == simulator.warning
+
+
+def test_a_tuning_of_ones_own_and_blocks_are_not_warned_of() -> None:
+    assert not Gflash(lead_block()).warning
+    assert not Gflash(plates("G4_W", 14.0, "G4_Si", 0.5, 10), tuning=Tuning()).warning
+    assert not Gflash(catalog.get("calochallenge-2")).warning  # type: ignore[arg-type]

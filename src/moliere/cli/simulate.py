@@ -92,7 +92,7 @@ def simulate(
     given = {"physics": physics, "cut": cut, "threshold": threshold}
     more = apply_overrides({key: value for key, value in given.items() if value is not None}, settings or [])
     engine = front.build(simulator, detector, more)
-    if warning := getattr(getattr(engine, "physics_list", None), "warning", ""):
+    if warning := engine.warning:
         console.print(f"warning: {warning}", style="yellow")
     with track("simulating", n) as progress:
         front.simulate(

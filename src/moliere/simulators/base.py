@@ -36,6 +36,11 @@ class Simulator(ABC):
     default_energies: ClassVar[tuple[float, float]] = (1 * GeV, 100 * GeV)
     default_spectrum: ClassVar[str] = "log"
 
+    @property
+    def warning(self) -> str:
+        """What must be said wherever its results are shown; empty where there is nothing to say."""
+        return ""
+
     @abstractmethod
     def __init__(self, detector: Detector) -> None:
         """Make ready to simulate one detector; further settings have defaults."""

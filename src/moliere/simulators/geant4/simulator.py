@@ -101,6 +101,11 @@ class Geant4(Simulator):
         """The physics list in use."""
         return choose_physics(self.physics, self.data)
 
+    @property
+    def warning(self) -> str:
+        """The physics list's."""
+        return self.physics_list.warning
+
     @cached_property
     def setup(self) -> Setup:
         """What a run manager is built for."""

@@ -22,9 +22,9 @@ from moliere.simulators.gflash.deposit import integrate_cells, throw_spots
 from moliere.simulators.gflash.medium import Medium
 from moliere.simulators.gflash.radial import RadialLaw
 from moliere.simulators.gflash.showers import GflashShowers, draw_showers, mean_spots, spot_profile
-from moliere.simulators.gflash.steps import Steps, readout_steps, shower_medium
-from moliere.simulators.gflash.tuning import Tuning, tuning_for
-from moliere.simulators.gflash.validity import PDG_IDS, check_incident
+from moliere.simulators.gflash.steps import Steps, active_thickness, readout_steps, shower_medium
+from moliere.simulators.gflash.tuning import Tuning, scaled_tuning, tuning_for
+from moliere.simulators.gflash.validity import PDG_IDS, check_incident, warning_for
 from moliere.simulators.incident import particle_id
 from moliere.units import GeV
 
@@ -51,7 +51,8 @@ class Gflash(Simulator):
             only, and by the conversion of photons.
         particle: ``e-``, ``e+`` or ``gamma``, for incident particles that come without ``pdg_id``; the
             detector's own by default.
-        tuning: corrections for this detector; those shipped for its name by default.
+        tuning: corrections for this detector; by default those shipped for its name, or else what its plates suggest
+            (:func:`~moliere.simulators.gflash.tuning.scaled_tuning`); ``Tuning()`` is the paper itself.
 
     Raises:
         DetectorError: the detector has no stack to shower in.
@@ -89,7 +90,7 @@ class Gflash(Simulator):
     @cached_property
     def steps(self) -> Steps:
         """The slices of active plates, with the tuning's factors on what is visible."""
-        steps = readout_steps(self.detector, self.medium)
+        steps = readout_steps(self.detector, self.medium, thin_plates=self._scaled)
         n_layers = len(self.detector.read_out)
         factors = self.corrections.visible or (1.0,) * n_layers
         if len(factors) != n_layers:
@@ -102,7 +103,24 @@ class Gflash(Simulator):
     @cached_property
     def corrections(self) -> Tuning:
         """The tuning in use."""
-        return self.tuning or tuning_for(self.detector.name)
+        shipped = self.tuning or tuning_for(self.detector.name)
+        if shipped is not None:
+            return shipped
+        if not self.medium.is_sampling:
+            return Tuning()
+        return scaled_tuning(1 / self.medium.sampling_frequency, active_thickness(self.detector))
+
+    @property
+    def _scaled(self) -> bool:
+        """Whether nobody tuned this sampling calorimeter, and the corrections come from its plates."""
+        return self.medium.is_sampling and (self.tuning or tuning_for(self.detector.name)) is None
+
+    @property
+    def warning(self) -> str:
+        """What must be said where its results are shown; empty where the parametrisation was tested."""
+        if not self._scaled:
+            return ""
+        return warning_for(1 / self.medium.sampling_frequency, active_thickness(self.detector))
 
     def simulate(self, incident: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Events:
         """Simulate one shower a row of the incident columns.
@@ -153,7 +171,7 @@ class Gflash(Simulator):
             "fluctuations": self.fluctuations,
             "tuning": self.corrections.source,
         }
-        return {"simulator": "gflash", **settings}
+        return {"simulator": "gflash", **settings, **({"warning": self.warning} if self.warning else {})}
 
     def _particles(self, incident: Mapping[str, NDArray[Any]]) -> tuple[Floats, Ints]:
         """Energies and PDG identifiers, each (n,)."""

@@ -88,6 +88,29 @@ _LIQUID_ARGON = Tuning(
     source="tune_gflash.py on the training part of photons.h5: Geant4 11.4.1, option 0, gamma of 0.26-33 GeV",
 )
 
+#: active plates and absorbers between which :func:`scaled_tuning` was fitted: g/cm², and X0 of a pair of plates
+FITTED_THICKNESS, FITTED_PERIOD = (0.02, 0.6), (0.3, 2.3)
+
+
+def scaled_tuning(period: float, thickness: float) -> Tuning:
+    """Corrections for a sampling calorimeter that nobody tuned.
+
+    Fitted to Geant4 11.4.1 (option 0, 300 electrons of 10 GeV each) in nine sandwiches of W, Pb or Fe with silicon,
+    argon or scintillator: response within 6 %, resolution within 30 %, mean depth within 5 %. The number of crossings
+    falls with the period; thin plates see Landau's tail as well.
+
+    Args:
+        period: depth of an active plate with its absorber, in X0.
+        thickness: of an active plate in g/cm².
+    """
+    return Tuning(
+        t_shift=(0.24 + 0.4 * period, 0.0),
+        alpha_scale=(1 + 0.1 * period, 0.0),
+        resolution=0.12 * period**0.5 * thickness**-0.24,
+        source="scaled by period and thickness of the plates, fitted to Geant4 11.4.1 in nine sandwiches",
+    )
+
+
 #: detector name → its tuning; dataset 3 is dataset 2 in finer cells
 TUNINGS = {
     "calochallenge-1-photons": _LIQUID_ARGON,
@@ -96,10 +119,10 @@ TUNINGS = {
 }
 
 
-def tuning_for(detector: str) -> Tuning:
-    """The tuning shipped for a detector, or the paper's own parameters.
+def tuning_for(detector: str) -> Tuning | None:
+    """The tuning shipped for a detector; ``None`` where there is none.
 
     Args:
         detector: catalogue name.
     """
-    return TUNINGS.get(detector, Tuning())
+    return TUNINGS.get(detector)

@@ -1,4 +1,4 @@
-"""For which incident particles the parametrisation holds."""
+"""For which incident particles and which plates the parametrisation holds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import UnsupportedIncident
+from moliere.simulators.gflash.tuning import FITTED_PERIOD, FITTED_THICKNESS
 from moliere.simulators.incident import particle_name
 from moliere.units import GeV, TeV, format_energy
 
@@ -42,6 +43,32 @@ def check_incident(energy: Floats, pdg_id: Ints, incident: Mapping[str, NDArray[
                 f"gflash showers run along the axis ({name} = {value:.4g}), got another {name}; leave it out, or "
                 "simulate with geant4"
             )
+
+
+def warning_for(period: float, thickness: float) -> str:
+    """What must be said of a sampling calorimeter that is unlike those which the corrections were fitted in.
+
+    Args:
+        period: depth of an active plate with its absorber, in X0.
+        thickness: of an active plate in g/cm².
+
+    Returns:
+        A sentence; empty where the corrections hold.
+    """
+    outside = [
+        f"{what} {value:.3g} {unit} (tested: {low:g} – {high:g})"
+        for what, value, unit, (low, high) in (
+            ("one active plate with its absorber is", period, "X0", FITTED_PERIOD),
+            ("an active plate is", thickness, "g/cm²", FITTED_THICKNESS),
+        )
+        if not low <= value <= high
+    ]
+    if not outside:
+        return ""
+    return (
+        f"gflash was not tested in such plates: {' and '.join(outside)}; response, resolution and the first layers may "
+        "be far off. Compare a few hundred showers with geant4"
+    )
 
 
 def _check_particles(pdg_id: Ints) -> None:
