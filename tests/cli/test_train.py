@@ -57,7 +57,7 @@ def test_resuming_with_another_model_is_refused_and_changes_nothing(run: Run, fi
 def test_nothing_to_resume_is_said(run: Run, files: Path, tmp_path: Path) -> None:
     outcome = run("train", files / "tiny.toml", "-o", tmp_path / "none", "--resume")
     assert outcome.code == 1
-    assert "start without --resume" in outcome.err
+    assert "start a new training" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_a_run_by_the_clock_ends_by_the_clock(file: Path, tmp_path: Path) -> Non
 
 
 def test_resume_needs_a_checkpoint_of_the_same_recipe(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="start without --resume"):
+    with pytest.raises(CheckpointError, match="start a new training"):
         fit(recipe(file), tmp_path / "empty", resume=True)
     fit(recipe(file), tmp_path / "run")
     with pytest.raises(CheckpointError, match=r"other settings \(training\.batch_size\)"):

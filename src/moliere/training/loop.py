@@ -19,7 +19,7 @@ from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import Purpose, derive_seed
 from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource
-from moliere.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from moliere.training.checkpoint import Progress, load_checkpoint, restore_states, save_checkpoint
 from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
 from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
@@ -282,10 +282,8 @@ class _Run:
     def restore(self) -> None:
         """Go on from the checkpoint."""
         self.progress, states = load_checkpoint(self.path, self.recipe.to_table())
-        self.model.load_state_dict(states["model"])
-        self.average.load_state_dict(states["average"])
-        for optimizer, state in zip(self.optimizers, states["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
+        holders = {"model": [self.model], "average": [self.average], "optimizers": self.optimizers}
+        restore_states(self.path, states, holders)
 
     def final_model(self) -> Model:
         """The averaged weights, or the best of them, in the model that was given."""

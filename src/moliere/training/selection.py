@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from moliere.events import Events
 from moliere.events.judges import Judge, judges
 from moliere.events.resample import unweighted_rows
-from moliere.files import replacing
 from moliere.models.base import Model
 from moliere.seeding import Purpose, derive_seed
 from moliere.training.batches import BatchSource, to_batch
+from moliere.training.checkpoint import load_states, restore_states, save_states
 from moliere.training.config import UNJUDGED
 
 #: validation events that a score looks at, and those that are generated at once
@@ -71,10 +71,9 @@ class Selection:
     def keep(self, model: Model) -> None:
         """Write the weights that are the best so far."""
         if self.kind != "last":
-            with replacing(self.path, overwrite=True) as partial:
-                torch.save(model.state_dict(), partial)
+            save_states(self.path, model.state_dict())
 
     def restore(self, model: Model) -> None:
         """Put the best weights back, if any were kept."""
         if self.kind != "last" and self.path.is_file():
-            model.load_state_dict(torch.load(self.path, weights_only=True))
+            restore_states(self.path, {"best": load_states(self.path)}, {"best": [model]})
