@@ -70,6 +70,8 @@ def _show_events(source: EventSource) -> None:
         rows["filled"] = f"{(head.signals > 0).mean():.1%} of the channels"
     if head.extras:
         rows["extras"] = ", ".join(f"{name} {values.shape[1:] or ''}".strip() for name, values in head.extras.items())
+    if passed_over := getattr(source, "passed_over", ()):
+        rows["not read"] = ", ".join(passed_over)
     _print_rows(rows | provenance_of(source.metadata))
 
 
