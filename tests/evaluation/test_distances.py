@@ -10,6 +10,7 @@ from moliere.evaluation.distances import (
     expected_separation,
     histogram,
     ks_test,
+    root_chi2,
     separation_power,
     wasserstein,
 )
@@ -102,3 +103,25 @@ def test_ties_in_small_samples_are_no_trouble() -> None:
         statistic, p = ks_test(one, other)
         assert 0 <= statistic <= 1
         assert 0 <= p <= 1
+
+
+@pytest.mark.parametrize(("n", "m"), [(1000, 30), (1000, 2), (200, 10), (40, 40), (3, 5)])
+def test_the_floor_of_few_events_is_what_they_score_and_never_above_one(n: int, m: int) -> None:
+    rng = np.random.default_rng(1)
+    p = np.full(60, 1 / 60)
+    measured = np.mean([
+        separation_power(rng.multinomial(n, p).astype(float), rng.multinomial(m, p).astype(float)) for _ in range(300)
+    ])  # fmt: skip
+    floor = expected_separation(n * p, np.array([float(m)]))
+    assert floor is not None
+    assert floor <= 1
+    assert floor == pytest.approx(measured, abs=0.05)
+
+
+def test_a_sample_outside_the_axis_is_as_far_as_can_be_and_two_of_them_are_not_compared() -> None:
+    nothing, something = np.zeros(4), np.array([1.0, 2.0, 0.0, 3.0])
+    assert separation_power(nothing, something) == separation_power(something, nothing) == 1
+    assert separation_power(nothing, nothing) is None
+    assert expected_separation(something, nothing) is None
+    assert root_chi2(something, nothing)[2] is None
+    assert root_chi2(np.array([5.0]), np.array([7.0]))[2] is None

@@ -99,8 +99,7 @@ def test_a_wrong_response_is_found_and_named(mini: Events) -> None:
     assert report.metric("auc-observables-boosting").value > 0.75
     response = report.metric("response-mean")
     assert response.value == pytest.approx(10, abs=4 * response.error)
-    assert "the floor" in response.verdict
-    assert response.verdict != "at the floor"
+    assert "σ above the floor" in response.verdict
     assert "incident" in report.metric("ks-worst").note
     assert not report.verdict.startswith("indistinguishable")
 
@@ -239,3 +238,26 @@ def thin(layer: Layer) -> Layer:
     """The same layer in rings half as wide."""
     assert isinstance(layer.grid, PolarGrid)
     return replace(layer, grid=replace(layer.grid, r_edges=tuple(r / 2 for r in layer.grid.r_edges)))
+
+
+def test_a_dark_generator_is_not_perfect_where_nothing_can_be_measured(mini: Events) -> None:
+    report = evaluate(mini[:200], scaled(mini[200:400], 0.0), classifier_seeds=0)
+    pair = next(pair for pair in histograms(report) if pair.name == "voxel_energy")
+    assert pair.ks_p is pair.wasserstein is pair.chi2_p is pair.mean_ratio is pair.separation is None
+    assert pair.reason == "the generated sample has no value"
+    assert report.metric("separation-worst").value == 1
+    assert "left out" in report.verdict
+    assert Report.from_dict(json.loads(text(report))) == report
+
+
+def test_energies_without_response_are_a_report_and_a_page(mini: Events, tmp_path: Path) -> None:
+    from moliere.report import write_report
+
+    dead = mini[200:400].signals.copy()
+    dead[mini[200:400].energy == mini.energy.min()] = 0
+    one, other = mini[:200], Events(mini.detector, mini[200:400].incident, dead)
+    write_report(evaluate(one, other, classifier_seeds=0), tmp_path / "one")
+    report = evaluate(one, other, classifier_seeds=0, threshold=1e9)
+    assert report.metric("response-mean").value is None
+    assert "0 at every energy" in report.metric("response-mean").reason
+    write_report(report, tmp_path / "none")

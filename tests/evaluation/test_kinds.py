@@ -52,7 +52,7 @@ def histograms(report: Report) -> tuple[HistogramPair, ...]:
 def test_air_showers_need_no_options() -> None:
     same = evaluate(footprints(400, 0), footprints(400, 1), classifier_seeds=1)
     assert same.settings["suite"] == "surface-array"
-    assert same.metric("auc-traces-boosting").verdict == "at the floor"
+    assert same.metric("auc-traces-boosting").verdict.startswith(("at the floor", "cannot tell"))
     assert {pair.group for pair in histograms(same)} == {"signal", "timing"}
     late = evaluate(footprints(400, 0), footprints(400, 1, late=0.3), classifier_seeds=1)
     assert late.metric("auc-observables-boosting").value > 0.9

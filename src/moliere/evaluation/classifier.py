@@ -46,7 +46,8 @@ class Score:
     Args:
         auc: area under the ROC curve on the held-out third, mean over seeds.
         auc_error: standard deviation over seeds, and of the test sample's size, in quadrature.
-        jsd: Jensen-Shannon divergence 1 - BCE / ln 2 after isotonic calibration, mean over seeds.
+        jsd: Jensen-Shannon divergence 1 - BCE / ln 2 after isotonic calibration, mean over seeds, 0 where that is
+            negative.
         jsd_error: likewise.
         p_value: of the held-out scores having nothing to do with the labels: a permutation of them gives such an AUC,
             or a larger one, so often. Exact for each seed (Mann-Whitney); the seeds' are combined.
@@ -82,7 +83,9 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
     for repeat in range(seeds):
         parts = split_parts(reference, generated, derive_seed(seed, repeat), _SHARES.get(kind, _USUAL_SHARES))
         stop_scores, test_scores = classifiers[kind](parts, repeat)
-        calibrated = IsotonicRegression(out_of_bounds="clip", y_min=1e-6, y_max=1 - 1e-6).fit(
+        # n events say nothing of probabilities far below 1 / n: a surer one that is wrong would decide the divergence
+        sure = 0.1 / max(len(stop_scores), 1)
+        calibrated = IsotonicRegression(out_of_bounds="clip", y_min=sure, y_max=1 - sure).fit(
             stop_scores, parts.stop[1], sample_weight=_balance(parts.stop[1])
         )
         labels = parts.test[1]
@@ -93,7 +96,9 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
     sampling = auc_sampling_error(round(len(reference) * tested), round(len(generated) * tested))
     auc_error, jsd_error = np.hypot(_spread(auc), sampling), np.hypot(_spread(jsd), jsd_error.mean())
     p_value = combine_p_values(p_values.tolist())
-    return Score(float(auc.mean()), float(auc_error), float(jsd.mean()), float(jsd_error), p_value)
+    # the estimate is a lower bound and may be negative; the divergence never is
+    divergence = float(np.clip(jsd.mean(), 0, 1))
+    return Score(float(auc.mean()), float(auc_error), divergence, float(jsd_error), p_value)
 
 
 def auc_sampling_error(n_reference: int, n_generated: int) -> float:

@@ -35,8 +35,8 @@ def community_table(report: Report) -> Iterator[tuple[str, str]]:
     histograms = () if observed is None else observed.histograms
     for name, observable in _SEPARATIONS.items():
         found = [pair.separation for pair in histograms if pair.name.partition("[")[0] == observable]
-        if found:
-            yield f"separation power {name}", f"{np.mean(found):.5f}"
+        if measured := [value for value in found if value is not None]:
+            yield f"separation power {name}", f"{np.mean(measured):.5f}"
     metrics = {metric.name: metric for metric in report.metrics}
     for name, what in _CLASSIFIERS.items():
         kinds = [kind for kind in ("calochallenge", "mlp") if f"auc-{what}-{kind}" in metrics]

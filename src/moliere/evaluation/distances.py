@@ -12,6 +12,8 @@ from moliere.detectors.base import Floats
 
 #: up to so many events the p-value is counted out
 _EXACT_KS = 100
+#: pairs of samples that a floor is the mean of, which is then known to a few percent
+_DRAWS = 200
 
 
 def histogram(values: NDArray[np.floating], edges: Floats) -> Floats:
@@ -29,7 +31,7 @@ def histogram(values: NDArray[np.floating], edges: Floats) -> Floats:
     return np.concatenate([[below], inside, [above]]).astype(np.float64)
 
 
-def separation_power(first: Floats, second: Floats) -> float:
+def separation_power(first: Floats, second: Floats) -> float | None:
     r"""Triangular discrimination of two histograms, from 0 (equal) to 1 (disjoint).
 
     .. math:: S = \frac12 \sum_i \frac{(h_i - g_i)^2}{h_i + g_i}
@@ -39,32 +41,41 @@ def separation_power(first: Floats, second: Floats) -> float:
 
     Args:
         first: counts without those outside.
-        second: likewise.
+        second: counts of the other sample in the same bins.
+
+    Returns:
+        1 where all of one sample lies outside the edges; ``None`` where all of both samples does, because then nothing
+        was compared.
 
     Example:
         >>> separation_power(np.array([1.0, 0.0]), np.array([0.0, 5.0]))
         1.0
     """
-    h, g = (counts / max(counts.sum(), 1e-300) for counts in (first, second))
+    if first.sum() == 0 or second.sum() == 0:
+        return None if first.sum() == second.sum() else 1.0
+    h, g = (counts / counts.sum() for counts in (first, second))
     return float(0.5 * np.sum((h - g) ** 2 / (h + g + 1e-16)))
 
 
-def expected_separation(first: Floats, second: Floats) -> float:
+def expected_separation(first: Floats, second: Floats) -> float | None:
     r"""The separation power that two samples of these sizes from the same distribution have on average.
 
-    .. math:: E[S] \approx \frac14 \left(\frac1{n_1} + \frac1{n_2}\right) \sum_i (1 - p_i)
-
-    by expanding the binomial variances of both; the sum runs over bins that the first sample fills.
+    Pairs of multinomial samples are drawn, always the same ones, because an expansion for many events exceeds 1, the
+    largest possible value, where there are few.
 
     Args:
         first: reference counts without those outside.
         second: counts of the other sample, of which only the sum is used.
+
+    Returns:
+        From 0 to 1; ``None`` where a sample has no counts inside the edges.
     """
-    n1, n2 = first.sum(), second.sum()
-    if n1 == 0 or n2 == 0:
-        return 0.0
-    p = first[first > 0] / n1
-    return float(0.25 * (1 / n1 + 1 / n2) * np.sum(1 - p))
+    sizes = int(first.sum()), int(second.sum())
+    if min(sizes) == 0:
+        return None
+    rng = np.random.default_rng(0)
+    h, g = (rng.multinomial(n, first / first.sum(), _DRAWS) / n for n in sizes)
+    return float(0.5 * np.sum((h - g) ** 2 / (h + g + 1e-16), axis=1).mean())
 
 
 def ks_test(first: NDArray[np.floating], second: NDArray[np.floating]) -> tuple[float, float]:
@@ -83,19 +94,20 @@ def wasserstein(first: NDArray[np.floating], second: NDArray[np.floating]) -> fl
     return float(stats.wasserstein_distance(first, second))
 
 
-def root_chi2(first: Floats, second: Floats) -> tuple[float, int, float]:
+def root_chi2(first: Floats, second: Floats) -> tuple[float, int, float | None]:
     r"""Chi-square of two unweighted histograms, as ROOT's ``Chi2Test("UU")`` has it.
 
     .. math:: \chi^2 = \frac1{NM} \sum_i \frac{(M n_i - N m_i)^2}{n_i + m_i}
 
-    with N and M the totals; bins that are empty in both are left out. Counts outside the edges may be among the bins.
+    with N and M the totals; bins that are empty in both are left out.
 
     Args:
         first: counts.
-        second: counts in the same bins.
+        second: counts of the other sample in the same bins.
 
     Returns:
-        Chi-square, degrees of freedom (bins that are filled, less one) and p-value.
+        Chi-square, degrees of freedom (bins that are filled, less one) and p-value; ``None`` for the p-value where
+        a sample has no counts, or all counts are in one bin.
 
     References:
         "Comparison of weighted and unweighted histograms", N. Gagunashvili, 2006, https://arxiv.org/abs/physics/0605123
@@ -109,7 +121,7 @@ def root_chi2(first: Floats, second: Floats) -> tuple[float, int, float]:
     total_n, total_m = n.sum(), m.sum()
     degrees = max(int(filled.sum()) - 1, 0)
     if total_n == 0 or total_m == 0 or degrees == 0:
-        return 0.0, degrees, 1.0
+        return 0.0, degrees, None
     chi2 = float(((total_m * n - total_n * m) ** 2 / (n + m)).sum() / (total_n * total_m))
     return chi2, degrees, float(stats.chi2.sf(chi2, degrees))
 

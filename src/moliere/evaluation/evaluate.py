@@ -74,7 +74,7 @@ def evaluate(
         found = tuple(found for kind in findings.in_order() if (found := _look(kind, samples)) is not None)
     third = samples.baseline
     return Report(
-        verdict=overall([metric for one in found for metric in one.metrics]),
+        verdict=overall([metric for one in found for metric in one.metrics], classifiers=classifier_seeds > 0),
         detector=reference.detector.to_spec(),
         reference=_describe(names[0], reference, samples.reference),
         generated=_describe(names[1], generated, samples.generated),

@@ -57,6 +57,8 @@ class Metric:
         larger_is_better: a share of what is right, not a distance.
         p_value: of a classifier's AUC, were both samples the same: by permutation of the held-out labels.
         reason: why the value cannot be measured.
+        tolerance: the largest standard error at which a value near its floor says that nothing is wrong; ``None`` for
+            any error.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Metric:
     larger_is_better: bool = False
     p_value: float | None = None
     reason: str = ""
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)

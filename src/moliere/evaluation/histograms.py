@@ -20,7 +20,7 @@ from moliere.evaluation.distances import (
 )
 from moliere.evaluation.equal_population import BINS, equal_population_separation
 from moliere.evaluation.observables.base import Shown
-from moliere.evaluation.response import moments
+from moliere.evaluation.response import moments, ratio_of
 from moliere.evaluation.suites import Suite
 
 
@@ -40,15 +40,16 @@ class HistogramPair:
         reference: counts, len(edges) + 1.
         generated: counts, len(edges) + 1.
         log_x: whether the bins are logarithmic.
-        separation: separation power inside the edges.
-        separation_floor: of reference against reference at the same sizes.
+        separation: separation power inside the edges; like all that follow ``None`` where it cannot be measured.
+        separation_floor: separation power of reference against reference at the same sizes.
         ks_p: p-value of the Kolmogorov-Smirnov test.
         wasserstein: Wasserstein-1 distance in ``unit``.
-        chi2_p: p-value of ROOT's chi-square of the two histograms, what lies outside included.
+        chi2_p: p-value of ROOT's chi-square of the two histograms inside the edges.
         mann_whitney_p: p-value of the Mann-Whitney test.
         mean_ratio: mean of the generated over the reference's, and its error.
         std_ratio: the same of the standard deviations.
         separation10: separation power in ten bins that both samples fill equally, as CaloGAN has it.
+        reason: why something cannot be measured; empty where everything could be.
     """
 
     name: str
@@ -59,15 +60,16 @@ class HistogramPair:
     reference: tuple[float, ...]
     generated: tuple[float, ...]
     log_x: bool
-    separation: float
-    separation_floor: float
-    ks_p: float
-    wasserstein: float
-    chi2_p: float = 1.0
-    mann_whitney_p: float = 1.0
-    mean_ratio: tuple[float, float] = (1.0, 0.0)
-    std_ratio: tuple[float, float] = (1.0, 0.0)
-    separation10: float = 0.0
+    separation: float | None = None
+    separation_floor: float | None = None
+    ks_p: float | None = None
+    wasserstein: float | None = None
+    chi2_p: float | None = None
+    mann_whitney_p: float | None = None
+    mean_ratio: tuple[float, float] | None = None
+    std_ratio: tuple[float, float] | None = None
+    separation10: float | None = None
+    reason: str = ""
 
 
 def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:
@@ -98,30 +100,49 @@ def _pair(name: str, shown: Shown, one: Floats, other: Floats) -> HistogramPair:
         reference=tuple(counts[0].tolist()),
         generated=tuple(counts[1].tolist()),
         log_x=binning.log,
-        separation=separation_power(inside[0], inside[1]),
-        separation_floor=expected_separation(inside[0], inside[1]),
-        chi2_p=root_chi2(*counts)[2],
-        **(_distances(one, other) if len(one) > 1 and len(other) > 1 else {"ks_p": 1.0, "wasserstein": 0.0}),
+        reason=_reason(one, other),
+        **(_binned(*inside) | _distances(one, other) if _is_measurable(one, other) else {}),
     )
+
+
+def _reason(one: Floats, other: Floats) -> str:
+    """Why two samples cannot be compared, or not in everything; empty where they can be."""
+    for role, values in (("reference", one), ("generated", other)):
+        if len(values) < 2:
+            return f"the {role} sample has {'no value' if len(values) == 0 else 'one value only'}"
+        if not np.isfinite(values).all():
+            return f"the {role} sample has values that are no finite numbers"
+    if np.ptp(one) == 0:
+        same = np.ptp(other) == 0 and one[0] == other[0]
+        return f"all values of {'both samples' if same else 'the reference'} are {one[0]:.4g}"
+    return ""
+
+
+def _is_measurable(one: Floats, other: Floats) -> bool:
+    """Whether there is anything to compare: values in both samples, which are not all the same number."""
+    if min(len(one), len(other)) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return False
+    return np.ptp(one) > 0 or np.ptp(other) > 0 or bool(one[0] != other[0])
+
+
+def _binned(one: Floats, other: Floats) -> dict[str, Any]:
+    """What is computed of the counts inside the edges, by the names of :class:`HistogramPair`."""
+    return {
+        "separation": separation_power(one, other),
+        "separation_floor": expected_separation(one, other),
+        "chi2_p": root_chi2(one, other)[2],
+    }
 
 
 def _distances(one: Floats, other: Floats) -> dict[str, Any]:
     """What needs two values of each sample, by the names of :class:`HistogramPair`."""
-    mean, mean_error, std, std_error = moments(one)
-    other_mean, other_mean_error, other_std, other_std_error = moments(other)
+    first, second = moments(one), moments(other)
     few = len(one) + len(other) < BINS
     return {
         "ks_p": ks_test(one, other)[1],
         "wasserstein": wasserstein(one, other),
         "mann_whitney_p": mann_whitney(one, other),
-        "mean_ratio": _ratio(mean, mean_error, other_mean, other_mean_error),
-        "std_ratio": _ratio(std, std_error, other_std, other_std_error),
-        "separation10": 0.0 if few else equal_population_separation(one, other),
+        "mean_ratio": ratio_of(first[:2], second[:2]),
+        "std_ratio": ratio_of(first[2:], second[2:]),
+        "separation10": None if few else equal_population_separation(one, other),
     }
-
-
-def _ratio(one: float, one_error: float, other: float, other_error: float) -> tuple[float, float]:
-    """Generated over reference with its error; 1 where the reference is 0."""
-    if one == 0:
-        return 1.0, 0.0
-    return other / one, float(np.hypot(other_error / one, other * one_error / one**2))

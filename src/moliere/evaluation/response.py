@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,27 @@ def energy_bins(energy: Floats) -> list[tuple[float, float]]:
     edges = np.quantile(energy, np.linspace(0, 1, _BINS + 1))
     highest = np.append(np.nextafter(edges[1:-1], 0), edges[-1])
     return list(zip(edges[:-1].tolist(), highest.tolist(), strict=True))
+
+
+def ratio_of(one: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
+    """A generated value over the reference's, with its error.
+
+    Args:
+        one: the reference's value and its error.
+        other: the generated value and its error.
+
+    Returns:
+        ``None`` where the reference's value is 0, or the ratio is too large for a number.
+
+    Example:
+        >>> ratio_of((2.0, 0.0), (1.0, 0.1)), ratio_of((0.0, 0.0), (0.0, 0.0))
+        ((0.5, 0.05), None)
+    """
+    if one[0] == 0:
+        return None
+    ratio = other[0] / one[0]
+    error = float(np.hypot(other[1] / one[0], ratio * one[1] / one[0]))
+    return (ratio, error) if np.isfinite([ratio, error]).all() else None
 
 
 def moments(values: Floats) -> tuple[float, float, float, float]:

@@ -1,60 +1,125 @@
-"""Numbers in words, by rules that are written down."""
+"""Numbers in words, by one rule: how many standard errors a metric lies above its floor, and how large the error is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
 
 from moliere.evaluation.finding import Metric, largest
 
+Standing = Literal["at", "undecided", "above", "below"]
+
 #: AUC up to which a sample is hardly distinguishable, and from which it is clearly different
 AUC_GOOD, AUC_POOR = 0.55, 0.80
-
+_AUC_CLOSE = 0.65
 #: AUC up to which the words hold
 _AUC_WORDS = (
     (AUC_GOOD, "hardly distinguishable"),
-    (0.65, "close"),
+    (_AUC_CLOSE, "close"),
     (AUC_POOR, "differences are visible"),
     (1.01, "clearly different"),
 )
-AT_THE_FLOOR = "at the floor"
+#: standard errors above the floor up to which a metric is at it, and below it from which equal samples do not get
+AT_MOST, SUSPICIOUS = 2.0, -3.5
+#: largest error of an AUC at which two errors above 0.5 are still close
+AUC_TOLERANCE = (_AUC_CLOSE - 0.5) / AT_MOST
 
 
-def judge(value: float, error: float, floor: float, floor_error: float) -> str:
-    """How far a distance lies above its floor: within two standard deviations it is at it, else how many times it."""
-    if _is_at_floor(value, error, floor, floor_error):
-        return AT_THE_FLOOR
-    if floor > 0 and value / floor < 100:
-        return f"{value / floor:.1f} × the floor"
-    return "above the floor"
+def noise(metric: Metric) -> float:
+    """Standard error of the difference of a metric and its floor; 0 where no error is known."""
+    known = [x for x in (metric.error, metric.floor_error) if x is not None and np.isfinite(x)]
+    return float(np.hypot.reduce(known)) if known else 0.0
 
 
-def judge_share(value: float, error: float, floor: float, floor_error: float) -> str:
-    """A share, of which more is better: within two standard deviations of what the reference has, or how far below."""
-    if value > floor - 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300):
-        return AT_THE_FLOOR
-    return f"{value / floor:.2f} × the reference's" if floor > 0 else "below the reference's"
+def excess(metric: Metric) -> float | None:
+    """Standard errors that a metric lies above its floor, or below where more is better: positive is worse.
+
+    Returns:
+        ``None`` where value, floor or error is not known.
+    """
+    if metric.value is None or metric.floor is None or noise(metric) == 0:
+        return None
+    return (metric.value - metric.floor) * (-1 if metric.larger_is_better else 1) / noise(metric)
 
 
-def judge_auc(value: float, error: float, floor: float, floor_error: float) -> str:
-    """An AUC in words: at the floor, else hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
-    return AT_THE_FLOOR if _is_at_floor(value, error, floor, floor_error) else _auc_words(value)
+def standing(metric: Metric) -> Standing | None:
+    """Where a metric stands: above its floor by more than two standard errors, or at it if its error is small enough.
+
+    An error above the metric's tolerance leaves it undecided, because a difference that matters could hide in it. An
+    AUC far below its floor is what two samples have that share events.
+
+    Returns:
+        ``None`` where the metric or its floor could not be measured.
+    """
+    if metric.value is None or metric.floor is None:
+        return None
+    far = excess(metric)
+    if far is None:
+        worse = metric.value < metric.floor if metric.larger_is_better else metric.value > metric.floor
+        return "above" if worse else "at"
+    if far > AT_MOST:
+        return "above"
+    if metric.name.startswith("auc-") and far < SUSPICIOUS:
+        return "below"
+    return "undecided" if metric.tolerance is not None and noise(metric) > metric.tolerance else "at"
 
 
-def overall(metrics: Sequence[Metric]) -> str:
-    """The whole in words: the worst classifier decides."""
-    scores = [metric for metric in metrics if metric.name.startswith("auc-")]
-    worst = largest(scores)
-    if worst is None or worst.value is None:
+def judged(metric: Metric) -> Metric:
+    """The metric with its verdict: where it stands, and by how many standard errors."""
+    found = standing(metric)
+    if found is None:
+        return replace(metric, verdict="not measurable")
+    far = excess(metric)
+    sigmas = "" if far is None else f"{abs(far):.1f} σ {_direction(metric, far)}"
+    if found == "at":
+        return replace(metric, verdict=f"at the floor ({sigmas} it)" if sigmas else "at the floor")
+    if found == "undecided":
+        return replace(metric, verdict=f"cannot tell: the error is too large ({sigmas} the floor)")
+    if found == "below":
+        return replace(metric, verdict=f"{sigmas} the floor: the samples may share events")
+    where = f"{sigmas or _direction(metric, 1.0)} the floor"
+    if metric.name.startswith("auc-"):
+        return replace(metric, verdict=f"{auc_words(metric.value or 0.0)} ({where})")
+    return replace(metric, verdict=where + _times(metric))
+
+
+def overall(metrics: Sequence[Metric], *, classifiers: bool = True) -> str:
+    """The whole in words: the worst classifier decides.
+
+    Args:
+        metrics: of all findings.
+        classifiers: whether classifiers were asked for.
+    """
+    if not classifiers:
+        return "no verdict: classifiers, which decide it, were left out"
+    scores = [metric for metric in metrics if metric.name.startswith("auc-") and metric.value is not None]
+    by_standing = {found: [score for score in scores if standing(score) == found] for found in map(standing, scores)}
+    worst = largest(by_standing.get("above", ()))
+    if not scores:
         return "too few events for a verdict"
-    if all(metric.verdict == AT_THE_FLOOR for metric in scores):
-        return "indistinguishable at this sample size"
-    return f"{_auc_words(worst.value)}: the best classifier ({worst.label}) reaches AUC {worst.value:.3f}"
+    if worst is not None and worst.value is not None:
+        return f"{auc_words(worst.value)}: the best classifier ({worst.label}) reaches AUC {worst.value:.3f}"
+    if low := by_standing.get("below"):
+        return f"no verdict: {low[0].label} is {low[0].value:.3f}, far below its floor; the samples may share events"
+    if by_standing.get("undecided"):
+        return "cannot tell: the classifiers' errors are too large; use more events"
+    return "indistinguishable at this sample size"
 
 
-def _is_at_floor(value: float, error: float, floor: float, floor_error: float) -> bool:
-    """Whether a value is within two standard deviations of its floor, or below it."""
-    return bool(value - floor < 2 * max((error**2 + floor_error**2) ** 0.5, 1e-300))
-
-
-def _auc_words(value: float) -> str:
+def auc_words(value: float) -> str:
+    """An AUC in words: hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
     return next(words for limit, words in _AUC_WORDS if value < limit)
+
+
+def _direction(metric: Metric, far: float) -> str:
+    return "above" if (far > 0) != metric.larger_is_better else "below"
+
+
+def _times(metric: Metric) -> str:
+    """How many times the floor, where that says something."""
+    if metric.value is None or not metric.floor or not 0 <= metric.value / metric.floor < 100:
+        return ""
+    return f", {metric.value / metric.floor:.{2 if metric.larger_is_better else 1}f} times it"

@@ -115,7 +115,9 @@ def _share(share: float) -> str:
 
 
 def _resolution(mean: float, width: float, width_error: float) -> tuple[float, float]:
-    """Width over mean; the error of the mean is negligible beside that of the width."""
+    """Width over mean; the error of the mean is negligible beside that of the width. NaN where nothing responds."""
+    if mean <= 0:
+        return float("nan"), float("nan")
     return width / mean, width_error / mean
 
 
@@ -139,6 +141,8 @@ def _draw_energy_dependence(
         lower.axhspan(1 - allowed, 1 + allowed, color=REFERENCE, alpha=0.25, linewidth=0)
         lower.errorbar(energies, ratio, error, fmt="s", color=GENERATED)
         grow_ratio(lower, np.concatenate([ratio - error, ratio + error]), 2.5 * allowed)
+        if not np.isfinite(ratio).any():  # nothing is drawn, and a logarithmic axis would have no end
+            lower.set_xlim(0.8 * energies.min(), 1.25 * energies.max())
         lower.set_xscale("log")
         log_ticks(lower, "x")
         lower.set_xlabel("incident energy (GeV)", labelpad=2)

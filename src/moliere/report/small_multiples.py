@@ -12,6 +12,8 @@ from moliere.detectors.base import Floats
 from moliere.evaluation.histograms import HistogramPair
 from moliere.report.plots import draw_legend, fractions
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, log_ticks, new_figure, style
+from moliere.report.tables import known
+from moliere.report.words import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,8 +40,8 @@ def member(pair: HistogramPair) -> int:
 def draw_separations(pairs: Sequence[HistogramPair]) -> Figure:
     """Separation power of each member of a family, beside its floor."""
     lines = (
-        ("floor", "o-", REFERENCE, [pair.separation_floor for pair in pairs]),
-        ("generated", "s-", GENERATED, [pair.separation for pair in pairs]),
+        ("floor", "o-", REFERENCE, [known(pair.separation_floor) for pair in pairs]),
+        ("generated", "s-", GENERATED, [known(pair.separation) for pair in pairs]),
     )
     with style():
         figure = new_figure(3.5, 2.9)
@@ -47,7 +49,7 @@ def draw_separations(pairs: Sequence[HistogramPair]) -> Figure:
         for label, line, colour, values in lines:
             layers = [member(pair) for pair in pairs]
             axes.plot(layers, values, line, color=colour, markersize=2.5, linewidth=0.8, label=label)
-        if any(max(values) > 0 for *_, values in lines):  # zero everywhere has no logarithm
+        if any(value > 0 for *_, values in lines for value in values):  # zero everywhere has no logarithm
             axes.set_yscale("log")
             log_ticks(axes, "y")
         axes.set(xlabel="layer", ylabel="separation power")
@@ -76,7 +78,7 @@ def draw_small_multiples(pairs: Sequence[HistogramPair]) -> Figure:
             axes.stairs(base - _PANEL[1] * generated, x, baseline=None, color=GENERATED, linewidth=0.8)
             axes.plot(x[[0, -1]], [base, base], color=GUIDE, linewidth=0.5)
             axes.text(column, row + 0.12, f"{member(pair)}", fontsize=8, va="center")
-            axes.text(x[-1], row + 0.12, f"{pair.separation:.2g}", fontsize=7, ha="right", va="center")
+            axes.text(x[-1], row + 0.12, number(pair.separation), fontsize=7, ha="right", va="center")
     return figure
 
 

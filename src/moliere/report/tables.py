@@ -43,6 +43,11 @@ def _field(value: str | float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
+def known(value: float | None) -> float:
+    """A number for a table: NaN, which leaves its field empty, where there is none."""
+    return float("nan") if value is None else value
+
+
 def histogram_table(pair: HistogramPair) -> Table:
     """Counts in all bins; the first and the last reach to infinity, so that they are all there is."""
     edges = [-np.inf, *pair.edges, np.inf]
@@ -66,8 +71,8 @@ def separations_table(pairs: Sequence[HistogramPair]) -> Table:
     """Separation power of each of a family."""
     return {
         "observable": [pair.name for pair in pairs],
-        "separation": [pair.separation for pair in pairs],
-        "floor": [pair.separation_floor for pair in pairs],
+        "separation": [known(pair.separation) for pair in pairs],
+        "floor": [known(pair.separation_floor) for pair in pairs],
     }
 
 

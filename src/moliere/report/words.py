@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from moliere.evaluation.finding import Metric, Quantity
 from moliere.evaluation.result import Report, Sample, Timing
-from moliere.evaluation.verdicts import AUC_GOOD, AUC_POOR
+from moliere.evaluation.verdicts import AUC_GOOD, AUC_POOR, standing
 from moliere.units import format_energy
 
 Level = Literal["good", "fair", "poor"]
@@ -36,14 +36,14 @@ def measured(value: float | None, error: float | None) -> str:
     return f"{value:.{max(digits, 0)}f} ± {error:.{max(digits, 0)}f}"
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
     """Three digits that matter.
 
     Example:
-        >>> number(0.0123456), number(1234567.0), number(float("nan"))
+        >>> number(0.0123456), number(1234567.0), number(None)
         ('0.0123', '1,234,567', 'unknown')
     """
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "unknown"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
@@ -103,14 +103,13 @@ def level(metric: Metric) -> Level | None:
 
     A classifier that is wrong for every fifth pair still leaves a sample useful (fair); so does a distance of
     up to ten times what two halves of the reference show, or four fifths of the share that they have. What could not be
-    measured, or has no floor, has no colour.
+    measured, has no floor, or is too uncertain to tell has no colour.
     """
-    value, floor = metric.value, metric.floor
-    if value is None or floor is None:
+    value, floor, where = metric.value, metric.floor, standing(metric)
+    if value is None or floor is None or where == "undecided":
         return None
-    noise = math.hypot(*(e for e in (metric.error, metric.floor_error) if e is not None and math.isfinite(e)))
-    if (value - floor) * (-1 if metric.larger_is_better else 1) <= 2 * noise:
-        return "good"
+    if where != "above":
+        return "good" if where == "at" else "fair"
     if metric.larger_is_better:
         return "fair" if value > 0.8 * floor else "poor"
     good, fair = (AUC_GOOD, AUC_POOR) if metric.name.startswith("auc-") else (floor, 10 * floor)
@@ -119,7 +118,10 @@ def level(metric: Metric) -> Level | None:
 
 def overall(report: Report) -> Level | None:
     """The colour of the headline, which speaks of the worst classifier; none where there is no classifier."""
-    levels = [level(metric) for metric in report.metrics if metric.name.startswith("auc-")]
+    scores = [metric for metric in report.metrics if metric.name.startswith("auc-")]
+    levels = [level(metric) for metric in scores]
+    if "poor" not in levels and any(standing(metric) == "undecided" for metric in scores):
+        return None
     return next((worst for worst in _WORST_FIRST if worst in levels), None)
 
 

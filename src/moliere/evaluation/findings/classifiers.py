@@ -13,7 +13,10 @@ from moliere.evaluation.collect import Collected
 from moliere.evaluation.finding import Finding, Metric, Paper, findings
 from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
 from moliere.evaluation.suites import Suite
-from moliere.evaluation.verdicts import judge, judge_auc
+from moliere.evaluation.verdicts import AUC_TOLERANCE, judged
+
+#: largest error of a divergence that says something: one of 0.1 belongs to an AUC of about 0.65
+_JSD_TOLERANCE = 0.1
 
 
 @findings.register("classifiers")
@@ -52,16 +55,16 @@ def _metrics(samples: Samples) -> Iterator[Metric]:
             score = classifier_test(kind, one, other, seeds, seed)
             # once is enough: what a floor varies by from seed to seed is the sampling error that it has anyway
             floor = classifier_test(kind, one[:half], one[half : 2 * half], 1, seed)
-            note = "held-out events; floor: two halves of the reference against each other"
-            yield Metric(
+            note = f"held-out events; floor: two halves of the reference against each other, {half} events each"
+            yield judged(Metric(
                 f"auc-{what}-{kind}", f"AUC, {kind} on {what}", "classifier", score.auc, score.auc_error,
-                floor.auc, floor.auc_error, "", judge_auc(score.auc, score.auc_error, floor.auc, floor.auc_error), note,
-                p_value=score.p_value,
-            )  # fmt: skip
-            yield Metric(
+                floor.auc, floor.auc_error, note=note, p_value=score.p_value, tolerance=AUC_TOLERANCE,
+            ))  # fmt: skip
+            yield judged(Metric(
                 f"jsd-{what}-{kind}", f"JSD, {kind} on {what}", "classifier", score.jsd, score.jsd_error,
-                floor.jsd, floor.jsd_error, "", judge(score.jsd, score.jsd_error, floor.jsd, floor.jsd_error), note,
-            )  # fmt: skip
+                floor.jsd, floor.jsd_error, tolerance=_JSD_TOLERANCE,
+                note=f"{note}; between 0 and 1, estimates below 0 are shown as 0",
+            ))  # fmt: skip
 
 
 def _input(suite: Suite, what: str, sample: Collected) -> NDArray[np.float32]:

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from moliere.evaluation.correlations import correlation_matrix, matrix_distance, varying
 from moliere.evaluation.finding import Finding, Metric, findings
 from moliere.evaluation.samples import Samples
-from moliere.evaluation.verdicts import judge
+from moliere.evaluation.verdicts import judged
+
+#: pairs of bootstrap samples that floor and error are taken from
+_DRAWS = 5
 
 
 @findings.register("correlations")
@@ -44,12 +47,13 @@ class Correlations(Finding):
         matrices = [correlation_matrix(sample, names) for sample in (one, other)]
         value = matrix_distance(*matrices)
         sizes = len(reference), len(samples.generated)
-        draws = np.array([_distance_of_draws(one, names, *sizes, seed, k) for k in range(5)])
+        draws = np.array([_distance_of_draws(one, names, *sizes, seed, k) for k in range(_DRAWS)])
         error, floor = float(draws.std(ddof=1)), float(draws.mean())
-        metric = Metric(
-            "correlations", "correlation matrices, distance", "distribution", value, error, floor, error, "",
-            judge(value, error, floor, error), "Frobenius distance over the number of observables; floor: bootstrap",
-        )  # fmt: skip
+        metric = judged(Metric(
+            "correlations", "correlation matrices, distance", "distribution", value, error, floor, error,
+            note=f"Frobenius distance over the number of observables; floor: mean of {_DRAWS} pairs of bootstrap "
+            f"samples of the reference; error: the spread of these {_DRAWS}", tolerance=0.05,
+        ))  # fmt: skip
         described = samples.suite.shown(reference.kept.detector)
         labels = tuple(described[name].label for name in names)
         shown = (tuple(tuple(float(f"{x:.4f}") for x in row) for row in matrix) for matrix in matrices)

@@ -11,7 +11,7 @@ from moliere.evaluation.finding import Finding, Metric, Paper, findings
 from moliere.evaluation.fpd import fpd
 from moliere.evaluation.kpd import kpd
 from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
-from moliere.evaluation.verdicts import judge
+from moliere.evaluation.verdicts import judged
 
 
 @findings.register("distances")
@@ -47,7 +47,4 @@ def _metrics(samples: Samples) -> Iterator[Metric]:
         value, error = distance(one, other)
         floor, floor_error = distance(first, second)
         note = "on the observables; floor: two bootstrap samples of the reference"
-        yield Metric(
-            name, label, "distribution", value, error, floor, floor_error, "",
-            judge(value, error, floor, floor_error), note,
-        )  # fmt: skip
+        yield judged(Metric(name, label, "distribution", value, error, floor, floor_error, note=note))

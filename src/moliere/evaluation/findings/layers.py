@@ -14,7 +14,7 @@ from moliere.evaluation.distances import histogram, ks_test, root_chi2, separati
 from moliere.evaluation.finding import Finding, Paper, findings
 from moliere.evaluation.observables.fastcalosim import ETA_EDGES, by_eta, eta_asymmetry
 from moliere.evaluation.observables.tally import Tally
-from moliere.evaluation.response import moments
+from moliere.evaluation.response import moments, ratio_of
 from moliere.evaluation.samples import Samples
 
 #: bins of the histograms, over the reference's range, and the fewest events of either sample
@@ -30,11 +30,11 @@ class LayerRow:
         energy: ends of the interval of incident energies in MeV.
         n_reference: events.
         n_generated: events.
-        mean_ratio: mean energy of the generated over the reference's, and its error.
+        mean_ratio: mean energy of the generated over the reference's, and its error; ``None`` for a dark reference.
         std_ratio: the same of the standard deviations.
         sem_ratio: the same of the standard errors of the mean, which follow the numbers of events.
         root_chi2: ROOT's chi-square of unweighted histograms over its degrees of freedom.
-        root_p: its p-value.
+        root_p: its p-value; ``None`` where the layer's energy is always the same.
         separation: CaloChallenge's chi-square of normalised histograms, the separation power.
         ks: Kolmogorov-Smirnov distance.
         ks_p: its p-value.
@@ -45,14 +45,14 @@ class LayerRow:
     energy: tuple[float, float]
     n_reference: int
     n_generated: int
-    mean_ratio: tuple[float, float]
-    std_ratio: tuple[float, float]
-    sem_ratio: float
-    root_chi2: float
-    root_p: float
-    separation: float
+    mean_ratio: tuple[float, float] | None
+    std_ratio: tuple[float, float] | None
+    sem_ratio: float | None
+    root_chi2: float | None
+    root_p: float | None
+    separation: float | None
     ks: float
-    ks_p: float
+    ks_p: float | None
     wasserstein: float
 
 
@@ -157,31 +157,26 @@ def layer_row(layer: str, energy: tuple[float, float], one: Floats, other: Float
     high = float(one.max())
     edges = np.linspace(float(one.min()), high if high > one.min() else high + 1, _BINS + 1)
     counts = [histogram(values, edges) for values in (one, other)]
-    chi2, degrees, p = root_chi2(*counts)
+    inside = [count[1:-1] for count in counts]
+    chi2, degrees, p = root_chi2(*inside)
+    varies = np.ptp(np.concatenate([one, other])) > 0
+    errors = ratio_of((first[1], 0.0), (second[1], 0.0))
     ks, ks_p = ks_test(one, other)
     return LayerRow(
         layer=layer,
         energy=energy,
         n_reference=len(one),
         n_generated=len(other),
-        mean_ratio=_ratio(first[:2], second[:2]),
-        std_ratio=_ratio(first[2:], second[2:]),
-        sem_ratio=_ratio((first[1], 0.0), (second[1], 0.0))[0],
-        root_chi2=chi2 / max(degrees, 1),
+        mean_ratio=ratio_of(first[:2], second[:2]),
+        std_ratio=ratio_of(first[2:], second[2:]),
+        sem_ratio=errors[0] if errors else None,
+        root_chi2=None if p is None else chi2 / degrees,
         root_p=p,
-        separation=separation_power(counts[0][1:-1], counts[1][1:-1]),
+        separation=separation_power(*inside) if varies else None,
         ks=ks,
-        ks_p=ks_p,
+        ks_p=ks_p if varies else None,
         wasserstein=wasserstein(one, other),
     )
-
-
-def _ratio(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
-    """Generated over reference with its error; 1 where both are 0, NaN where only the reference is."""
-    if one[0] == 0:
-        return (1.0, 0.0) if other[0] == 0 else (float("nan"), float("nan"))
-    ratio = other[0] / one[0]
-    return ratio, float(np.hypot(other[1] / one[0], ratio * one[1] / one[0]))
 
 
 def _eta_rows(detector: Calorimeter, reference: Collected, generated: Collected) -> Iterator[EtaRow]:

@@ -10,7 +10,7 @@ import numpy as np
 from moliere.evaluation.finding import Finding, Metric, Paper, findings
 from moliere.evaluation.neighbours import Coverage, coverage, standardise
 from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
-from moliere.evaluation.verdicts import judge_share
+from moliere.evaluation.verdicts import judged
 
 #: events of each sample in searches for neighbours, whose time grows faster than their number
 _NEIGHBOURS = 3_000
@@ -61,11 +61,10 @@ def _metrics(samples: Samples) -> Iterator[Metric]:
     for name in ("precision", "recall", "density", "coverage"):
         score, best = getattr(value, name), getattr(floor, name)
         error, best_error = (_share_error(x, name, n) for x in (value, floor))
-        verdict = judge_share(score, error, best, best_error)
         note = f"on the observables, {n} events each, 5 neighbours; floor: two parts of the reference"
-        yield Metric(
-            name, name, "distribution", score, error, best, best_error, "", verdict, note, larger_is_better=True
-        )
+        yield judged(Metric(
+            name, name, "distribution", score, error, best, best_error, note=note, larger_is_better=True, tolerance=0.1
+        ))  # fmt: skip
 
 
 def _share_error(value: Coverage, name: str, n: int) -> float:

@@ -20,7 +20,7 @@ from moliere.evaluation.finding import Finding, Metric, findings
 from moliere.evaluation.findings.shares import share_of
 from moliere.evaluation.samples import Samples
 from moliere.evaluation.suites import Suite
-from moliere.evaluation.verdicts import judge
+from moliere.evaluation.verdicts import judged
 from moliere.events.neighbours import mean_distance
 
 #: bins along each axis of a plane
@@ -118,11 +118,12 @@ def rarity_metrics(rare: Rarity | None) -> Iterator[Metric]:
     value = 100 * abs(other[0] / one[0] - 1)
     error = 100 * float(np.hypot(other[1], one[1] * other[0] / one[0]) / one[0])
     floor = 100 * one[1] / one[0] * np.sqrt(1 + len(rare.reference) / len(rare.generated))
-    yield Metric(
+    yield judged(Metric(
         "rarest", "rate of the rarest 0.1 %", "distribution", value, error, float(np.sqrt(2 / np.pi) * floor),
-        float(floor), "%", judge(value, error, float(np.sqrt(2 / np.pi) * floor), float(floor)),
-        f"|generated / reference - 1| beyond the reference's rarest 0.1 %, by distance to {_NEIGHBOURS} neighbours",
-    )  # fmt: skip
+        float(floor), "%", tolerance=50.0,
+        note=f"|generated / reference - 1| beyond the reference's rarest 0.1 %, by distance to {_NEIGHBOURS} "
+        "neighbours",
+    ))  # fmt: skip
 
 
 def planes(reference: Collected, generated: Collected, suite: Suite, rare: Rarity | None) -> tuple[Plane, ...]:

@@ -10,10 +10,14 @@ import numpy as np
 from moliere.evaluation.finding import Finding, Metric, findings
 from moliere.evaluation.response import ResponsePoint, response_points
 from moliere.evaluation.samples import Samples
-from moliere.evaluation.verdicts import judge
+from moliere.evaluation.verdicts import judged
 
 #: what total over incident energy is called
 _RESPONSES = ("response", "sampling_fraction")
+#: percent; a larger error hides differences that matter
+_TOLERANCE = 5.0
+#: draws of noise that a floor is the mean of
+_DRAWS = 2_000
 
 
 @findings.register("response")
@@ -43,21 +47,35 @@ class Response(Finding):
 def response_metrics(points: Sequence[ResponsePoint]) -> Iterator[Metric]:
     """Largest deviation of mean response and of its width over the incident energies, in percent."""
     for kind, label in (("mean", "mean response, worst energy"), ("width", "width of the response, worst energy")):
-        rows = []
-        for point in points:
-            one, other = getattr(point, f"reference_{kind}"), getattr(point, f"generated_{kind}")
-            one_error, other_error = (
-                getattr(point, f"reference_{kind}_error"),
-                getattr(point, f"generated_{kind}_error"),
-            )
-            if one > 0:
-                rows.append((100 * abs(other / one - 1), 100 * np.hypot(other_error, one_error) / one, point.energy))
+        rows = [row for point in points if (row := _deviation(point, kind)) is not None]
         if not rows:
+            reason = f"the {kind} of the reference's response is 0 at every energy"
+            yield judged(Metric(f"response-{kind}", label, "energy", None, unit="%", reason=reason))
             continue
         value, error, energy = max(rows)
-        # the larger of k deviations of pure noise is about this many standard deviations
-        floor = error * float(np.sqrt(2 * np.log(max(len(rows), 2))))
-        yield Metric(
-            f"response-{kind}", label, "energy", float(value), float(error), floor, float(error), "%",
-            judge(value, error, floor, error), f"|generated / reference - 1| at {energy:.4g} MeV",
-        )  # fmt: skip
+        floor, floor_error = _largest_of_noise([row[1] for row in rows])
+        yield judged(Metric(
+            f"response-{kind}", label, "energy", value, error, floor, floor_error, "%", tolerance=_TOLERANCE,
+            note=f"|generated / reference - 1| at {energy:.4g} MeV, the largest at {len(rows)} energies; floor: the "
+            f"largest of {len(rows)} deviations that are only statistical",
+        ))  # fmt: skip
+
+
+def _deviation(point: ResponsePoint, kind: str) -> tuple[float, float, float] | None:
+    """Percent, its error, and the energy; ``None`` where the reference has no response."""
+    pairs = (
+        (getattr(point, f"{who}_{kind}"), getattr(point, f"{who}_{kind}_error")) for who in ("reference", "generated")
+    )
+    (one, one_error), (other, other_error) = pairs
+    row = (
+        (100 * abs(other / one - 1), float(100 * np.hypot(other_error, one_error) / one), point.energy)
+        if one > 0
+        else ()
+    )
+    return (row[0], row[1], row[2]) if row and np.isfinite(row).all() else None
+
+
+def _largest_of_noise(errors: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation of the largest of several deviations that are pure noise of these errors."""
+    draws = np.abs(np.random.default_rng(0).normal(size=(_DRAWS, len(errors))) * errors).max(axis=1)
+    return float(draws.mean()), float(draws.std())

@@ -16,7 +16,7 @@ from moliere.report.picture import Picture
 from moliere.report.plots import draw_legend
 from moliere.report.section import Section, draw
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
-from moliere.report.tables import Table
+from moliere.report.tables import Table, known
 from moliere.units import format_energy
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: colours end at ratios of 1 ± this; numbers are written while layers are no more than these
 _SPAN, _WRITTEN = 0.2, 16
 _COLUMNS = 4
+#: what a table holds where a value with an error cannot be measured
+_UNKNOWN = (float("nan"), float("nan"))
 
 
 @draw.register
@@ -37,8 +39,8 @@ def _(finding: LayerValidation, report: Report, detector: Detector) -> Sequence[
 def layer_pictures(found: LayerValidation) -> tuple[Picture, ...]:
     """A picture of the ratios, and one against eta where events have it."""
     note = (
-        "Red is more than the reference and blue less, up to 20 %; blank where only the generated layer is lit. "
-        "Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."
+        "Red is more than the reference and blue less, up to 20 %; blank where the reference layer is dark or "
+        "never varies. Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."
     )
     title, table = "Layer energies at each incident energy", ratio_table(found.rows)
     pictures = [Picture("layer-ratios", draw_ratios(found.rows), title, (note,), broad=True, table=table)]
@@ -59,7 +61,7 @@ def draw_ratios(rows: Sequence[LayerRow]) -> Figure:
         for k, (title, name) in enumerate((("mean", "mean_ratio"), ("standard deviation", "std_ratio"))):
             ratios = np.full((len(energies), len(layers)), np.nan)
             for row in rows:
-                ratios[energies.index(row.energy), layers.index(row.layer)] = getattr(row, name)[0]
+                ratios[energies.index(row.energy), layers.index(row.layer)] = (getattr(row, name) or _UNKNOWN)[0]
             axes = figure.add_axes((0.09 + 0.46 * k, 0.3, 0.44, 0.58))
             _paint(axes, ratios, layers)
             axes.set_title(f"{title}, generated / reference", fontsize=8)
@@ -116,23 +118,22 @@ def ratio_table(rows: Sequence[LayerRow]) -> Table:
         "energy high (MeV)": [row.energy[1] for row in rows],
         "reference events": [float(row.n_reference) for row in rows],
         "generated events": [float(row.n_generated) for row in rows],
-        "mean ratio": [row.mean_ratio[0] for row in rows],
-        "mean ratio error": [row.mean_ratio[1] for row in rows],
-        "std ratio": [row.std_ratio[0] for row in rows],
-        "std ratio error": [row.std_ratio[1] for row in rows],
-        "sem ratio": [row.sem_ratio for row in rows],
-        "ROOT chi2/ndf": [row.root_chi2 for row in rows],
-        "ROOT p": [row.root_p for row in rows],
-        "CaloChallenge chi2": [row.separation for row in rows],
+        "mean ratio": [(row.mean_ratio or _UNKNOWN)[0] for row in rows],
+        "mean ratio error": [(row.mean_ratio or _UNKNOWN)[1] for row in rows],
+        "std ratio": [(row.std_ratio or _UNKNOWN)[0] for row in rows],
+        "std ratio error": [(row.std_ratio or _UNKNOWN)[1] for row in rows],
+        "sem ratio": [known(row.sem_ratio) for row in rows],
+        "ROOT chi2/ndf": [known(row.root_chi2) for row in rows],
+        "ROOT p": [known(row.root_p) for row in rows],
+        "CaloChallenge chi2": [known(row.separation) for row in rows],
         "KS": [row.ks for row in rows],
-        "KS p": [row.ks_p for row in rows],
+        "KS p": [known(row.ks_p) for row in rows],
         "Wasserstein (MeV)": [row.wasserstein for row in rows],
     }
 
 
 def eta_table(rows: Sequence[EtaRow]) -> Table:
     """Means and asymmetries of every layer and slice; a side without events leaves the asymmetry empty."""
-    none = (float("nan"), float("nan"))
     return {
         "layer": [row.layer for row in rows],
         "eta low": [row.eta[0] for row in rows],
@@ -141,8 +142,8 @@ def eta_table(rows: Sequence[EtaRow]) -> Table:
         "reference error (MeV)": [row.reference[1] for row in rows],
         "generated (MeV)": [row.generated[0] for row in rows],
         "generated error (MeV)": [row.generated[1] for row in rows],
-        "reference asymmetry": [(row.reference_asymmetry or none)[0] for row in rows],
-        "reference asymmetry error": [(row.reference_asymmetry or none)[1] for row in rows],
-        "generated asymmetry": [(row.generated_asymmetry or none)[0] for row in rows],
-        "generated asymmetry error": [(row.generated_asymmetry or none)[1] for row in rows],
+        "reference asymmetry": [(row.reference_asymmetry or _UNKNOWN)[0] for row in rows],
+        "reference asymmetry error": [(row.reference_asymmetry or _UNKNOWN)[1] for row in rows],
+        "generated asymmetry": [(row.generated_asymmetry or _UNKNOWN)[0] for row in rows],
+        "generated asymmetry error": [(row.generated_asymmetry or _UNKNOWN)[1] for row in rows],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from moliere.detectors import Detector
 from moliere.evaluation.findings.observables import Observables
@@ -13,7 +13,7 @@ from moliere.report.plots import draw_histogram
 from moliere.report.section import Section, draw, file_name
 from moliere.report.small_multiples import draw_separations, draw_small_multiples, family
 from moliere.report.tables import histogram_table, histograms_table, separations_table
-from moliere.report.words import number
+from moliere.report.words import number, small
 
 _GROUPS = {
     "energy": "Energy",
@@ -71,7 +71,7 @@ def _condensed(name: str, pairs: Sequence[HistogramPair]) -> list[Picture]:
     """Separation power of every layer, and the layers where it is worst."""
     words = name.replace("_", " ")
     title, notes = f"{words}, all layers", ("the two layers farthest above their floor are drawn beside",)
-    worst = sorted(pairs, key=lambda pair: pair.separation_floor - pair.separation)[:_WORST]
+    worst = sorted(pairs, key=lambda pair: (pair.separation_floor or 0.0) - (pair.separation or 0.0))[:_WORST]
     table = separations_table(pairs)
     overview = Picture(f"{name}-separation", draw_separations(pairs), title, notes, table=table)
     return [overview, *(_histogram_picture(pair) for pair in worst)]
@@ -85,9 +85,19 @@ def _all_of(name: str, pairs: Sequence[HistogramPair]) -> Section:
 
 
 def _histogram_picture(pair: HistogramPair) -> Picture:
-    notes = (
-        f"separation {number(pair.separation)} (floor {number(pair.separation_floor)})",
-        f"KS p {number(pair.ks_p)}" if pair.ks_p > 1e-6 else "KS p < 1e-6",
-        f"W₁ {number(pair.wasserstein)} {pair.unit}".rstrip(),
+    return Picture(
+        file_name(pair.name), draw_histogram(pair), pair.label, tuple(_notes(pair)), table=histogram_table(pair)
     )
-    return Picture(file_name(pair.name), draw_histogram(pair), pair.label, notes, table=histogram_table(pair))
+
+
+def _notes(pair: HistogramPair) -> Iterator[str]:
+    """The distances, and why one of them is not there."""
+    if pair.separation is not None:
+        floor = "" if pair.separation_floor is None else f" (floor {number(pair.separation_floor)})"
+        yield f"separation {number(pair.separation)}{floor}"
+    if pair.ks_p is not None:
+        yield f"KS p {small(pair.ks_p)}"
+    if pair.wasserstein is not None:
+        yield f"W₁ {number(pair.wasserstein)} {pair.unit}".rstrip()
+    if pair.reason:
+        yield f"{'not measurable' if pair.ks_p is None else 'no ratio of means or widths'}, because {pair.reason}"
