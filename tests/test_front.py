@@ -155,3 +155,18 @@ def test_shipped_recipes_are_budgeted_in_iterations(name: str) -> None:
     training = load_recipe(name).training
     assert training.by_iterations
     assert training.limit_minutes is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"threads": 100_000}, "100000 CPU threads; expected"),
+        ({"device": "nosuch"}, "no device 'nosuch'"),
+        ({"device": "cuda:77"}, "no device 'cuda:77'"),
+        ({"n": 10**30}, "1e\\+30 events; expected"),
+        ({"n": -3}, "-3 events; expected"),
+    ],
+)
+def test_what_no_machine_can_do_is_refused_in_one_sentence(words: dict[str, object], message: str) -> None:
+    with pytest.raises((ConfigError, InvalidQuantity), match=message):
+        moliere.generate("flow-photons-hour", **{"energy": "20 GeV", "n": 3, "threads": 1, **words})  # type: ignore[arg-type]

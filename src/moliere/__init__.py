@@ -29,6 +29,7 @@ _BESIDE = {"Events": "moliere.events", "catalog": "moliere.detectors"}
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that ``import moliere`` costs next to nothing."""
     if name in __all__:
+        _load_plugins()
         return getattr(import_module("moliere.front"), name)
     if name in _BESIDE:
         return getattr(import_module(_BESIDE[name]), name)
@@ -39,6 +40,15 @@ def __getattr__(name: str) -> Any:
 
         return version("moliere")
     raise AttributeError(f"module 'moliere' has no attribute {name!r}")
+
+
+def _load_plugins() -> None:
+    import warnings
+
+    from moliere.plugins import load_plugins
+
+    for sentence in load_plugins():
+        warnings.warn(sentence, stacklevel=3)
 
 
 def __dir__() -> list[str]:

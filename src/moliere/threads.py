@@ -12,7 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from moliere.errors import ConfigError
+
 _WATCH = 0.2  # seconds
+_MOST = 1024  # threads
 
 
 def idle_threads() -> int:
@@ -44,7 +47,16 @@ def set_threads(threads: int) -> None:
     """
     import torch
 
-    torch.set_num_threads(threads or idle_threads())
+    torch.set_num_threads(_possible(threads) or idle_threads())
+
+
+def _possible(threads: int) -> int:
+    """The number itself, if a machine can start so many; a process with far too many is ended by the system."""
+    if not 0 <= threads <= _MOST:
+        raise ConfigError(
+            f"{threads} CPU threads; expected 0 to {_MOST}; more than the {os.cpu_count()} cores here are of no use"
+        )
+    return threads
 
 
 @contextmanager
@@ -53,7 +65,7 @@ def limited_threads(threads: int) -> Iterator[None]:
     import torch
     from threadpoolctl import threadpool_limits
 
-    threads = threads or idle_threads()
+    threads = _possible(threads) or idle_threads()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

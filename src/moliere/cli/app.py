@@ -31,6 +31,7 @@ from moliere.cli import (
     transfer,
 )
 from moliere.errors import MoliereError
+from moliere.plugins import load_plugins
 
 app = typer.Typer(
     name="moliere",
@@ -44,6 +45,9 @@ _DATA = (simulate, info, check, convert, fetch, prepare)
 _MODELS = (train, generate, refine, reconstruct, evaluate, compare, transfer, study)
 for verb in (*_DATA, *_MODELS, listing, geant4):
     verb.register(app)
+
+#: options that are answered without looking at anything that has a name
+_ASKS_LITTLE = {"-h", "--help", "--version"}
 
 #: typer turns a KeyboardInterrupt into the shell's exit code of it
 _CTRL_C = 130
@@ -72,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # --debug is welcome anywhere on the line, not only before the verb
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
+        if not _ASKS_LITTLE & {*arguments}:
+            for sentence in load_plugins():
+                _warn(sentence)
         code = int(app(arguments, standalone_mode=False) or 0)
     except MoliereError as error:
         if debug:
@@ -103,6 +110,10 @@ def _usage_error(error: Exception, *, debug: bool) -> int:
         f"{type(error).__name__}: {error}\nThis is a bug in moliere; run again with --debug and report what it shows."
     )
     return 1
+
+
+def _warn(message: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"warning: {message}", style="yellow", markup=False)
 
 
 def _complain(message: str) -> None:

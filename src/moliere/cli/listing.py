@@ -40,8 +40,10 @@ def list_(
     for key in [what] if what else _LISTS:
         if not what:
             console.print(key, style="bold")
-        for entry, summary in _LISTS[key]():
-            console.print(f"  {entry:<26}{summary}")
+        rows = list(_LISTS[key]())
+        width = max([24, *(len(entry) for entry, _ in rows)]) + 2
+        for entry, summary in rows:
+            console.print(f"  {entry:<{width}}{summary}")
 
 
 def _show_detector(name: str, picture: Path | None, *, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from rich.console import Console
 
 from moliere.errors import ConfigError
@@ -198,6 +199,7 @@ def generate(
         check_free(Path(output), overwrite=overwrite)
     model = bundle if isinstance(bundle, Bundle) else load(bundle)
     set_threads(threads)
+    check_device(device)
     if like is not None:
         source, _ = opened(like)
         incident, total = particles_like(model, source, part)
@@ -220,6 +222,20 @@ def generate(
             writer.append(events)
             watch(events, total)
     return open(output, model.detector)
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ConfigError: no such device; those that there are, are named.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, ValueError, NotImplementedError):
+        here = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+        here += ["mps"] if torch.backends.mps.is_available() else []
+        raise ConfigError(f"there is no device {name!r} here that torch can use; there is: {', '.join(here)}") from None
 
 
 def _watched(events: Events, total: int, watch: Watch) -> Events:

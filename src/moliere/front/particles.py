@@ -18,6 +18,8 @@ from moliere.units import Quantity, parse_angle, parse_energy, parse_length, spa
 
 #: what a derived seed is for: the energies; chunks and blocks of events count up from 0
 _ENERGIES = 2**20
+#: events: more than fit on any disk
+_MOST = 10**12
 _PARSERS = {"x": parse_length, "y": parse_length, "theta": parse_angle, "phi": parse_angle}
 
 Incident = Mapping[str, NDArray[Any]]
@@ -36,6 +38,7 @@ def draw(
         particle: name, or ``None``.
         spreads: ``x``, ``y``, ``theta``, ``phi``: one value or a range.
     """
+    _check_count(n)
     ends = span(energy, parse_energy)
     rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
     given = {name: span(value, _PARSERS[name]) for name, value in spreads.items() if value is not None}
@@ -75,7 +78,13 @@ def particles_for(
         )
     if n is None:
         raise ConfigError("say how many events are to be generated", options=("-n 1000000",))
+    _check_count(n)
     return {}, n
+
+
+def _check_count(n: int) -> None:
+    if not 0 <= n <= _MOST:
+        raise InvalidQuantity(f"{n:.4g} events; expected 0 to {_MOST:.0e}")
 
 
 def particles_like(bundle: Bundle, source: EventSource, part: str) -> tuple[Incident, int]:
