@@ -118,3 +118,21 @@ def test_who_needs_another_kind_says_so(tmp_path: Path, call: str) -> None:
             print(error)
     """
     assert "alorimeter" in run(tmp_path, code)
+
+
+def test_an_evaluation_finds_its_suite_and_its_page_comes_whole(tmp_path: Path) -> None:
+    code = """
+        import json
+        import point_cloud_suite
+        from moliere.evaluation import evaluate
+        from moliere.report.html import write_report
+        report = evaluate(sample(600, 10.0, 0), sample(600, 14.0, 1), classifier_seeds=1, threads=1)
+        assert report.settings["suite"] == "point-cloud"
+        assert not [f.kind for f in report.findings if type(f).__name__ == "Failed"], report.warnings
+        page = write_report(report, "page").read_text()
+        assert "width in x" in page and "number of hits" in page
+        found = json.loads(Path("page/report.json").read_text())
+        assert found["detector"]["kind"] == "point-cloud"
+        print(report.verdict)
+    """
+    assert run(tmp_path, code).strip()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from moliere.detectors import materials
-from moliere.detectors.base import Detector, Floats, Ints, check_size, kinds
+from moliere.detectors.base import Detector, Floats, Ints, check_size, kinds, of_kind
 from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
 from moliere.errors import DetectorError, UnknownName
 
@@ -244,9 +244,10 @@ class Calorimeter(Detector):
     def incomparable_with(self, other: Detector) -> str | None:
         """Channels are compared one by one, so layers must have cells in the same rows and columns."""
         reason = super().incomparable_with(other)
-        if reason is None or not isinstance(other, Calorimeter):
-            return reason or (self._first_difference(other) if isinstance(other, Calorimeter) else None)
-        return f"{reason}{_in_brackets(self._first_difference(other))}"
+        if type(other) is not type(self):
+            return reason
+        where = self._first_difference(of_kind(other, Calorimeter, self.name))
+        return f"{reason} ({where})" if reason and where else reason or where
 
     def _first_difference(self, other: Calorimeter) -> str | None:
         for label, grid, own in zip(self.layer_labels, self.grids, other.grids, strict=False):
@@ -258,9 +259,10 @@ class Calorimeter(Detector):
 
     def displaced_from(self, other: Detector) -> str | None:
         """The first layer whose cells lie elsewhere; the same rings from a list and from equal steps agree."""
-        if self.incomparable_with(other) is not None or not isinstance(other, Calorimeter):
+        if self.incomparable_with(other) is not None:
             return None
-        for label, grid, own in zip(self.layer_labels, self.grids, other.grids, strict=True):
+        grids = of_kind(other, Calorimeter, self.name).grids
+        for label, grid, own in zip(self.layer_labels, self.grids, grids, strict=True):
             for axis, another in zip(grid.edges, own.edges, strict=True):
                 if not np.allclose(axis, another):
                     return f"the cells of {other.name} differ from those of {self.name}, first in {label}"
@@ -305,7 +307,3 @@ def _check_layer(where: str, layer: Layer) -> None:
 def _shape(grid: PolarGrid | CartesianGrid) -> str:
     names = ("alpha", "r") if grid.kind == "polar" else ("x", "y")
     return " × ".join(f"{n} {name}" for n, name in zip(grid.shape, names, strict=True))
-
-
-def _in_brackets(words: str | None) -> str:
-    return f" ({words})" if words else ""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from moliere.detectors.base import Detector, Floats, check_size, kinds
+from moliere.detectors.base import Detector, Floats, check_size, kinds, of_kind
 from moliere.errors import DetectorError
 
 Layout = Literal["cartesian", "axial", "offset"]
@@ -84,10 +84,13 @@ class SurfaceArray(Detector):
 
     def incomparable_with(self, other: Detector) -> str | None:
         """Traces are compared bin by bin, so stations and time bins must be the same in number and width."""
-        if isinstance(other, SurfaceArray) and (self.n_bins, self.bin_width) != (other.n_bins, other.bin_width):
+        if type(other) is not type(self):
+            return super().incomparable_with(other)
+        array = of_kind(other, SurfaceArray, self.name)
+        if (self.n_bins, self.bin_width) != (array.n_bins, array.bin_width):
             return (
-                f"{self.name} has traces of {self.n_bins} bins of {self.bin_width:g} ns, {other.name} of "
-                f"{other.n_bins} bins of {other.bin_width:g} ns"
+                f"{self.name} has traces of {self.n_bins} bins of {self.bin_width:g} ns, {array.name} of "
+                f"{array.n_bins} bins of {array.bin_width:g} ns"
             )
         return super().incomparable_with(other)
 

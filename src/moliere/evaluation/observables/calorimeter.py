@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, PolarGrid
+from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.evaluation.observables.base import Observable, PerLayer, Showers, observables
 from moliere.evaluation.observables.binning import Bins, fixed, log_bins, quantile_bins, span
@@ -26,7 +26,7 @@ def _all_layers(detector: Calorimeter) -> tuple[int, ...]:
 
 def transverse_layers(detector: Calorimeter) -> tuple[int, ...]:
     """Layers that are divided around the axis: only they know eta and phi."""
-    return tuple(k for k, grid in enumerate(detector.grids) if not isinstance(grid, PolarGrid) or grid.n_alpha > 1)
+    return tuple(k for k, grid in enumerate(detector.grids) if grid.has_azimuth)
 
 
 def layer_energy(showers: Showers, layer: int) -> Floats:
