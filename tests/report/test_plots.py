@@ -10,11 +10,11 @@ import pytest
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
-from moliere.report.plots import draw_histogram, draw_resolution, draw_response, fractions, visible_bins
+from moliere.report.plots import draw_histogram, draw_resolution, draw_response, fractions, point_beyond, visible_bins
 from moliere.report.profiles import draw_longitudinal, draw_radial, energy_beyond
 from moliere.report.scene import build_scene
 from moliere.report.shower_images import draw_average_showers
-from moliere.report.style import to_element, to_svg
+from moliere.report.style import new_figure, to_element, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,3 +156,25 @@ def test_short_paths_draw_the_same_lines() -> None:
     axes.set_axis_off()
     axes.plot([10, 10, 50, 70, 70, 20], [20, 60, 60, 90, 30, 30])
     assert 'd="M10 124V84H50L70 54V114H20"' in to_svg(figure).replace(".0", "")
+
+
+@pytest.mark.parametrize(("faint", "scale"), [(1.0, "log"), (0.0, "log"), (900.0, "linear")])
+def test_layers_are_logarithmic_where_one_is_a_thousandth(detector: Calorimeter, faint: float, scale: str) -> None:
+    mean = np.full(detector.n_channels, 1.0)
+    sums = [1000.0, faint, *[1.0 if scale == "log" else 1000.0] * (len(detector.read_out) - 2)]
+    for layer, total in enumerate(sums):
+        cells = slice(detector.boundaries[layer], detector.boundaries[layer + 1])
+        mean[cells] = total / (cells.stop - cells.start)
+    assert draw_longitudinal(detector, mean, mean).axes[0].get_yscale() == scale
+
+
+@pytest.mark.parametrize(
+    ("values", "below", "above"), [([1.0, 0.2], 1, 0), ([9.0, 0.1, 3.0], 1, 2), ([1.0, 1.2], 0, 0)]
+)
+def test_ratios_beyond_the_panel_are_pointed_at(values: list[float], below: int, above: int) -> None:
+    axes = new_figure(2, 2).add_subplot()
+    axes.set_ylim(0.5, 1.5)
+    point_beyond(axes, np.arange(len(values), dtype=float), np.array(values))
+    found = {str(line.get_marker()): len(line.get_xdata()) for line in axes.lines}
+    assert found == {"v": below, "^": above}
+    assert axes.get_ylim() == (0.5, 1.5)

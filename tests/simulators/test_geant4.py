@@ -189,3 +189,13 @@ def test_the_list_that_is_advised_for_hadrons_runs() -> None:
 
 def test_every_list_says_which_particles_it_is_good_for() -> None:
     assert all(entry.summary.startswith("for ") for entry in PHYSICS_LISTS.values())
+
+
+def test_a_stack_that_shows_nothing_is_refused() -> None:
+    """Either no plate is active, or the active ones belong to a layer without cells."""
+    grid = PolarGrid((0.0, 80.0), 1)
+    passive = (Plate("G4_Pb", 3.0), Plate("G4_Si", 3.0, 0))
+    blind = (Plate("G4_Pb", 3.0), Plate("G4_Si", 3.0, 1, active=True))
+    for layers, plates in (((Layer(0, grid),), passive), ((Layer(0, grid), Layer(1, None)), blind)):
+        with pytest.raises(DetectorError, match="stack"):
+            Geant4(Calorimeter("toy", layers, plates))

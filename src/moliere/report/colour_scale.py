@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Maps for energies and for ratios and differences; both can be read without telling red from green.
 ENERGY, RATIO = "inferno", "RdBu_r"
 #: Colours span this many decades below what is brightest: what is fainter holds no energy that matters.
-_DECADES = 6
+_DECADES = 4
 #: Ratios beyond this factor share one colour.
 _FACTOR = 2.0
 

@@ -156,14 +156,15 @@ def with_ratio_panel() -> tuple[Figure, Axes, Axes]:
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(3.5, 2.9)
-    upper = figure.add_axes((0.18, 0.37, 0.79, 0.54))
-    lower = figure.add_axes((0.18, 0.145, 0.79, 0.195), sharex=upper)
+    # room for the last label of the x axis on the right, and for long labels of the y axis on the left
+    upper = figure.add_axes((0.2, 0.37, 0.75, 0.54))
+    lower = figure.add_axes((0.2, 0.145, 0.75, 0.195), sharex=upper)
     upper.tick_params(labelbottom=False)
     lower.set_ylabel("ratio")
     upper.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     lower.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
     for axes in (upper, lower):
-        axes.yaxis.set_label_coords(-0.175, 0.5)
+        axes.yaxis.set_label_coords(-0.21, 0.5)
     return figure, upper, lower
 
 
@@ -210,6 +211,15 @@ def _draw_ratio(axes: Axes, edges: Floats, reference: tuple[Floats, Floats], gen
     _draw_errors(axes, edges, ratio, divide(generated[1], reference[0]))
     axes.set_ylim(*_RATIO)
     axes.set_yticks([0.6, 1.0, 1.4], ["0.6", "1", "1.4"])
+    point_beyond(axes, (edges[1:] + edges[:-1]) / 2, ratio)
+
+
+def point_beyond(axes: Axes, places: Floats, values: Floats) -> None:
+    """A triangle at the edge of the panel for each value that lies beyond it; call it when the limits are set."""
+    low, high = axes.get_ylim()
+    for marker, edge, beyond in (("v", low, values < low), ("^", high, values > high)):
+        at = places[beyond]
+        axes.plot(at, np.full(len(at), edge), marker, color=GENERATED, markersize=3, clip_on=False, scaley=False)
 
 
 def grow_ratio(axes: Axes, values: Floats, least: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.detectors.calorimeter import Calorimeter
-from moliere.report.plots import divide, draw_legend, grow_ratio, with_ratio_panel, with_unit
+from moliere.report.plots import divide, draw_legend, grow_ratio, point_beyond, with_ratio_panel, with_unit
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, log_ticks, style
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: More layers than this are numbered instead of named.
 _MAX_NAMES = 8
+#: Layers' energies are drawn logarithmically where the brightest has more than so many times the faintest's.
+_FAINT = 50
 
 
 def draw_longitudinal(detector: Calorimeter, reference: Floats, generated: Floats) -> Figure:
@@ -38,6 +40,8 @@ def draw_longitudinal(detector: Calorimeter, reference: Floats, generated: Float
         lower.stairs(divide(value, base), edges, baseline=None, color=GENERATED)
         lower.axhline(1.0, color=GUIDE, linewidth=0.7)
         grow_ratio(lower, divide(value, base), 0.1)
+        point_beyond(lower, np.arange(len(names), dtype=np.float64), divide(value, base))
+        _scale_layers(upper, np.concatenate([base, value]))
         draw_legend(upper)
         upper.set_ylabel(with_unit("mean energy", detector.unit), parse_math=False)
         _name_layers(lower, names)
@@ -91,6 +95,15 @@ def energy_beyond(r: Floats, mean: Floats) -> tuple[Floats, Floats]:
     rings = np.bincount(position, weights=mean, minlength=len(radii))
     beyond = rings[::-1].cumsum()[::-1] / max(float(rings.sum()), 1e-300)
     return radii[:-1], beyond[1:]
+
+
+def _scale_layers(axes: Axes, energies: Floats) -> None:
+    """Logarithmic where a layer would be no more than a line on the axis."""
+    bright = energies[energies > 0]
+    if len(bright) and bright.max() > _FAINT * bright.min():
+        axes.set_yscale("log")
+        axes.set_ylim(0.5 * float(bright.min()), 2 * float(bright.max()))
+        log_ticks(axes, "y")
 
 
 def _name_layers(axes: Axes, names: Sequence[str]) -> None:

@@ -87,6 +87,11 @@ class Geant4(Simulator):
                 f"geant4 simulates calorimeters with a stack of plates, but {self.detector.name!r} has none; "
                 "add [[stack]] tables to its TOML file"
             )
+        if not any(plate.active and plate.layer in self._read_out for plate in self.detector.stack):
+            raise DetectorError(
+                f"no plate in the stack of {self.detector.name!r} is both active and in a layer with cells: every "
+                "signal would be 0; give a plate active = true and the number of a layer with cells"
+            )
         if self.shape not in get_args(Shape) or self.cut <= 0:
             raise ConfigError(f"shape {self.shape!r}, cut {self.cut} mm; expected box or cylinder, and a cut above 0")
         _ = self.setup
@@ -100,6 +105,11 @@ class Geant4(Simulator):
     def physics_list(self) -> PhysicsList:
         """The physics list in use."""
         return choose_physics(self.physics, self.data)
+
+    @property
+    def _read_out(self) -> set[int]:
+        """Positions of the layers with cells."""
+        return {position for position, layer in enumerate(self.detector.layers) if layer.grid is not None}
 
     @property
     def warning(self) -> str:
