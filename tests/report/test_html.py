@@ -13,6 +13,7 @@ from moliere.errors import OutputExists
 from moliere.evaluation.findings.classifiers import Classifiers
 from moliere.evaluation.findings.interpolation import Interpolation
 from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.findings.planes import Plane, Planes
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report, Sample
@@ -20,6 +21,8 @@ from moliere.report.html import render_report, write_report
 from moliere.report.plots import draw_histogram
 from moliere.report.style import to_pdf
 
+_EDGES = (0.0, 1.0, 2.0)
+_PLANE = Plane(("x", "y"), ("x", "y"), (False, False), _EDGES, _EDGES, ((0.0, 1.0),) * 2, ((0.0, 1.0),) * 2)
 _HOSTILE = "<script>alert('x')</script>&\"$x$"
 #: Attributes through which a page loads something without a click.
 _LOADING = {"src", "srcset", "data", "poster", "background", "action", "xlink:href"}
@@ -194,6 +197,14 @@ def test_page_shows_a_baseline_and_energies_that_were_left_out(bare_report: Repo
         assert words in text
     assert "gflash.h5" not in page
     assert "interpolation" not in page.split("</style>")[1].split("<script")[0]
+
+
+def test_a_drawing_that_raises_leaves_its_error_in_its_place(report: Report) -> None:
+    unknown = replace(report, findings=(*report.findings, Planes((replace(_PLANE, reference=((1.0,),)),))))
+    sections, page = render_report(unknown)
+    assert sections[-1].title == "Not measured"
+    assert "The finding &#39;planes&#39; could not be computed: its drawing raised" in page
+    assert [section.anchor for section in sections[:-1]] == [section.anchor for section in render_report(report)[0]]
 
 
 def test_bundle_exports_what_the_display_uses() -> None:
