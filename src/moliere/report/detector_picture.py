@@ -16,7 +16,7 @@ from moliere.errors import DetectorError
 from moliere.files import replacing
 from moliere.report.layer_map import draw_grid
 from moliere.report.scene import Scene, SceneLayer, build_scene
-from moliere.report.style import GENERATED, GUIDE, new_figure, style
+from moliere.report.style import GENERATED, GUIDE, new_figure, show_names_as_they_are, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,7 @@ def save_picture(detector: Detector, path: str | Path, *, overwrite: bool = Fals
             f"cannot write a picture to {path.name}: expected a suffix among .{', .'.join(sorted(kinds))}"
         )
     with replacing(path, overwrite=overwrite) as partial, style():
+        show_names_as_they_are(figure)
         figure.savefig(partial, format=path.suffix.lstrip("."), dpi=160, facecolor="white", bbox_inches="tight")
     return path
 

@@ -55,6 +55,10 @@ _DECIMALS = re.compile(r"(\.\d)\d+")
 _REFERENCED = re.compile(r'(?:href="|url\()#([^")]+)')
 
 
+#: the only formulae in figures are powers of ten
+_POWER = re.compile(r"\$(?=.*\d)(?:\\mathdefault\{)?[-−]?(?:[\d.]+(?:\\times)?)?(?:10\^\{[-−]?\d+\})?\}?\$")
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """The look of this package while figures are made, and no longer."""
@@ -71,8 +75,21 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), facecolor="none")
 
 
+def show_names_as_they_are(figure: Figure) -> None:
+    """Names may hold dollars, which matplotlib would read as formulae, and refuse to draw where they are none."""
+    from matplotlib.text import Text
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels(which="both")  # they exist, and have their text, only when someone asks
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and "$" in text.get_text():
+            text.set_parse_math(_POWER.fullmatch(text.get_text()) is not None)
+
+
 def to_svg(figure: Figure) -> str:
     """The figure as an SVG document; the same figure gives the same text."""
+    show_names_as_they_are(figure)
     text = io.StringIO()
     with style():  # says how text is written
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), dpi=110)
@@ -81,6 +98,7 @@ def to_svg(figure: Figure) -> str:
 
 def to_pdf(figure: Figure) -> bytes:
     """The figure as a PDF of one page; the same figure gives the same bytes."""
+    show_names_as_they_are(figure)
     page = io.BytesIO()
     with style():
         figure.savefig(page, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")), dpi=150)
@@ -122,6 +140,7 @@ def to_element(svg: str, name: str, label: str) -> str:
 
 def to_png_uri(figure: Figure, dpi: int = 110) -> str:
     """The figure as a PNG inside a data URI."""
+    show_names_as_they_are(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
