@@ -22,6 +22,7 @@ from moliere.events.formats import showerdata as showerdata
 from moliere.events.formats import table as table
 from moliere.events.formats import threedgan as threedgan
 from moliere.events.formats.base import FileSource, Format, Writer, formats
+from moliere.events.formats.chain import Chain
 from moliere.events.formats.foreign import foreign
 from moliere.events.formats.hdf5 import reading
 from moliere.events.formats.npz import open_npz
@@ -33,7 +34,7 @@ def open_events(path: str | Path, detector: Detector | None = None, format: str 
     """Open a file without reading its signals.
 
     Args:
-        path: the file.
+        path: the file, or a pattern such as ``run-*.h5``: all files of such names, as one sample.
         detector: what was read out, where the file does not say it.
         format: registry name; found from the content by default.
 
@@ -41,6 +42,8 @@ def open_events(path: str | Path, detector: Detector | None = None, format: str 
         FormatError: no format recognises the file, or its content is not what the format promises.
     """
     path = Path(path)
+    if not path.exists() and set("*?[") & set(path.name) and (files := sorted(path.parent.glob(path.name))):
+        return Chain(path, [open_events(file, detector, format) for file in files])
     with foreign(path, "events"):
         name = format or _find(path)
         return formats[name].open(path, detector)
