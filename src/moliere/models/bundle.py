@@ -26,6 +26,7 @@ from moliere.events import EventSource
 from moliere.events.split import split_events
 from moliere.files import replacing
 from moliere.models.base import BuildContext, Model, models
+from moliere.models.bounded import no_larger_than
 
 #: raised when a reader of the old layout would misunderstand a new file
 FORMAT_VERSION = 1
@@ -147,7 +148,8 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor], settings: Mapping
     context = BuildContext(from_spec(tables["context"]["detector"]), columns, particles)
     model_class = models[header["kind"]]
     config = model_class.config_type.from_table({**tables["model"], **settings}, "model")
-    model = model_class(config, context)
+    with no_larger_than(tensors):
+        model = model_class(config, context)
     model.load_state_dict(tensors)
     validity = {name: (float(low), float(high)) for name, (low, high) in tables["validity"].items()}
     return Bundle(str(header["name"]), model.eval(), tables["recipe"], validity, tables["provenance"])

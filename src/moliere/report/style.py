@@ -83,7 +83,7 @@ def show_names_as_they_are(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             axis.get_ticklabels(which="both")  # they exist, and have their text, only when someone asks
     for text in figure.findobj(Text):
-        if isinstance(text, Text) and "$" in text.get_text():
+        if "$" in text.get_text():
             text.set_parse_math(_POWER.fullmatch(text.get_text()) is not None)
 
 
