@@ -114,3 +114,29 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_errors_print_without_quotes() -> None:
     assert str(UnknownName("no 'x'")) == "no 'x'"
     assert issubclass(UnknownName, MoliereError)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (".".join("a" * 50_000) + " = 1", "more than 100 levels"),
+        ("[" + ".".join("a" * 50_000) + "]", "more than 100 levels"),
+        ("a = " + "[" * 100_000, "nested too deeply"),
+        ("a = '" + "a" * 17 * 2**20 + "'", "bytes"),
+        ("a = '\xff'", "not valid TOML"),
+    ],
+)
+def test_files_that_would_take_the_parser_minutes_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bomb.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=message):
+        read_toml(tmp_path / "bomb.toml")
+
+
+def test_long_rows_of_numbers_are_no_deep_keys(tmp_path: Path) -> None:
+    (tmp_path / "edges.toml").write_text("edges = [\n" + ", ".join(["0.5"] * 500) + "\n]\n")
+    assert len(read_toml(tmp_path / "edges.toml")["edges"]) == 500
+
+
+def test_a_folder_is_no_file_of_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_toml(tmp_path)

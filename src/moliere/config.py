@@ -14,6 +14,11 @@ from moliere.errors import ConfigError, did_you_mean
 
 Table = dict[str, Any]
 
+#: bytes of a file of settings; the largest detector that was written by hand has a thousandth of it
+_LARGEST = 16 * 2**20
+#: levels of a key; the parser's time grows with their square
+_DEEPEST = 100
+
 
 class Config(BaseModel):
     """One table of a recipe: frozen, with real defaults, and no key that it does not know.
@@ -71,15 +76,33 @@ def read_toml(path: Path) -> Table:
     """Read a TOML file.
 
     Raises:
-        ConfigError: it does not exist or is not TOML (with line and column).
+        ConfigError: it does not exist, cannot be read, is not TOML (with line and column), or is far larger or deeper
+            than any table of settings.
     """
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            text = file.read(_LARGEST + 1)
+        return _parse_bounded(text)
     except FileNotFoundError:
         raise ConfigError(f"no file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{str(path)[:200]} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply; expected tables of settings, a few levels deep") from None
+    except ValueError as error:  # of TOML, of the text's encoding, of the bounds
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _parse_bounded(text: bytes) -> Table:
+    """Tables of a file, which is looked at before the parser takes minutes over it."""
+    if len(text) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST:,} bytes")
+    decoded = text.decode()
+    for number, line in enumerate(decoded.splitlines(), 1):
+        key = line.partition("=")[0]
+        if key.count(".") > _DEEPEST and "," not in key:
+            raise ValueError(f"a key of more than {_DEEPEST} levels (at line {number})")
+    return tomllib.loads(decoded)
 
 
 def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table:

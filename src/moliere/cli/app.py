@@ -5,6 +5,8 @@ Exit codes: 0 success; 1 an error that the message explains; 2 a wrong command l
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -49,6 +51,9 @@ for verb in (*_DATA, *_MODELS, listing, geant4):
 #: options that are answered without looking at anything that has a name
 _ASKS_LITTLE = {"-h", "--help", "--version"}
 
+#: what the system says of a full disk or a closed pipe
+_FULL = {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}
+
 #: typer turns a KeyboardInterrupt into the shell's exit code of it
 _CTRL_C = 130
 
@@ -75,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     # --debug is welcome anywhere on the line, not only before the verb
     arguments = [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no μ shows its code
     try:
         if not _ASKS_LITTLE & {*arguments}:
             for sentence in load_plugins():
@@ -87,6 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except typer.Exit as stop:
         code = stop.exit_code
+    except OSError as error:
+        if debug or error.errno not in _FULL:
+            return _usage_error(error, debug=debug)
+        _complain(f"writing failed: {error.strerror}; free some space, or write to another place")
+        return 1
     except Exception as error:
         return _usage_error(error, debug=debug)
     if code == _CTRL_C:
