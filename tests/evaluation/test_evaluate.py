@@ -261,3 +261,15 @@ def test_energies_without_response_are_a_report_and_a_page(mini: Events, tmp_pat
     assert report.metric("response-mean").value is None
     assert "0 at every energy" in report.metric("response-mean").reason
     write_report(report, tmp_path / "none")
+
+
+@pytest.mark.parametrize("share", [0, 5, 100])
+def test_samples_that_share_events_are_warned_of(mini: Events, share: int) -> None:
+    one, other = mini[:100], mini.take(np.arange(100 - share, 200 - share))
+    warnings = [text for text in evaluate(one, other, classifier_seeds=0).warnings if "also in the reference" in text]
+    assert [text.split()[0] for text in warnings] == ([str(share)] if share else [])
+
+
+def test_json_has_no_nan_whatever_the_events_hold(mini: Events) -> None:
+    huge = Events(mini.detector, {"energy": np.full(100, 1e300)}, mini[:100].signals)
+    text(evaluate(mini[:100], huge, classifier_seeds=0))

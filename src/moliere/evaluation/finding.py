@@ -261,6 +261,20 @@ def finding_from_dict(content: Mapping[str, Any]) -> Finding:
     return Unregistered(content, metrics=metrics)
 
 
+def without_nan(content: Any) -> Any:
+    """Plain data in which numbers that are not finite are ``None``, because JSON has no word for them.
+
+    Example:
+        >>> without_nan({"a": (1.0, float("nan")), "b": [float("inf")]})
+        {'a': (1.0, None), 'b': [None]}
+    """
+    if isinstance(content, Mapping):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(map(without_nan, content))
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
 def beside(metrics: Sequence[Metric], third: Sequence[Metric]) -> tuple[Metric, ...]:
     """Metrics with those of a third sample of the same names beside them."""
     known = {metric.name: metric for metric in third}

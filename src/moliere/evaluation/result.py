@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 from pydantic import TypeAdapter
 
 from moliere.errors import FormatError, UnknownName, did_you_mean
-from moliere.evaluation.finding import Finding, Metric, finding_from_dict, largest
+from moliere.evaluation.finding import Finding, Metric, finding_from_dict, largest, without_nan
 
 #: raised when a key of the JSON changes its meaning or goes; new keys do not raise it
 SCHEMA = 2
@@ -117,8 +117,10 @@ class Report:
         return largest([metric for metric in self.metrics if metric.name.startswith(prefix)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {**asdict(replace(self, findings=())), "findings": [found.to_dict() for found in self.findings]}
+        """Plain data for JSON, which has no NaN: what is not finite is ``None``."""
+        content = {**asdict(replace(self, findings=())), "findings": [found.to_dict() for found in self.findings]}
+        plain: dict[str, Any] = without_nan(content)
+        return plain
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Report:

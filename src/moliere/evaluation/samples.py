@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents
 from moliere.evaluation.collect import Choice, Collected, align, collect
@@ -19,6 +21,8 @@ Bins = list[tuple[float, float]]
 #: fewer events of either sample give no metric of that kind
 LEAST_FOR_CLASSIFIER = 300
 LEAST_FOR_FPD = 500
+#: fewer equal events may be chance
+_SHARED = 3
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,23 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
                 f"{p:.1e}): differences below may be those of the energies; generate with --like the reference, or "
                 "compare with --match-incident"
             )
+    if (shared := _shared_events(one, other)) >= _SHARED and not sources.reference.detector.repeats:
+        yield (
+            f"{shared} of {len(other)} generated events are also in the reference, with the same signals: an AUC below "
+            "0.5 and small distances then prove nothing; compare with events that the generated sample was not made of"
+        )
     n = samples.n_events
     if n < LEAST_FOR_CLASSIFIER:
         yield f"{n} events are too few for classifier tests, which start at {LEAST_FOR_CLASSIFIER}"
     if n < LEAST_FOR_FPD:
         yield f"{n} events are too few for FPD and KPD, which start at {LEAST_FOR_FPD}"
+
+
+def _shared_events(one: Collected, other: Collected) -> int:
+    """Generated events whose signals are those of a reference event; events of one lit channel may be so by chance."""
+    rows = [sample.kept.signals[np.count_nonzero(sample.kept.signals, axis=1) > 1] for sample in (one, other)]
+    known = {hash(row.tobytes()) for row in rows[0]}
+    return sum(hash(row.tobytes()) in known for row in rows[1])
 
 
 def _check_number(role: str, source: EventSource) -> None:

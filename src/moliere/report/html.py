@@ -46,7 +46,9 @@ def write_report(report: Report, folder: str | Path, *, overwrite: bool = False)
         check_free(folder / name, overwrite=overwrite, is_folder=name == "figures")
     sections, page = render_report(report)
     with replacing_entries(folder, overwrite=overwrite) as new:
-        (new / "report.json").write_text(json.dumps(report.to_dict(), separators=(",", ":")), encoding="utf-8")
+        (new / "report.json").write_text(
+            json.dumps(report.to_dict(), separators=(",", ":"), allow_nan=False), encoding="utf-8"
+        )
         _write_figures(new / "figures", _pictures(sections))
         (new / "report.html").write_text(page, encoding="utf-8")
     return folder / "report.html"
