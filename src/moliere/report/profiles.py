@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: More layers than this are numbered instead of named.
-_MAX_NAMES = 8
+_MAX_NAMES, _MAX_LETTERS = 8, 48
 #: Layers' energies are drawn logarithmically where the brightest has more than so many times the faintest's.
 _FAINT = 50
 
@@ -108,6 +108,7 @@ def _scale_layers(axes: Axes, energies: Floats) -> None:
 
 def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     if len(names) <= _MAX_NAMES:
-        axes.set_xticks(range(len(names)), names, fontsize=7, parse_math=False)
+        size = 7.0 if len(names) * max(map(len, names)) <= _MAX_LETTERS else 5.5  # neighbours must not touch
+        axes.set_xticks(range(len(names)), names, fontsize=size, parse_math=False)
     else:
         axes.set_xlabel("layer", labelpad=2)
