@@ -79,7 +79,7 @@ def test_samples_of_a_users_own(result: RefinementResult, folder: Path, tmp_path
     write_events(tmp_path / "nameless.h5", nameless)
     with pytest.raises(ConfigError, match=r"judges energies, which .*nameless"):
         run_refinement(own.model_copy(update={"data": str(tmp_path / "nameless.h5")}), tmp_path / "other")
-    with pytest.raises(DetectorError, match="trace-refiner needs an array"):
+    with pytest.raises(DetectorError, match="trace-refiner needs a detector of kind surface-array"):
         run_refinement(
             own.model_copy(update={"simulation": "photons-mini", "data": "photons-mini"}), tmp_path / "photons"
         )
