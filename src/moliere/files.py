@@ -49,7 +49,7 @@ def check_free(path: Path, *, overwrite: bool, is_folder: bool = False) -> None:
         wanted = _KINDS[stat.S_IFDIR if is_folder else stat.S_IFREG]
         raise WriteError(f"{_shown(path)} is {found}, where {wanted} would be written; choose another name")
     if not overwrite:
-        raise OutputExists(f"{_shown(path)} exists; choose another name or pass --overwrite (overwrite=True)")
+        raise OutputExists(f"{_shown(path)} exists; choose another name, or overwrite it", options=("--overwrite",))
 
 
 @contextmanager

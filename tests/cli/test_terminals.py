@@ -27,3 +27,30 @@ def test_a_full_disk_is_no_bug() -> None:
     assert outcome.returncode != 0
     assert b"bug in moliere" not in outcome.stderr
     assert b"No space left on device" in outcome.stderr
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "a\rb", "\u202eabc"])
+def test_words_of_a_file_do_not_steer_the_terminal(
+    hostile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from moliere import samples
+    from moliere.cli import main
+    from moliere.events import Events
+    from moliere.events.formats import write_events
+
+    mini = samples.open("photons-mini")[:3]
+    metadata = {"generator": f"Geant4{hostile}"}
+    write_events(tmp_path / "a.h5", Events(mini.detector, mini.incident, mini.signals, metadata=metadata))
+    assert main(["info", str(tmp_path / "a.h5")]) == 0
+    shown = capsys.readouterr().out
+    assert "Geant4" in shown
+    assert hostile not in shown
+    assert main(["info", str(tmp_path / f"no{hostile}file.h5")]) == 1
+    assert hostile not in capsys.readouterr().err
+
+
+def test_a_shipped_sample_is_converted(tmp_path: Path) -> None:
+    from moliere.cli import main
+
+    assert main(["convert", "photons-mini", str(tmp_path / "a.h5")]) == 0
+    assert (tmp_path / "a.h5").is_file()

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from moliere.cli import (
     check,
@@ -32,6 +31,7 @@ from moliere.cli import (
     train,
     transfer,
 )
+from moliere.cli.options import SafeConsole
 from moliere.errors import MoliereError
 from moliere.plugins import load_plugins
 
@@ -126,10 +126,10 @@ def _usage_error(error: Exception, *, debug: bool) -> int:
 
 
 def _warn(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"warning: {message}", style="yellow", markup=False)
+    SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(f"warning: {message}", style="yellow", markup=False)
 
 
 def _complain(message: str) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/bold red] ", end="")
     console.print(message, markup=False)

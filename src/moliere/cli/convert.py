@@ -47,13 +47,15 @@ def convert(
     from moliere.events.formats import open_events
     from moliere.events.formats.root_hits import RootHitsFile, parse_branches
     from moliere.files import check_free
+    from moliere.samples import open_source
 
     check_free(output, overwrite=overwrite)
     known = load(detector) if detector else None
     if branches is not None:
         events: EventSource = RootHitsFile(Path(source), known, parse_branches(branches))
     else:
-        events = open_events(source, known, from_)
+        # a shipped sample by its name, as in other verbs, unless a format is named
+        events = open_source(source, detector) if from_ is None else open_events(source, known, from_)
     name = conversion.choose_format(output, events.detector.kind, to)
     with track("converting", len(events)) as progress:
         lost = conversion.convert(events, output, name, overwrite=overwrite, progress=progress)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from unicodedata import category
 
 import typer
 from rich.console import Console
@@ -39,10 +40,33 @@ Spectrum = Annotated[
     Literal["flat", "log", "powers-of-2"], typer.Option("--spectrum", help="How energies are drawn from the range.")
 ]
 
+
+class SafeConsole(Console):
+    """A console on which words of a file cannot move the cursor, clear the screen or change the title."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Text with control characters shown as their codes."""
+        return super().render_str(without_controls(text), **how)
+
+
+def without_controls(text: str) -> str:
+    """Text in which control characters are written as their codes.
+
+    Example:
+        >>> without_controls("photons" + chr(27) + "[2J")
+        'photons\\x1b[2J'
+    """
+    return "".join(letter if letter in "\n\t" or not _is_control(letter) else ascii(letter)[1:-1] for letter in text)
+
+
+def _is_control(letter: str) -> bool:
+    return category(letter) in {"Cc", "Cf"}
+
+
 #: without markup, as names of files and of observables may hold brackets
-console = Console(highlight=False, soft_wrap=True, markup=False)
+console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
 #: progress goes to standard error, so that output can be piped
-progress_console = Console(stderr=True, highlight=False)
+progress_console = SafeConsole(stderr=True, highlight=False)
 
 
 def epilog(*commands: str) -> str:
