@@ -53,8 +53,8 @@ def without_controls(text: str) -> str:
     """Text in which control characters are written as their codes.
 
     Example:
-        >>> without_controls("photons" + chr(27) + "[2J")
-        'photons\\x1b[2J'
+        >>> print(without_controls("photons" + chr(7)).replace(chr(92), "/"))
+        photons/x07
     """
     return "".join(letter if letter in "\n\t" or not _is_control(letter) else ascii(letter)[1:-1] for letter in text)
 
