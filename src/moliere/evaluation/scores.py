@@ -10,6 +10,7 @@ from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import ship_boosting
 from moliere.evaluation.correlations import varying
+from moliere.evaluation.distances import wasserstein
 from moliere.evaluation.equal_population import equal_population_separation
 from moliere.evaluation.observables import threedgan
 from moliere.evaluation.suites import find_suite
@@ -87,15 +88,30 @@ def _physics_at(
 
 
 def _physics_of(detector: Calorimeter, reference: Events, generated: Events) -> tuple[float, float, float]:
-    """Mean relative errors of mean moments (orders 1, 2), mean profiles and mean measured angle."""
+    """Mean relative errors of mean moments (orders 1, 2) and mean profiles, and the error of the angle a shower."""
     one, other = (threedgan.image_observables(detector, x.energy, x.signals) for x in (reference, generated))
     names = [f"moment_{axis}{order}" for axis in threedgan.AXES for order in (1, 2)]
     moments = np.mean([_relative(one[name].mean(), other[name].mean()) for name in names])
     shapes = [threedgan.profiles(detector, x.signals) for x in (reference, generated)]
     profiles = np.mean([_profile_error(*(shape[axis].mean(axis=0) for shape in shapes)) for axis in threedgan.AXES])
     # images without energy have no angle; they cost the whole of it
-    angle = _relative(one["angle"].mean(), np.minimum(other["angle"], np.pi).mean())
-    return float(moments), float(profiles), float(angle)
+    angles = [np.minimum(x["angle"], np.pi) for x in (one, other)]
+    first, second = _beside_the_truth(angles, reference, generated)
+    return float(moments), float(profiles), wasserstein(first, second) / max(abs(float(angles[0].mean())), 1e-12)
+
+
+def _beside_the_truth(angles: list[Floats], reference: Events, generated: Events) -> list[Floats]:
+    """Measured angles less what showers of their true angle have in the reference; as measured where it is not known.
+
+    Mean angles are symmetric about 90 degrees: a generator that knows no angle but 90 degrees would have a perfect one.
+    """
+    if "theta" not in reference.incident or "theta" not in generated.incident:
+        return angles
+    truth = [np.asarray(x.incident["theta"], np.float64) for x in (reference, generated)]
+    if np.ptp(truth[0]) == 0:
+        return angles
+    slope, start = np.polyfit(truth[0], angles[0], 1)
+    return [angle - slope * theta - start for angle, theta in zip(angles, truth, strict=True)]
 
 
 def _profile_error(one: Floats, other: Floats) -> float:

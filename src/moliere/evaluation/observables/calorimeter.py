@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.evaluation.observables.base import Observable, PerLayer, Showers, observables
-from moliere.evaluation.observables.binning import Bins, fixed, log_bins, quantile_bins, span
+from moliere.evaluation.observables.binning import Bins, fixed, log_bins, quantile_bins, usual
 
 ETA, PHI, R = 0, 1, 2
 
@@ -57,8 +57,8 @@ def energy_bins(detector: Calorimeter, n_edges: int = 40) -> Bins:
 
 def _response_bins(detector: Calorimeter) -> Bins:
     if _is_calochallenge(detector):
-        return fixed(np.linspace(0.5, 1.5, 101))
-    return partial(span, low=0.5, high=1.5, bins=100)
+        return usual(np.linspace(0.5, 1.5, 101))
+    return partial(quantile_bins, bins=100)
 
 
 def _is_calochallenge(detector: Calorimeter) -> bool:
@@ -98,7 +98,7 @@ def _moment_bins(kind: str, axis: int, detector: Calorimeter, layer: int) -> Bin
         reach = (30.0, 500.0, 100.0) if kind == "centre" else (30.0, 400.0, 100.0)
         high = reach[0] if small else reach[1] if wide else reach[2]
         low = -high if kind == "centre" else 0.0
-    return fixed(np.linspace(low, high, 101))
+    return usual(np.linspace(low, high, 101))
 
 
 def _register_moments() -> None:
