@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from moliere.evaluation.equal_population import BINS, equal_population_separatio
 from moliere.evaluation.observables.base import Shown
 from moliere.evaluation.response import moments, ratio_of
 from moliere.evaluation.suites import Suite
+
+if TYPE_CHECKING:
+    import hist
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,21 @@ class HistogramPair:
     std_ratio: tuple[float, float] | None = None
     separation10: float | None = None
     reason: str = ""
+
+    def to_hist(self) -> tuple[hist.Hist[Any], hist.Hist[Any]]:
+        """Reference and generated as ``hist`` objects, entries beyond the edges in their flow bins.
+
+        They follow the protocol UHI, so that mplhep, uproot and others take them as they are.
+        """
+        import hist
+
+        axis = hist.axis.Variable(
+            self.edges, name="x", label=f"{self.label} ({self.unit})" if self.unit else self.label
+        )
+        pair = hist.Hist(axis, name="reference"), hist.Hist(axis, name="generated")
+        for one, counts in zip(pair, (self.reference, self.generated), strict=True):
+            one.view(flow=True)[...] = counts
+        return pair
 
 
 def histogram_pairs(reference: Collected, generated: Collected, suite: Suite) -> tuple[HistogramPair, ...]:
