@@ -92,7 +92,7 @@ def _energies(file: h5py.File, n: int) -> NDArray[np.float64]:
     found = dataset(file, TARGET)
     if found.shape not in {(n, 1, 5), (n, 5)}:
         raise FormatError(f"{file.filename}: {TARGET} has shape {found.shape}, expected {(n, 1, 5)} beside {ECAL}")
-    energies = found[...].reshape(n, 5)[:, 1].astype(np.float64)
+    energies: NDArray[np.float64] = found[...].reshape(n, 5)[:, 1].astype(np.float64)
     sums = np.asarray(file[ECAL][:_SAMPLE], np.float64).sum(axis=(1, 2, 3)) * _CELL_UNIT / GeV
     response = float(np.median(sums / np.maximum(energies[:_SAMPLE], 1e-30))) if n else 1.0
     if not _RESPONSES[0] < response < _RESPONSES[1]:
