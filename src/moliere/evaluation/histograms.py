@@ -140,7 +140,7 @@ def _is_measurable(one: Floats, other: Floats) -> bool:
     """Whether there is anything to compare: values in both samples, which are not all the same number."""
     if min(len(one), len(other)) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
         return False
-    return np.ptp(one) > 0 or np.ptp(other) > 0 or bool(one[0] != other[0])
+    return bool(np.ptp(one) > 0 or np.ptp(other) > 0 or one[0] != other[0])
 
 
 def _binned(one: Floats, other: Floats) -> dict[str, Any]:
