@@ -130,7 +130,8 @@ def _draws(samples: Sequence[tuple[Floats, Floats]], edges: Sequence[Floats], se
         spread = _spread(one, other)
         for row, (first, second) in enumerate(drawn):
             difference = np.abs(np.cumsum((first - second)[order])[:-1])
-            bins: list[Floats] = [np.bincount(places, x, len(edges[k]) + 1)[1:-1] for x in (first, second)]
+            counts = (np.bincount(places, x, len(edges[k]) + 1)[1:-1] for x in (first, second))
+            bins = [np.asarray(count, np.float64) for count in counts]
             distance = float(difference[steps > 0].max(initial=0.0))
             found[row, k] = separation_power(*bins) or 0.0, float(difference @ steps) / spread, distance
     return found
