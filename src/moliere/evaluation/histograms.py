@@ -84,7 +84,7 @@ class HistogramPair:
         axis = hist.axis.Variable(
             self.edges, name="x", label=f"{self.label} ({self.unit})" if self.unit else self.label
         )
-        pair = hist.Hist(axis, name="reference"), hist.Hist(axis, name="generated")
+        pair: tuple[Any, Any] = hist.Hist(axis, name="reference"), hist.Hist(axis, name="generated")
         for one, counts in zip(pair, (self.reference, self.generated), strict=True):
             one.view(flow=True)[...] = counts
         return pair
