@@ -54,6 +54,9 @@ _ASKS_LITTLE = {"-h", "--help", "--version"}
 #: what the system says of a full disk or a closed pipe
 _FULL = {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}
 
+#: so much of a file's name is shown
+_SHOWN = 300
+
 #: typer turns a KeyboardInterrupt into the shell's exit code of it
 _CTRL_C = 130
 
@@ -96,9 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as stop:
         code = stop.exit_code
     except OSError as error:
-        if debug or error.errno not in _FULL:
+        if debug or (error.errno not in _FULL and error.filename is None):
             return _usage_error(error, debug=debug)
-        _complain(f"writing failed: {error.strerror}; free some space, or write to another place")
+        if error.errno in _FULL:
+            _complain(f"writing failed: {error.strerror}; free some space, or write to another place")
+        else:  # what the system says of a file is no bug
+            _complain(f"{str(error.filename)[:_SHOWN]}: {error.strerror}; choose another file or place")
         return 1
     except Exception as error:
         return _usage_error(error, debug=debug)

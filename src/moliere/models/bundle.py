@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -175,7 +176,7 @@ def _header(bundle: Bundle) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # False for names that no file can have, too
         raise BundleError(f"no bundle {path}; train one with: moliere train flow-photons")
     try:
         with safe_open(path, framework="pt") as file:

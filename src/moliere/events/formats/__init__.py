@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,7 +43,7 @@ def open_events(path: str | Path, detector: Detector | None = None, format: str 
         FormatError: no format recognises the file, or its content is not what the format promises.
     """
     path = Path(path)
-    if not path.exists() and set("*?[") & set(path.name) and (files := sorted(path.parent.glob(path.name))):
+    if not os.path.exists(path) and set("*?[") & set(path.name) and (files := sorted(path.parent.glob(path.name))):
         return Chain(path, [open_events(file, detector, format) for file in files])
     with foreign(path, "events"):
         name = format or _find(path)
@@ -85,8 +86,8 @@ def write_events(
 
 def _find(path: Path) -> str:
     """Name of the first format that recognises a file."""
-    if not (path.is_file() or path.is_dir()):
-        raise FormatError(f"{path} is no regular file" if path.exists() else f"no file {path}")
+    if not (os.path.isfile(path) or os.path.isdir(path)):  # False for names that no file can have
+        raise FormatError(f"{path} is no regular file" if os.path.exists(path) else f"no file {path}")
     for name, format_ in formats.items():
         if _sniffs(format_, path):
             return name
