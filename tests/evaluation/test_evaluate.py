@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moliere.detectors import Calorimeter, Layer, PolarGrid, catalog
+from moliere.detectors import catalog
 from moliere.errors import InvalidEvents, UnknownName
 from moliere.evaluation import Report, evaluate
 from moliere.evaluation.collect import Choice, collect
@@ -223,21 +223,10 @@ def test_all_events_in_another_order_fill_the_same_histograms(mini: Events) -> N
         assert b.separation == pytest.approx(a.separation)
 
 
-def test_the_same_number_of_other_cells_is_warned_of(mini: Events) -> None:
+def test_another_name_for_the_same_cells_is_compared() -> None:
     mesh, rings = (catalog.get(name) for name in ("par04-calodit", "calochallenge-2"))
     energy, signals = np.full(20, 1e3), np.random.default_rng(0).exponential(0.2, (20, rings.n_channels))
-    samples = [Events(detector, {"energy": energy}, signals) for detector in (rings, mesh)]
-    assert not any("cells of" in warning for warning in evaluate(*samples, classifier_seeds=0).warnings)
-    assert isinstance(rings, Calorimeter)
-    other_rings = replace(rings, name="thin", layers=(thin(rings.layers[0]), *rings.layers[1:]))
-    other = Events(other_rings, {"energy": energy}, signals)
-    assert any("cells of" in warning for warning in evaluate(samples[0], other, classifier_seeds=0).warnings)
-
-
-def thin(layer: Layer) -> Layer:
-    """The same layer in rings half as wide."""
-    assert isinstance(layer.grid, PolarGrid)
-    return replace(layer, grid=replace(layer.grid, r_edges=tuple(r / 2 for r in layer.grid.r_edges)))
+    evaluate(*(Events(detector, {"energy": energy}, signals) for detector in (rings, mesh)), classifier_seeds=0)
 
 
 def test_a_dark_generator_is_not_perfect_where_nothing_can_be_measured(mini: Events) -> None:
@@ -273,3 +262,20 @@ def test_samples_that_share_events_are_warned_of(mini: Events, share: int) -> No
 def test_json_has_no_nan_whatever_the_events_hold(mini: Events) -> None:
     huge = Events(mini.detector, {"energy": np.full(100, 1e300)}, mini[:100].signals)
     text(evaluate(mini[:100], huge, classifier_seeds=0))
+
+
+def test_two_detectors_with_as_many_other_cells_are_refused(mini: Events) -> None:
+    first = mini.detector.layers[0]
+    assert first.grid is not None
+    moved = replace(first, grid=replace(first.grid, r_edges=tuple(1.5 * r for r in first.grid.r_edges)))
+    other = replace(mini.detector, name="mine", layers=(moved, *mini.detector.layers[1:]))
+    with pytest.raises(InvalidEvents, match="cannot be compared with the reference cell by cell"):
+        evaluate(mini[:50], Events(other, mini[:50].incident, mini[:50].signals))
+
+
+@pytest.mark.parametrize(("cut", "warned"), [(0.0, False), (30.0, True)])
+def test_another_threshold_is_warned_of(mini: Events, cut: float, warned: bool) -> None:
+    signals = np.where(mini.signals < cut, 0, mini.signals)
+    other = Events(mini.detector, mini.incident, signals)
+    report = evaluate(mini[:200], other[200:400], classifier_seeds=0)
+    assert any("faintest" in text for text in report.warnings) == warned

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents
@@ -21,6 +22,8 @@ Bins = list[tuple[float, float]]
 #: fewer events of either sample give no metric of that kind
 LEAST_FOR_CLASSIFIER = 300
 LEAST_FOR_FPD = 500
+#: by how much the faintest signals of two samples may differ, and of how many events and signals they are known
+_CLIFF, _FAINT_EVENTS, _FAINT_SIGNALS = 2.0, 2_000, 1_000
 #: fewer equal events may be chance
 _SHARED = 3
 
@@ -126,7 +129,7 @@ class Samples:
 def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
     """What the reader must know before the numbers."""
     one, other = samples.reference, samples.generated
-    yield from _geometry_warnings(sources.reference.detector, sources.generated.detector)
+    yield from _threshold_warnings(sources, one, other)
     for role, source, used in (("reference", sources.reference, one), ("generated", sources.generated, other)):
         if source.weights is not None:
             yield f"the {role} events have weights: {len(used)} of {len(source)} were kept in proportion to them"
@@ -170,8 +173,36 @@ def _check_detectors(one: Detector, other: Detector, role: str) -> None:
             f"the reference is of {one.name}, the {role} events are of {other.name}: {reason}; both must be of the "
             "same detector"
         )
+    if where := one.displaced_from(other):
+        raise InvalidEvents(
+            f"{where}: cells of the same number lie elsewhere, so the {role} events cannot be compared with the "
+            "reference cell by cell; if both samples are of one detector, name that detector for both, else bring one "
+            "sample to the cells of the other"
+        )
 
 
-def _geometry_warnings(one: Detector, other: Detector) -> list[str]:
-    where = one.displaced_from(other)
-    return [f"{where}: the two samples are compared by the numbers of the cells"] if where else []
+def _threshold_warnings(sources: Sources, one: Collected, other: Collected) -> Iterator[str]:
+    """Where the samples seem to be read out above different thresholds, which any classifier sees."""
+    names = [source.detector.threshold for source in (sources.reference, sources.generated)]
+    if names[0] != names[1]:
+        yield (
+            f"the detector of the reference has a threshold of {names[0]:g}, that of the generated events {names[1]:g} "
+            f"{sources.reference.detector.unit}; choose a threshold that holds for both samples"
+        )
+        return
+    if sources.reference.detector.signed:
+        return
+    smallest = [_faint(sample.kept.signals) for sample in (one, other)]
+    if min(smallest) > 0 and max(smallest) > _CLIFF * min(smallest):
+        yield (
+            f"the faintest hundredth of the signals ends at {smallest[0]:.3g} {sources.reference.detector.unit} in the "
+            f"reference and at {smallest[1]:.3g} in the generated events: if their thresholds differ, choose the "
+            "larger one for both samples"
+        )
+
+
+def _faint(signals: NDArray[np.float32]) -> float:
+    """The signal that a hundredth of all signals above 0 lies below; 0 where there are too few."""
+    lit = signals[:_FAINT_EVENTS]
+    lit = lit[lit > 0]
+    return float(np.quantile(lit, 0.01)) if len(lit) >= _FAINT_SIGNALS else 0.0

@@ -63,7 +63,8 @@ def evaluate(
         bundle: the generated events' model: its split is used for ``part``, and it is timed.
         part: only this part of the reference, in the split that the bundle was trained with.
         reference_ms: milliseconds a shower of the reference simulation.
-        threshold: smaller signals count as zero, MeV or a text with a unit; the detector's by default.
+        threshold: smaller signals count as zero, MeV or a text with a unit; by default the threshold that
+            the bundle was trained with, else the detector's.
         max_events: use so many events of each at most.
         suite: ``default`` suits the detector.
         classifier_seeds: repetitions of each classifier test; 0 leaves them out.
@@ -96,7 +97,7 @@ def evaluate(
         max_events=max_events,
         suite=suite,
         classifier_seeds=classifier_seeds,
-        threshold=parse_energy(threshold) if isinstance(threshold, str) else threshold,
+        threshold=_threshold(threshold, model),
         match_incident=match_incident,
         left_out=None if model is None else model.left_out,
         seed=seed,
@@ -114,6 +115,13 @@ def evaluate(
         progress("drawing")
         write_report(report, output, overwrite=overwrite)
     return report
+
+
+def _threshold(given: float | str | None, bundle: Bundle | None) -> float | None:
+    """What was asked for, else what the bundle's model cuts its own events at, else the detector's."""
+    if given is None:
+        return None if bundle is None else getattr(bundle.model, "threshold", None)
+    return parse_energy(given) if isinstance(given, str) else given
 
 
 def _label(name: str, part: str) -> str:
