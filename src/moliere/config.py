@@ -121,13 +121,13 @@ def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():
-            raise ConfigError(f"--set {override!r}: expected key=value, for example model.width=512")
+            raise ConfigError(f"setting {override!r}: expected key=value, for example model.width=512")
         *parents, key = path.strip().split(".")
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a table")
+                raise ConfigError(f"setting {override!r}: {parent!r} is a value, not a table")
         place[key] = _parse_value(text)
     return result
 

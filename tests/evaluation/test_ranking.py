@@ -43,5 +43,5 @@ def test_the_page_leads_to_every_report(rows: list[Row], tmp_path: Path) -> None
         assert (tmp_path / "comparison" / f"{k}-{name}" / "report.html").exists()
     content = json.loads((tmp_path / "comparison" / "compare.json").read_text())
     assert set(content) == {"same.h5", "fair.h5", "bad.h5"}
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="overwrite it"):
         write_ranking(rows, tmp_path / "comparison")

@@ -137,7 +137,7 @@ def test_energies_in_gev_are_recognised(tmp_path: Path) -> None:
 def test_an_output_is_not_overwritten_unasked(rich: Events, tmp_path: Path) -> None:
     write_events(tmp_path / "e.h5", rich)
     before = (tmp_path / "e.h5").read_bytes()
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="overwrite it"):
         write_events(tmp_path / "e.h5", rich)
     write_events(tmp_path / "e.h5", rich[:10], overwrite=True)
     assert len(read_events(tmp_path / "e.h5")) == 10

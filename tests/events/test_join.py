@@ -39,7 +39,7 @@ def test_all_events_are_there_and_every_piece_has_its_share() -> None:
 
 def test_what_cannot_be_joined_is_refused() -> None:
     one, other = parts()
-    with pytest.raises(InvalidEvents, match=r"file 2 does not say .*--particles"):
+    with pytest.raises(InvalidEvents, match=r"file 2 does not say .*name the particle of each file"):
         list(join([one, other], [22, None], seed=0))
     alien = Events(catalog.get("calogan"), {"energy": np.ones(2)}, np.zeros((2, 504)))
     with pytest.raises(InvalidEvents, match=r"events of one detector, got .*calogan"):

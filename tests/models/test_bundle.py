@@ -96,7 +96,7 @@ def test_other_tensors_are_not_a_bundle(tmp_path: Path) -> None:
 
 def test_an_old_bundle_is_not_overwritten_unasked(path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="overwrite it"):
         save_bundle(load_bundle(path), path)
     assert path.read_bytes() == before
 

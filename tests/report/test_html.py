@@ -150,7 +150,7 @@ def test_an_existing_report_is_kept_unless_told_otherwise(
     page = write_report(replace(bare_report, findings=(*bare_report.findings, response)), tmp_path)
     assert len(list((tmp_path / "figures").iterdir())) == 2 * 3
     before = page.read_bytes()
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="overwrite it"):
         write_report(bare_report, tmp_path)
     assert page.read_bytes() == before
     (tmp_path / "notes.txt").write_text("mine")

@@ -229,8 +229,8 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> Non
 @pytest.mark.parametrize(
     ("incident", "words"),
     [
-        ({"energy": np.array([400e3, 100e3])}, "protons of 400 GeV, got 100 GeV; say --energy 400GeV"),
-        ({"energy": np.array([400e3]), "pdg_id": np.array([211])}, "leave --particle out"),
+        ({"energy": np.array([400e3, 100e3])}, "protons of 400 GeV, got 100 GeV; give all of them 400 GeV"),
+        ({"energy": np.array([400e3]), "pdg_id": np.array([211])}, "name no particle, or the proton"),
         ({"energy": np.array([400e3]), "theta": np.array([1.5])}, "leave out theta"),
     ],
 )

@@ -53,7 +53,7 @@ def test_an_interrupted_run_goes_on_where_it_was(job: Production, tmp_path: Path
     with pytest.raises(IncompleteRun, match=r"interrupted; 40 of 65 events are kept .*--resume"):
         produce(job, progress=interrupt)
     assert not job.output.exists()
-    with pytest.raises(OutputExists, match="--resume"):
+    with pytest.raises(OutputExists, match="resume it"):
         produce(job)
     other = Production(job.simulator, job.incident, 6, job.output)
     with pytest.raises(CheckpointError, match="another seed"):

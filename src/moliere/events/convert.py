@@ -37,7 +37,8 @@ def choose_format(path: Path, kind: str, name: str | None = None) -> str:
     if len(fitting) != 1:
         words = f"could be {' or '.join(fitting)}" if fitting else f"is no ending of {', '.join(holding)}"
         raise FormatError(
-            f"{path}: {path.suffix or 'no ending'} {words}; take another ending, or name the format (convert --to)"
+            f"{path}: {path.suffix or 'no ending'} {words}; take another ending, or name the format",
+            options=("--to FORMAT",),
         )
     return fitting[0]
 

@@ -64,7 +64,8 @@ def _check_layers(first: Detector, other: Detector, eta: float) -> None:
     differ = f"layers {ids[1]}, not {ids[0]}" if ids[0] != ids[1] else "the same layers in other cells"
     raise InvalidEvents(
         f"the slice at eta {eta:g} ({other.name}) has {differ} as {first.name} has; join slices whose layers agree, or "
-        "read all of them with one detector (--detector)"
+        "read all of them with one detector",
+        options=("--detector NAME",),
     )
 
 

@@ -61,8 +61,9 @@ def _alike(parts: Sequence[Events]) -> list[Events]:
     told = ["pdg_id" in part.incident for part in parts]
     if any(told) and not all(told):
         raise InvalidEvents(
-            f"file {told.index(False) + 1} does not say which particles came in, while others do; name them with "
-            "--particles e+,gamma,pi+"
+            f"file {told.index(False) + 1} does not say which particles came in, while others do; name the particle "
+            "of each file",
+            options=("--particles e+,gamma,pi+",),
         )
     columns = [name for name in parts[0].incident if all(name in part.incident for part in parts)]
     return [

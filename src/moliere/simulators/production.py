@@ -153,7 +153,8 @@ def _open_folder(job: Production, *, overwrite: bool, resume: bool) -> None:
         return
     if not overwrite and mark.exists():
         raise OutputExists(
-            f"{job.folder} holds an interrupted run; pass --resume to go on, or --overwrite to start over"
+            f"{job.folder} holds an interrupted run; resume it, or overwrite it to start over",
+            options=("--resume", "--overwrite"),
         )
     check_free(job.output, overwrite=overwrite)
     shutil.rmtree(job.folder, ignore_errors=True)
@@ -163,11 +164,14 @@ def _open_folder(job: Production, *, overwrite: bool, resume: bool) -> None:
 
 def _check_same(job: Production, mark: Path) -> None:
     if not mark.exists():
-        raise CheckpointError(f"there is no interrupted run in {job.folder}; leave --resume out")
+        raise CheckpointError(
+            f"there is no interrupted run in {job.folder}; start one, without resuming", options=("leave out --resume",)
+        )
     if json.loads(mark.read_text())["mark"] != job.mark:
         raise CheckpointError(
-            f"{job.folder} holds a run with another seed, incident particles or settings; repeat its command line "
-            "with --resume, or pass --overwrite to start over"
+            f"{job.folder} holds a run with another seed, incident particles or settings; resume it with "
+            "what it was started with, or overwrite it to start over",
+            options=("--resume", "--overwrite"),
         )
 
 

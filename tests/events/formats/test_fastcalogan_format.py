@@ -49,7 +49,7 @@ def test_rows_are_read_in_any_order_across_files() -> None:
 
 def test_the_detector_can_be_given(folder: Path) -> None:
     (folder / "binning.xml").rename(folder / "mine.xml")
-    with pytest.raises(FormatError, match=r"no binning.xml beside it; copy it there, or pass --detector"):
+    with pytest.raises(FormatError, match=r"no binning.xml beside it; copy it there, or name such a file"):
         read_events(folder)
     shutil.copy(folder / "mine.xml", folder / "other.txt")
     one = (

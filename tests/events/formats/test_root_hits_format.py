@@ -104,7 +104,7 @@ def test_channels_are_preferred_to_places() -> None:
 
 
 def test_a_detector_is_needed(hits: Path) -> None:
-    with pytest.raises(FormatError, match="no detector was named; name it with --detector"):
+    with pytest.raises(FormatError, match="no detector was named; name one"):
         read_events(hits)
     with pytest.raises(FormatError, match="airshower-9x9 is none"):
         read_events(hits, catalog.get("airshower-9x9"))

@@ -123,7 +123,7 @@ def test_wrong_files_say_what_is_wrong(
 
 
 def test_a_detector_is_needed() -> None:
-    with pytest.raises(FormatError, match="no detector was named; name it with --detector"):
+    with pytest.raises(FormatError, match="no detector was named; name one"):
         read_events(GOLDEN, format="showerdata")
 
 

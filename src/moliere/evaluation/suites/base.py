@@ -158,6 +158,7 @@ def find_suite(name: str, detector: Detector) -> tuple[str, Suite]:
     if not isinstance(detector, suite.detector):
         raise InvalidEvents(
             f"suite {name!r} compares events of a {suite.detector.__name__}; {detector.name} is a "
-            f"{type(detector).__name__}: leave out --suite"
+            f"{type(detector).__name__}: take the default suite",
+            options=("--suite default",),
         )
     return name, suite

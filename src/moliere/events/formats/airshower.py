@@ -118,8 +118,9 @@ def _recognise(path: Path, positions: NDArray[Any], n_bins: int, detector: Detec
         return known
     if detector is not None:
         raise FormatError(
-            f"{path} has {len(positions)} stations of {n_bins} bins, which are not those of {detector.name}; leave "
-            "--detector out to take the file's own positions"
+            f"{path} has {len(positions)} stations of {n_bins} bins, which are not those of {detector.name}; name no "
+            "detector to take the file's own positions",
+            options=("leave out --detector",),
         )
     side = math.isqrt(len(positions))
     shape = (side, side) if side**2 == len(positions) else None

@@ -142,15 +142,20 @@ def _recognise(path: Path, metadata: Mapping[str, Any], n_voxels: int) -> Detect
     if len(names) == 1:
         return catalog.get(names[0])
     if names:
-        raise FormatError(f"{path} has {n_voxels} voxels, as have {', '.join(names)}; say which with --detector NAME")
-    raise FormatError(f"{path} has {n_voxels} voxels, which fits no detector of the catalogue; {_suggest(n_voxels)}")
+        raise FormatError(
+            f"{path} has {n_voxels} voxels, as have {', '.join(names)}; say which", options=("--detector NAME",)
+        )
+    raise FormatError(
+        f"{path} has {n_voxels} voxels, which fits no detector of the catalogue; {_suggest(n_voxels)}",
+        options=("--detector FILE.toml",),
+    )
 
 
 def _suggest(n_voxels: int) -> str:
     name = catalog.nearest(n_voxels)[0]
     return (
         f"the nearest is {name} with {catalog.get(name).n_channels}; "
-        "pass --detector FILE.toml (or .xml) to describe your own"
+        "describe your own in a .toml or .xml file, and name that file as the detector"
     )
 
 

@@ -165,7 +165,10 @@ def _binning(path: Path, samples: Sequence[EnergyPoint]) -> Calorimeter:
     """The detector of all samples, which must be the same."""
     binning = (path if path.is_dir() else path.parent) / BINNING
     if not binning.exists():
-        raise FormatError(f"{path}: there is no {BINNING} beside it; copy it there, or pass --detector FILE.xml")
+        raise FormatError(
+            f"{path}: there is no {BINNING} beside it; copy it there, or name such a file as the detector",
+            options=("--detector FILE.xml",),
+        )
     found = {(abs(sample.pdg_id), sample.eta): sample for sample in samples}
     first, *others = (_read_binning(binning, sample) for sample in found.values())
     if any(other.layers != first.layers for other in others):

@@ -19,7 +19,9 @@ def calorimeter(where: str | Path, detector: Detector | None) -> Calorimeter:
     if isinstance(detector, Calorimeter):
         return detector
     words = "no detector was named" if detector is None else f"{detector.name} is none"
-    raise FormatError(f"{where} holds energies in the cells of a calorimeter, and {words}; name it with --detector")
+    raise FormatError(
+        f"{where} holds energies in the cells of a calorimeter, and {words}; name one", options=("--detector NAME",)
+    )
 
 
 def of_layout(where: str | Path, detector: Detector | None, name: str) -> Calorimeter:

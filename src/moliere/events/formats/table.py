@@ -86,7 +86,9 @@ def _recognise(path: Path, columns: Columns, about: Mapping[str, Any], detector:
     fitting = [space for space in spaces if {column.name for column in space.columns} <= set(columns)]
     if len(fitting) != 1:
         words = "fits " + " and ".join(space.name for space in fitting) if fitting else "fits no phase space I know"
-        raise FormatError(f"{path} has columns {', '.join(columns)}, which {words}; name one with --detector")
+        raise FormatError(
+            f"{path} has columns {', '.join(columns)}, which {words}; name one", options=("--detector NAME",)
+        )
     return fitting[0]
 
 

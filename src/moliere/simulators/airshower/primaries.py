@@ -55,5 +55,6 @@ def check_energies(energy: Floats) -> None:
     if len(outside):
         raise UnsupportedIncident(
             f"air showers cover {low / EeV:g} – {high / EeV:g} EeV, got {outside[0] / EeV:g} EeV ({len(outside)} of "
-            f"{len(energy)} events are outside); choose energies as --energy 1EeV:100EeV does"
+            f"{len(energy)} events are outside); choose energies between these",
+            options=("--energy 1EeV:100EeV",),
         )

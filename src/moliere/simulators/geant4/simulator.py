@@ -172,7 +172,8 @@ class Geant4(Simulator):
             return np.asarray(incident["pdg_id"], np.int64)
         if self.particle is None and not self.detector.particles:
             raise UnsupportedIncident(
-                f"no incident particle is named and {self.detector.name!r} has none of its own; say --particle e-"
+                f"no incident particle is named and {self.detector.name!r} has none of its own; name one, such as e-",
+                options=("--particle e-",),
             )
         number = self.detector.particles[0] if self.particle is None else particle_id(self.particle)
         return np.full(n, number, np.int64)

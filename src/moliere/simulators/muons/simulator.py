@@ -150,7 +150,10 @@ def _check_protons(incident: Mapping[str, NDArray[Any]], energy: NDArray[np.floa
     if not np.allclose(energy, BEAM_ENERGY, rtol=1e-6, atol=0):
         wrong = format_energy(float(energy[np.argmax(np.abs(energy - BEAM_ENERGY))]))
         raise UnsupportedIncident(
-            f"muons come of protons of {BEAM_ENERGY / GeV:g} GeV, got {wrong}; say --energy 400GeV"
+            f"muons come of protons of {BEAM_ENERGY / GeV:g} GeV, got {wrong}; give all of them 400 GeV",
+            options=("--energy 400GeV",),
         )
     if (np.asarray(incident.get("pdg_id", _PROTON)) != _PROTON).any():
-        raise UnsupportedIncident("muons come of protons; leave --particle out, or say --particle proton")
+        raise UnsupportedIncident(
+            "muons come of protons; name no particle, or the proton", options=("--particle proton",)
+        )
