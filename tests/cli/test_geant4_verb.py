@@ -32,6 +32,6 @@ def test_the_quick_check_passes_here(run: Run) -> None:
 def test_physics_lists_are_listed_with_what_they_cost(run: Run) -> None:
     outcome = run("list", "physics")
     assert (
-        "G4EmStandard_option1      for e-, e+, gamma, muons: 1.6 times faster; lowers the visible energy in "
+        "G4EmStandard_option1          for e-, e+, gamma, muons: 1.6 times faster; lowers the visible energy in "
         in outcome.out
     )
