@@ -11,7 +11,7 @@ import pytest
 from moliere.errors import CheckpointError, ConfigError, DetectorError
 from moliere.evaluation.refinement import RefinementResult
 from moliere.events.formats import read_events, write_events
-from moliere.report.study_page import verdict_of, write_study
+from moliere.report.study_page import bias_words, verdict_of, write_study
 from moliere.studies import RefinementStudy, run_refinement
 
 TINY = RefinementStudy(
@@ -50,6 +50,31 @@ def test_the_page_says_what_was_found(result: RefinementResult, folder: Path) ->
     numbers = json.loads((folder / "page" / "study.json").read_text())
     assert numbers["resolution_ratio"] == pytest.approx(result.resolution_ratio)
     assert numbers["label_shift"]["bias"] == pytest.approx(result.label_shift.bias)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [(0.06, 0.02, "3 times smaller"), (0.01, 0.0568, "5.68 times larger"), (0.001, 0.0015, "cannot be told")],
+)
+def test_the_bias_shrinks_grows_or_cannot_be_told(
+    result: RefinementResult, before: float, after: float, words: str
+) -> None:
+    trained = {}
+    for name, bias in (("simulation", before), ("refined", after)):
+        old = result.reconstructions[name]
+        trained[name] = replace(old, whole=replace(old.whole, bias=bias, bias_error=0.001))
+    changed = replace(result, reconstructions={**result.reconstructions, **trained})
+    assert words in bias_words(changed)
+
+
+def test_a_short_run_proves_nothing_and_nobody_measured_the_data_against_itself(
+    result: RefinementResult, tmp_path: Path
+) -> None:
+    assert "150 instead of 12,000 events" in result.short
+    text = write_study(result, tmp_path / "page").read_text()
+    assert "proves nothing" in text
+    assert "not measured" in text
+    assert "proves nothing" not in verdict_of(replace(result, short=""))
 
 
 def test_what_is_done_is_not_done_again(result: RefinementResult, folder: Path) -> None:

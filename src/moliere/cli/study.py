@@ -70,7 +70,7 @@ def _show(result: RefinementResult) -> None:
     table = Table("trained on", "bias on data", "resolution on data", "AUC of its traces")
     for name, trained in result.reconstructions.items():
         quality = trained.whole
-        auc = f"{result.traces[name].worst.auc:.3f}" if name in result.traces else "0.5"
+        auc = f"{result.traces[name].worst.auc:.3f}" if name in result.traces else "not measured"
         table.add_row(
             name,
             f"{100 * quality.bias:+.2f} ± {100 * quality.bias_error:.2f} %",
@@ -78,3 +78,5 @@ def _show(result: RefinementResult) -> None:
             auc,
         )
     console.print(table)
+    if result.short:
+        console.print(f"a short run, which proves nothing: {result.short}", style="yellow")

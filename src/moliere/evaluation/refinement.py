@@ -98,6 +98,7 @@ class RefinementResult:
         examples: traces before and after.
         bin_width: of the time bins in ns.
         settings: of the study: seeds, sizes, lengths.
+        short: why the study is too short to prove anything; empty where it is not.
     """
 
     traces: Mapping[str, TraceTest]
@@ -108,6 +109,7 @@ class RefinementResult:
     examples: tuple[ExampleTrace, ...]
     bin_width: float
     settings: Mapping[str, Any] = field(default_factory=dict)
+    short: str = ""
 
     @property
     def bias_reduction(self) -> float:

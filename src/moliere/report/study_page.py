@@ -18,6 +18,7 @@ from moliere.report.picture import Picture
 from moliere.report.plots import divide
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
 from moliere.report.tables import Table
+from moliere.report.words import number
 from moliere.units import EeV, format_energy
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def write_study(result: RefinementResult, folder: str | Path, *, overwrite: bool
         "result": result,
         "verdict": verdict_of(result),
         "reached": _is_reached(result),
+        "bias": bias_words(result),
         "energies": _energy_pictures(result),
         "traces": _trace_pictures(result),
     }
@@ -63,6 +65,23 @@ def write_study(result: RefinementResult, folder: str | Path, *, overwrite: bool
 
 def verdict_of(result: RefinementResult) -> str:
     """One sentence: what refinement did to bias and resolution on data."""
+    if result.short:
+        return f"a short run, which shows that every step works and proves nothing: {result.short}; {_found(result)}"
+    return _found(result)
+
+
+def bias_words(result: RefinementResult) -> str:
+    """By how much the bias shrinks or grows, or that both biases are too small for their errors."""
+    before, after = (result.reconstructions[name].whole for name in ("simulation", "refined"))
+    if max(abs(q.bias) / max(q.bias_error, 1e-12) for q in (before, after)) < 2:
+        return "Both biases are within two of their errors of 0: whether refinement changes the bias cannot be told."
+    factor = result.bias_reduction
+    if factor >= 1:
+        return f"The bias becomes {number(factor)} times smaller."
+    return f"The bias grows: it becomes {number(1 / factor)} times larger."
+
+
+def _found(result: RefinementResult) -> str:
     before, after = (result.reconstructions[name].whole for name in ("simulation", "refined"))
     return (
         f"trained on refined instead of original simulation, the energy bias on data is {100 * after.bias:+.1f} % "
@@ -72,7 +91,9 @@ def verdict_of(result: RefinementResult) -> str:
 
 
 def _is_reached(result: RefinementResult) -> bool:
-    return result.bias_reduction >= _LEAST_REDUCTION and result.resolution_ratio <= _MOST_RESOLUTION
+    return (
+        not result.short and result.bias_reduction >= _LEAST_REDUCTION and result.resolution_ratio <= _MOST_RESOLUTION
+    )
 
 
 def _energy_pictures(result: RefinementResult) -> list[Picture]:

@@ -210,7 +210,22 @@ def _judge(settings: RefinementStudy, tests: Mapping[str, Events], networks: Map
         examples=example_traces(simulation, tests["refined"], _EXAMPLE_ENERGY),
         bin_width=array_of(data).bin_width,
         settings=settings.to_table(),
+        short=_shortness(settings),
     )
+
+
+def _shortness(settings: RefinementStudy) -> str:
+    """Which numbers are below half of what the study needs, in words."""
+    short = [
+        f"{value:,} instead of {needed:,} {words}"
+        for name, words in (
+            ("n_events", "events"),
+            ("refiner_iterations", "iterations of the refiner"),
+            ("reconstruction_iterations", "iterations of each reconstruction"),
+        )
+        if (value := getattr(settings, name)) < (needed := RefinementStudy.model_fields[name].default) / 2
+    ]
+    return ", ".join(short)
 
 
 def _energies(network: Bundle, events: Events) -> Floats:
