@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -118,7 +119,8 @@ def save_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) ->
         try:
             save_file(tensors, partial, metadata)
         except SafetensorError as error:  # what safetensors makes of a full disk
-            raise OSError(str(error)) from error
+            number = re.search(r"os error (\d+)", str(error))
+            raise (OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))) from error
 
 
 def load_bundle(path: str | Path, settings: Mapping[str, Any] | None = None) -> Bundle:

@@ -139,3 +139,11 @@ def test_truncated_files_are_recognised(keep: int, polar: Calorimeter, tmp_path:
     (tmp_path / "cut.h5").write_bytes(GOLDEN.read_bytes()[:keep])
     with pytest.raises(FormatError, match="truncated"):
         read_events(tmp_path / "cut.h5", polar, "showerdata")
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_showers_of_one_length(n: int, tmp_path: Path) -> None:
+    detector = catalog.get("calogan")
+    signals = np.full((n, detector.n_channels), 2.0, np.float32)
+    write_events(tmp_path / "x.h5", Events(detector, {"energy": np.full(n, 5e3)}, signals), "showerdata")
+    np.testing.assert_allclose(read_events(tmp_path / "x.h5", detector).signals, signals)

@@ -33,20 +33,37 @@ class _Disk:
     """The file below HDF5, which never hears of an error.
 
     A failed write leaves HDF5 with caches that it tries to empty once more when the process ends, where it crashes. So
-    the first error is kept, what comes after it is dropped, and :meth:`check` raises it where Python can deal with it.
+    the first error is kept, and :meth:`check` raises it where Python can deal with it. What is written after the error
+    stays in memory, because HDF5 reads some of it again before it closes.
     """
 
     def __init__(self, raw: FileIO) -> None:
         self._raw = raw
         self._error: OSError | None = None
-        self.seek, self.tell, self.read, self.readinto = raw.seek, raw.tell, raw.read, raw.readinto
+        self._in_memory: list[tuple[int, bytes]] = []
+        self.seek, self.tell, self.read = raw.seek, raw.tell, raw.read
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill all of it; with zeros where nothing was written."""
+        start, into = self.tell(), memoryview(buffer).cast("B")
+        into[:] = bytes(len(into))
+        self._raw.readinto(into)
+        for place, data in self._in_memory:
+            first, last = max(start, place), min(start + len(into), place + len(data))
+            if first < last:
+                into[first - start : last - start] = data[first - place : last - place]
+        self.seek(start + len(into))
+        return len(into)
 
     def write(self, data: memoryview) -> int:
-        """Write all of it, or nothing after an error."""
-        left = memoryview(data).cast("B")
+        """Write all of it, after an error to memory."""
+        start, left = self.tell(), memoryview(data).cast("B")
         with self._keeping_errors():
             while left and self._error is None:
                 left = left[self._raw.write(left) :]
+        if left:
+            self._in_memory.append((start, bytes(memoryview(data).cast("B"))))
+            self.seek(start + len(data))
         return len(data)
 
     def truncate(self, size: int) -> int:
@@ -127,4 +144,8 @@ def append_rows(file: h5py.File, key: str, rows: NDArray[Any], packing: Packing)
     dataset = file[key]
     start = len(dataset)
     dataset.resize(start + len(rows), axis=0)
-    dataset[start:] = rows
+    if rows.dtype.hasobject:  # h5py takes lists that happen to be of one length for a table
+        for k, row in enumerate(rows, start):
+            dataset[k] = row
+    else:
+        dataset[start:] = rows

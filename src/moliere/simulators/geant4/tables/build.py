@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from moliere.errors import MissingExtra
-from moliere.files import cache_folder
+from moliere.files import cache_folder, writing
 
 #: raised whenever what is written changes, so that old folders are left alone
 VERSION = 1
@@ -24,17 +24,22 @@ def built_tables() -> Path:
     """The folder of the tables made here, made first if it is not there.
 
     Raises:
+        WriteError: the cache cannot be written; ``$MOLIERE_CACHE`` may name another folder.
         MissingExtra: xraylib, which the photon cross sections come from, is not installed.
     """
     folder = cache_folder() / f"geant4-tables-{VERSION}"
-    if not folder.is_dir():
+    if folder.is_dir():
+        return folder
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-        build(partial)
-        # several jobs may build at once: the first one's stays
-        with suppress(OSError):
-            os.rename(partial, folder)
-        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            build(partial)
+            # several jobs may build at once: the first one's stays
+            with suppress(OSError):
+                os.rename(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
