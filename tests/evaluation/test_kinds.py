@@ -82,6 +82,9 @@ def test_fluxes_need_no_options_and_no_incident_energy() -> None:
     assert conditional is not None
     assert len(conditional.rows) == 10
     assert conditional.binned_by == "momentum"
+    labels = {pair.name: pair.label for pair in histograms(report)}
+    assert all(row.label == labels[row.worst] for row in conditional.rows)
+    assert conditional.listings[0].rows[0][3] == conditional.rows[0].label
     assert not any("incident energies" in warning for warning in report.warnings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class ConditionalRow:
         p_value: of all observables together.
         worst: the observable that agrees least.
         worst_p_value: its Kolmogorov-Smirnov p-value times the number of observables.
+        label: of that observable, for people.
     """
 
     energy: tuple[float, float]
@@ -36,6 +37,7 @@ class ConditionalRow:
     p_value: float
     worst: str
     worst_p_value: float
+    label: str = ""
 
 
 @findings.register("conditional")
@@ -59,6 +61,8 @@ class Conditional(Finding):
         samples.step("energy by energy")
         one, other = samples.reference, samples.generated
         rows = tuple(conditional_rows(one.observables, other.observables, (one.scale, other.scale), samples.bins))
+        shown = samples.suite.shown(one.kept.detector)
+        rows = tuple(replace(row, label=shown[row.worst].label) for row in rows)
         return cls(samples.suite.scale, rows) if rows else None
 
     @property
@@ -70,7 +74,7 @@ class Conditional(Finding):
                 interval_words(row.energy),
                 f"{row.n_reference} | {row.n_generated}",
                 Quantity(row.p_value, p_value=row.p_value),
-                row.worst,
+                row.label or row.worst,
                 Quantity(row.worst_p_value),
             )
             for row in self.rows
