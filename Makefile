@@ -13,7 +13,7 @@ EVENTS = $(if $(filter 0,$(GFLASH)),photons-mini,$(DEMO)/gflash.h5)
 # Geant4 11.4 on one core for this sample: 21 ms/GeV at a mean energy of 8.2 GeV
 GEANT4_MS := 171
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint lock clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -32,11 +32,19 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml requirements.lock
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	touch $(READY)
+
+# every file that may be installed, by its hash, for all systems and Pythons; torch and what it needs stay outside
+lock: $(READY)
+	$(BIN)/pip install -q --disable-pip-version-check uv
+	echo 'torch; python_version < "3"' > $(VENV)/outside.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  --python-version 3.11 -c constraints.txt --override $(VENV)/outside.txt --extra dev -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(DEMO)
