@@ -126,3 +126,11 @@ def test_a_file_of_events_is_no_bundle(run: Run, files: Path, tmp_path: Path) ->
     outcome = run("generate", files / "one.h5", "-n", 1, "--energy", "1GeV", "-o", tmp_path / "x.h5")
     assert outcome.code == 1
     assert "not a bundle" in outcome.err
+
+
+def test_a_file_of_no_events_is_a_file(run: Run, trained: Path, tmp_path: Path) -> None:
+    none = tmp_path / "none.h5"
+    write_events(none, samples.open("photons-mini")[:0])
+    outcome = run("generate", trained / "tiny.bundle", "--like", none, "-o", tmp_path / "out.h5", "--threads", 1)
+    assert outcome.code == 0, outcome.err
+    assert len(read_events(tmp_path / "out.h5")) == 0

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,28 @@ def iterations(folder: Path) -> int:
     import torch
 
     return int(torch.load(folder / "checkpoint.pt", weights_only=True)["progress"]["iteration"])
+
+
+def test_the_words_of_the_command_line_change_the_recipe(run: Run, files: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "train", files / "tiny.toml", files / "other.h5", "--iterations", 3, "--seed", 7, "--threads", 1,
+        "--device", "cpu", "-o", tmp_path,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    recipe = tomllib.loads((tmp_path / "recipe.toml").read_text())
+    assert recipe["data"]["events"].endswith("other.h5")
+    assert {key: recipe["training"][key] for key in ("iterations", "seed", "threads")} == {
+        "iterations": 3,
+        "seed": 7,
+        "threads": 1,
+    }
+
+
+@pytest.mark.parametrize("device", ["mps", "nosuch", "cuda:7"])
+def test_devices_that_are_not_there_are_refused_in_a_sentence(
+    run: Run, files: Path, tmp_path: Path, device: str
+) -> None:
+    outcome = run("train", files / "tiny.toml", "--device", device, "-o", tmp_path / "run")
+    assert outcome.code == 1
+    assert "training.accelerator" in outcome.err
+    assert "bug in moliere" not in outcome.err

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Callable, Iterable
+from importlib import resources
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +14,7 @@ import typer
 
 from moliere.cli.options import Overwrite, console, epilog
 from moliere.errors import UnknownName, did_you_mean
+from moliere.plugins import GROUP
 
 Rows = Iterable[tuple[str, str]]
 
@@ -65,9 +70,8 @@ def _detectors() -> Rows:
 
 def _recipes() -> Rows:
     from moliere.config import read_toml
-    from moliere.training.recipe import recipe_paths
 
-    return [(name, read_toml(path).get("description", "")) for name, path in recipe_paths().items()]
+    return [(path.stem, read_toml(path).get("description", "")) for path in sorted(_room("recipes").glob("*.toml"))]
 
 
 def _samples() -> Rows:
@@ -78,12 +82,52 @@ def _samples() -> Rows:
 
 
 def _bundles() -> Rows:
-    from moliere.models import load_bundle
     from moliere.weights import bundle_paths
 
     for name, path in bundle_paths().items():
-        bundle = load_bundle(path)
-        yield name, f"{bundle.recipe.get('description', '')} ({bundle.n_parameters:,} parameters)"
+        yield name, _description_in(path)
+
+
+def _description_in(bundle: Path) -> str:
+    """What the header of a bundle says of it: the weights are not read, and torch is not imported."""
+    with bundle.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    about = json.loads(header["__metadata__"]["moliere"])
+    return str(about["recipe"].get("description", ""))
+
+
+def _room(name: str) -> Path:
+    return Path(str(resources.files("moliere"))) / name
+
+
+def _declared(room: str, registry: str, module: str) -> Callable[[], Rows]:
+    """Rows of a registry whose room takes seconds to import, read from its source; plugins need the import.
+
+    Args:
+        room: folder of the files that register things with a decorator.
+        registry: name of the registry in these files.
+        module: where it is found by importing.
+    """
+
+    def rows() -> Rows:
+        if entry_points(group=GROUP):
+            return _registry(module, registry)()
+        found = (pair for path in _room(room).rglob("*.py") for pair in _decorated(path, registry))
+        return sorted(found)
+
+    return rows
+
+
+def _decorated(path: Path, registry: str) -> Rows:
+    """Names and first lines of what a file registers with ``@registry.register("name")``."""
+    text = path.read_text(encoding="utf-8")
+    if f"@{registry}.register(" not in text:
+        return
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == f"{registry}.register":
+                    yield ast.literal_eval(call.args[0]), (ast.get_docstring(node) or "").split("\n")[0]
 
 
 def _registry(module: str, name: str) -> Callable[[], Rows]:
@@ -108,12 +152,12 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "recipes": _recipes,
     "samples": _samples,
     "bundles": _bundles,
-    "models": _registry("moliere.models", "models"),
+    "models": _declared("models", "models", "moliere.models"),
     "simulators": _registry("moliere.simulators", "simulators"),
     "physics": _registry("moliere.simulators.geant4.physics", "PHYSICS_LISTS"),
     "formats": _registry("moliere.events.formats", "formats"),
-    "transforms": _registry("moliere.preprocess", "transforms"),
-    "solvers": _registry("moliere.models.networks.flow_matching", "solvers"),
+    "transforms": _declared("preprocess", "transforms", "moliere.preprocess"),
+    "solvers": _declared("models/networks", "solvers", "moliere.models.networks.flow_matching"),
     "observables": _registry("moliere.evaluation.observables", "observables"),
-    "classifiers": _registry("moliere.evaluation.classifier", "classifiers"),
+    "classifiers": _declared("evaluation", "classifiers", "moliere.evaluation.classifier"),
 }

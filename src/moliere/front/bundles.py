@@ -221,6 +221,8 @@ def generate(
         for events in batches:
             writer.append(events)
             watch(events, total)
+        if total == 0:
+            writer.append(generate_all(model, incident, seed=seed, n_events=0))  # a file of no events, not no file
     return open(output, model.detector)
 
 

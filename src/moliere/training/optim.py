@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 
 
 def make_fabric(config: TrainingConfig) -> Fabric:
-    """Devices and precision."""
+    """Devices and precision.
+
+    Raises:
+        ConfigError: this machine has no such accelerator.
+    """
     from lightning_fabric import Fabric
 
     precision = config.precision
     if precision == "auto":
         # measured on the CPU: bf16 matrix products at half the speed of float32 without AMX
         precision = "bf16-mixed" if torch.cuda.is_available() and config.accelerator != "cpu" else "32-true"
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
+    try:
+        fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
+    except (RuntimeError, ValueError) as error:  # Lightning's words for a machine without it
+        raise ConfigError(
+            f"training.accelerator = {config.accelerator!r} is not available here; take 'cpu', or 'auto' for the best "
+            "that there is"
+        ) from error
     fabric.launch()
     return fabric
 
