@@ -182,7 +182,7 @@ def test_mean_profiles_are_those_of_geant4(name: str, file: str) -> None:
         # ten showers for each of Geant4's: only Geant4's statistics is left
         incident = {column: np.tile(values, 10) for column, values in truth.incident.items()}
         simulated = Gflash(detector).simulate(incident, np.random.default_rng(3))
-        assert largest_deviation(layer_profile(simulated), layer_profile(truth)) < 0.15
+        assert largest_deviation(layer_profile(simulated), layer_profile(truth)) < 0.12
         rings = [ring_profile(sample, join_layers=True) for sample in (simulated, truth)]
         assert largest_deviation(rings[0], rings[1]) < 0.2
 
