@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +144,30 @@ def test_long_rows_of_numbers_are_no_deep_keys(tmp_path: Path) -> None:
 def test_a_folder_is_no_file_of_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_toml(tmp_path)
+
+
+def test_every_module_of_a_package_is_imported(tmp_path: Path) -> None:
+    """A new file registers what it holds without an edit to any list."""
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "__init__.py").write_text(
+        "from moliere.registry import Registry, import_modules\n"
+        'things = Registry("thing")\nimport_modules(__name__, __path__)\n'
+    )
+    for name in ("lamp", "vase"):
+        (tmp_path / "shelf" / f"{name}.py").write_text(f"from shelf import things\nthings.register({name!r})(1)\n")
+    code = "import shelf; print(*shelf.things)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["lamp", "vase"]
+
+
+@pytest.mark.parametrize("package", ["evaluation.findings", "evaluation.observables", "evaluation.suites"])
+def test_the_rooms_of_evaluation_import_all_of_their_files(package: str) -> None:
+    module = importlib.import_module(f"moliere.{package}")
+    names = {path.stem for path in Path(module.__path__[0]).glob("*.py")} - {"__init__"}
+    assert {name for name in names if f"{module.__name__}.{name}" in sys.modules} == names

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TypeVar
 
 from moliere.errors import UnknownName, did_you_mean
@@ -59,3 +61,14 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         """Number of registered things."""
         return len(self._entries)
+
+
+def import_modules(package: str, folders: Iterable[str]) -> None:
+    """Import every module of a package, so that each registers what it holds and no list of them is kept.
+
+    Args:
+        package: its ``__name__``.
+        folders: its ``__path__``.
+    """
+    for module in iter_modules(folders):
+        import_module(f"{package}.{module.name}")

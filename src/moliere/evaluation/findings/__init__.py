@@ -2,42 +2,6 @@
 
 from __future__ import annotations
 
-from moliere.evaluation.findings import (
-    classifiers,
-    conditional,
-    correlations,
-    distances,
-    equivalent,
-    examples,
-    giveaways,
-    interpolation,
-    layers,
-    mean_showers,
-    memorisation,
-    observables,
-    overlap,
-    planes,
-    response,
-    shares,
-    tails,
-)
+from moliere.registry import import_modules
 
-__all__ = [
-    "classifiers",
-    "conditional",
-    "correlations",
-    "distances",
-    "equivalent",
-    "examples",
-    "giveaways",
-    "interpolation",
-    "layers",
-    "mean_showers",
-    "memorisation",
-    "observables",
-    "overlap",
-    "planes",
-    "response",
-    "shares",
-    "tails",
-]
+import_modules(__name__, __path__)

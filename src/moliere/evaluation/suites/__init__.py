@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from moliere.evaluation.suites import calorimeter, phase_space, surface_array
 from moliere.evaluation.suites.base import Kept, Suite, find_suite, suites
+from moliere.registry import import_modules
 
-__all__ = ["Kept", "Suite", "calorimeter", "find_suite", "phase_space", "suites", "surface_array"]
+__all__ = ["Kept", "Suite", "find_suite", "suites"]
+
+import_modules(__name__, __path__)

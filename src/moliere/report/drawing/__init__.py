@@ -9,10 +9,12 @@ from moliere.evaluation.findings.classifiers import Classifiers
 from moliere.evaluation.findings.distances import Distances
 from moliere.evaluation.findings.overlap import Overlap
 from moliere.evaluation.result import Report
-from moliere.report.drawing import correlations, examples, layers, mean_showers, observables, planes, response
+from moliere.registry import import_modules
 from moliere.report.section import Section, draw
 
-__all__ = ["correlations", "draw", "examples", "layers", "mean_showers", "observables", "planes", "response"]
+__all__ = ["draw"]
+
+import_modules(__name__, __path__)
 
 
 @draw.register
