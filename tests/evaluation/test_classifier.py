@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from moliere.evaluation.classifier import auc_sampling_error, classifier_test, classifiers, split_parts
+from moliere.evaluation.classifier import auc_sampling_error, classifier_test, classifiers, split_parts, split_rows
 from moliere.seeding import derive_seed
 
 KINDS = ("boosting", "mlp")
@@ -123,3 +123,18 @@ def test_the_p_value_of_equal_samples_is_one_of_many_and_of_others_next_to_nothi
     one, other = rng.normal(size=(2, 900, 3)).astype(np.float32)
     assert classifier_test("boosting", one, other, 2).p_value > 1e-3
     assert classifier_test("boosting", one, other + 1, 2).p_value < 1e-10
+
+
+def test_the_parts_are_those_of_both_samples_one_below_the_other() -> None:
+    one, other = gaussians(70, 1.0, 3)
+    both = np.concatenate([one, other])
+    parts = split_parts(one, other, 5)
+    for (features, labels), rows in zip((parts.train, parts.stop, parts.test), split_rows(len(both), 5), strict=True):
+        assert np.array_equal(features, both[rows])
+        assert np.array_equal(labels, rows >= len(one))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_divergence_is_between_nought_and_one_also_where_nothing_differs(seed: int) -> None:
+    score = classifier_test("boosting", *gaussians(160, 0.0, 20), seeds=1, seed=seed)
+    assert 0 <= score.jsd <= 1

@@ -151,9 +151,13 @@ def low_level_features(showers: Showers, *, normed: bool = False) -> NDArray[np.
         showers: events.
         normed: voxels over their layer's energy instead, followed by log10(E_l + 1e-8) for each layer.
     """
-    head = np.log10(showers.energy)[:, None].astype(np.float32)
     if not normed:
-        return np.concatenate([head, (showers.signals / showers.energy[:, None]).astype(np.float32)], axis=1)
+        # rounded to float32 as it is divided: quotients in float64 would be twice the signals
+        features = np.empty((len(showers.energy), 1 + showers.signals.shape[1]), np.float32)
+        features[:, 0] = np.log10(showers.energy)
+        np.divide(showers.signals, showers.energy[:, None], out=features[:, 1:], casting="same_kind")
+        return features
+    head = np.log10(showers.energy)[:, None].astype(np.float32)
     energies = np.stack([layer_energy(showers, k) for k in _all_layers(showers.detector)], axis=1)
     shares = showers.signals / (energies + 1e-16)[:, showers.detector.layer_of_channel]
     return np.concatenate([head, shares.astype(np.float32), np.log10(energies + 1e-8).astype(np.float32)], axis=1)
