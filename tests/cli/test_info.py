@@ -36,3 +36,13 @@ def test_a_bundle_and_its_recipe(run: Run, trained: Path) -> None:
 
 def test_a_detector(run: Run) -> None:
     assert "504 channels in 3 layers" in run("info", "calogan").out
+
+
+def test_the_recipe_of_a_shipped_bundle_starts_as_it_is_printed(run: Run, tmp_path: Path) -> None:
+    printed = run("info", "flow-photons-hour", "--recipe")
+    assert printed.code == 0
+    (tmp_path / "mine.toml").write_text(printed.out)
+    outcome = run("train", tmp_path / "mine.toml", "--dry-run")
+    assert outcome.code == 0, outcome.err
+    assert 'events = "photons-mini"' in printed.out
+    assert "# trained on photons.h5" in printed.out

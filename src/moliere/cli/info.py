@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,9 +10,8 @@ import typer
 from moliere.cli.options import DetectorName, console, epilog
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moliere.events import EventSource
+    from moliere.models import Bundle
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,8 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
 
     bundle = load_bundle(path)
     if recipe:
-        console.print(tomli_w.dumps(dict(bundle.recipe)))
+        comment, table = _startable(bundle)
+        console.print(comment + tomli_w.dumps(table))
         return
     validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in bundle.validity.items())
     rows = {
@@ -55,6 +56,23 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
         **{key: value for key, value in bundle.provenance.items() if not isinstance(value, dict)},
     }
     _print_rows(rows)
+
+
+def _startable(bundle: Bundle) -> tuple[str, dict[str, Any]]:
+    """A recipe that can be started: where its events are not here, a shipped sample of its detector stands instead."""
+    from moliere import samples
+
+    table = dict(bundle.recipe)
+    events = str(table["data"]["events"])
+    if events in samples.names() or Path(events).exists():
+        return "", table
+    fitting = [name for name in samples.names() if samples.open(name).detector.name == bundle.detector.name]
+    if not fitting:
+        return f"# the events that it was trained on, {events}, are not here: name yours in data.events\n", table
+    return (
+        f"# trained on {events}, which is not here; {fitting[0]} stands in data.events instead\n",
+        {**table, "data": {**table["data"], "events": fitting[0]}},
+    )
 
 
 def _show_events(source: EventSource) -> None:
