@@ -16,7 +16,7 @@ import resource, torch
 from moliere.memory import freed_memory_kept
 
 def faults():
-    for _ in range(10):  # the first few leave small things between the large ones
+    for _ in range(10):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.ones(2**24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -30,9 +30,9 @@ _PAGES = 2**26 // 4096
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
 def test_freed_memory_is_kept_within_the_block() -> None:
-    """In a process of its own: what others left in the heap decides where a tensor goes."""
-    found = subprocess.run([sys.executable, "-c", _SCRIPT], check=True, capture_output=True, text=True)
-    usual, kept = map(int, found.stdout.split())
+    """In processes of their own: where the heap begins decides, in one of ten, that small things lie between blocks."""
+    runs = [subprocess.run([sys.executable, "-c", _SCRIPT], check=True, capture_output=True, text=True) for _ in "abc"]
+    usual, kept = (min(column) for column in zip(*(map(int, run.stdout.split()) for run in runs), strict=True))
     assert usual > 0.5 * _PAGES
     assert kept < 0.05 * _PAGES
 
