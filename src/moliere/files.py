@@ -65,6 +65,9 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(error, MoliereError | BrokenPipeError) or not _is_of_the_system(error):
             raise
         reason = getattr(error, "strerror", None) or error
+        other = getattr(error, "filename", None)
+        if other and not str(other).startswith(str(Path(os.path.realpath(path)).parent)):  # what failed lies elsewhere
+            reason = f"{reason} ({_shown(Path(str(other)))})"
         number = getattr(error, "errno", None)
         kept = "; the old file is untouched" if os.path.isfile(path) else ""
         advice = "free some space or choose another place" if number in _NO_SPACE else "choose another place or name"

@@ -177,3 +177,12 @@ def test_a_kill_while_several_files_are_written_leaves_the_old_ones(tmp_path: Pa
         (new / "report.json").write_text("newer")
     assert names(tmp_path) == ["report.json"]
     assert (tmp_path / "report.json").read_text() == "newer"
+
+
+def test_the_file_that_fails_is_named_where_it_is_another_one(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match=r"cannot write .*out: No such file or directory \(/nowhere/data\)"):  # noqa: SIM117
+        with replacing(tmp_path / "out"):
+            Path("/nowhere/data").read_text()
+    with pytest.raises(WriteError) as caught, replacing(tmp_path / "own") as partial:
+        (partial / "deep").write_text("")
+    assert "(" not in str(caught.value)
