@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from moliere.cli.options import DetectorName, Overwrite, console, epilog
+from moliere.cli.options import Branches, DetectorName, FileNames, NegativeSignals, Overwrite, console, epilog
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
@@ -19,13 +19,15 @@ _COLOURS = {"fault": "bold red", "warning": "yellow", "note": "dim"}
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    examples = "moliere check showers.h5", "moliere check showers.h5 --fix clean.h5 --report page.html"
+    examples = "moliere check showers.h5", "moliere check run-*.h5 --negative clip --fix clean.h5 --report page.html"
     app.command("check", epilog=epilog(*examples))(check)
 
 
 def check(
-    file: Annotated[str, typer.Argument(help="An event file in any format, or a shipped sample.")],
+    events: FileNames,
     detector: DetectorName = None,
+    branches: Branches = None,
+    negative: NegativeSignals = "refuse",
     fix: Annotated[
         Path | None, typer.Option("--fix", help="Write the events without the faulty ones; lists each with its reason.")
     ] = None,
@@ -43,7 +45,7 @@ def check(
 
     for path in filter(None, (fix, report)):
         check_free(path, overwrite=overwrite)
-    source, name = front.opened(file, detector)
+    source, name = front.opened(events, detector, branches=branches, negative=negative)
     if fix is not None:
         choose_format(fix, source.detector.kind)  # says what is wrong before an hour of reading, not after
     found = front.check(source, name=name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moliere.cli.options import DetectorName, console, epilog
+from moliere.cli.options import Branches, DetectorName, NegativeSignals, console, epilog
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
@@ -20,8 +20,12 @@ def register(app: typer.Typer) -> None:
 
 
 def info(
-    file: Annotated[str, typer.Argument(help="An event file, a shipped sample, a bundle, a detector.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Event files, a shipped sample, a bundle, a detector.", metavar="FILE...")
+    ],
     detector: DetectorName = None,
+    branches: Branches = None,
+    negative: NegativeSignals = "refuse",
     recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
@@ -29,12 +33,13 @@ def info(
     from moliere.samples import open_source
     from moliere.weights import bundle_paths, find_bundle
 
+    file = files[0] if len(files) == 1 else ""
     if file.endswith(".bundle") or file in bundle_paths():
         _show_bundle(find_bundle(file), recipe=recipe)
     elif file in catalog.names() or is_file_name(file):
         console.print(load(file).describe())
     else:
-        _show_events(open_source(file, detector))
+        _show_events(open_source(files, detector, branches=branches, negative=negative))
 
 
 def _show_bundle(path: Path, *, recipe: bool) -> None:

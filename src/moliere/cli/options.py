@@ -33,6 +33,20 @@ DetectorName = Annotated[
     str | None,
     typer.Option("--detector", help="Catalogue name, .toml or .xml file, where the events do not say it."),
 ]
+FileNames = Annotated[
+    list[str], typer.Argument(help="Event files in any format, as one sample, or a shipped sample.", metavar="FILE...")
+]
+Branches = Annotated[
+    str | None,
+    typer.Option(
+        "--branches",
+        help="Of ROOT hits: incident=E_beam:GeV,energy=dE:MeV,x=X:cm,y=Y:cm,z=Z:cm, or a TOML file of these.",
+    ),
+]
+NegativeSignals = Annotated[
+    Literal["refuse", "clip", "keep"],
+    typer.Option("--negative", help="Negative signals are faults, count as 0, or are kept."),
+]
 EnergyRange = Annotated[
     str | None, typer.Option("--energy", help="Incident energy or range, with units: 50GeV or 1GeV:100GeV.")
 ]

@@ -29,7 +29,6 @@ class Detector(ABC):
         name: catalogue name or a user's own.
         unit: physical unit of a signal, for labels.
         threshold: readout threshold in the signals' unit; 0 where there is none.
-        signed: whether amounts may be negative.
         measures_energy: whether amounts are energies that an incident particle left, in MeV, so that their sum can be
             compared with its energy.
         repeats: whether two equal events may both be right: particles of a flux are used again, showers are not.
@@ -40,10 +39,14 @@ class Detector(ABC):
     name: str
     unit: str
     threshold: float = 0.0
-    signed: ClassVar[bool] = False
     measures_energy: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     parts: ClassVar[dict[str, type[Any]]] = {}
+
+    @property
+    def signed(self) -> bool:
+        """Whether amounts may be negative; a kind may make it a field."""
+        return False
 
     @property
     @abstractmethod

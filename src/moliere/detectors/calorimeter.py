@@ -79,6 +79,7 @@ class Calorimeter(Detector):
         threshold: readout threshold in MeV; the community zeroes smaller signals before any observable.
         particles: PDG identifiers that the layout is meant for, for catalogues.
         description: one sentence, with its source.
+        signed: whether signals may be negative, as after the subtraction of a pedestal.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -90,6 +91,7 @@ class Calorimeter(Detector):
     particles: tuple[int, ...] = ()
     description: str = ""
     unit: str = "MeV"
+    signed: bool = False
     kind: Literal["calorimeter"] = field(default="calorimeter", repr=False)
     measures_energy: ClassVar[bool] = True
     parts: ClassVar[dict[str, type[Any]]] = {

@@ -49,7 +49,6 @@ class PhaseSpace(Detector):
     description: str = ""
     unit: str = ""
     kind: Literal["phase-space"] = field(default="phase-space", repr=False)
-    signed: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
     parts: ClassVar[dict[str, type[Any]]] = {"columns": Column}
 
@@ -65,6 +64,11 @@ class PhaseSpace(Detector):
                 raise DetectorError(
                     f"phase space {self.name!r}: column {column.name} has range {column.low:g} … {column.high:g}"
                 )
+
+    @property
+    def signed(self) -> bool:
+        """Momenta and positions have signs."""
+        return True
 
     @property
     def n_channels(self) -> int:

@@ -30,6 +30,7 @@ class SurfaceArray(Detector):
         shape: rows and columns, where the stations form a picture; their product is the number of stations.
         description: one sentence, with its source.
         unit: of a signal; VEM is what one vertical muon leaves.
+        signed: whether signals may be negative, as after the subtraction of a pedestal.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -41,6 +42,7 @@ class SurfaceArray(Detector):
     shape: tuple[int, int] | None = None
     description: str = ""
     unit: str = "VEM"
+    signed: bool = False
     kind: Literal["surface-array"] = field(default="surface-array", repr=False)
 
     def __post_init__(self) -> None:

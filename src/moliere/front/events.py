@@ -12,7 +12,9 @@ from moliere.detectors import load as load_detector
 from moliere.errors import ConfigError
 from moliere.events import EventSource
 from moliere.events.check import CheckReport, check_source
-from moliere.events.formats import open_events, read_events
+from moliere.events.formats import Files, read_events
+from moliere.events.formats.negatives import Negative
+from moliere.events.formats.root_hits import HitBranches
 from moliere.front.particles import draw
 from moliere.samples import open_source
 from moliere.simulators import Production, Simulator, build_simulator, produce, simulators
@@ -20,12 +22,20 @@ from moliere.threads import idle_threads
 from moliere.units import Quantity, parse_energy, parse_length, span
 
 
-def open(name: str | Path, detector: str | Detector | None = None) -> EventSource:
+def open(
+    name: Files,
+    detector: str | Detector | None = None,
+    *,
+    negative: Negative = "refuse",
+    branches: str | HitBranches | None = None,
+) -> EventSource:
     """The events of a file in any format, or of a shipped sample; signals of a file are read when they are asked for.
 
     Args:
-        name: path of a file, or name of a sample.
+        name: path of a file, or name of a sample; several files, as a list or as a pattern, are one sample.
         detector: the detector, its catalogue name or its file, where the events do not say it.
+        negative: what becomes of negative signals: ``refuse``, ``clip`` (they count as 0) or ``keep``.
+        branches: of ROOT hits, which branch holds what: "incident=E_beam:GeV,energy=dE:MeV,channel=id", or a TOML file.
 
     Raises:
         FormatError: the file is missing, damaged, or of a format that nobody reads.
@@ -34,32 +44,40 @@ def open(name: str | Path, detector: str | Detector | None = None) -> EventSourc
         >>> open("photons-mini")
         Events(5000 in calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
     """
-    if isinstance(detector, Detector):
-        return open_events(str(name), detector)
-    return open_source(str(name), detector)
+    return open_source(name, detector, negative=negative, branches=branches)
 
 
-def check(events: str | Path | EventSource, detector: str | Detector | None = None, *, name: str = "") -> CheckReport:
+def check(
+    events: Files | EventSource,
+    detector: str | Detector | None = None,
+    *,
+    negative: Negative = "refuse",
+    branches: str | HitBranches | None = None,
+    name: str = "",
+) -> CheckReport:
     """What is broken in events, before a model learns it.
 
     Args:
-        events: path of a file, name of a sample, or events that are open.
+        events: path of a file or several, name of a sample, or events that are open.
         detector: where the events do not say it.
+        negative: of files: what becomes of negative signals, as in :func:`open`.
+        branches: of files of ROOT hits, as in :func:`open`.
         name: what the events are called in the report; the file's by default.
 
     Example:
         >>> check("photons-mini").verdict
         'no fault in 5,000 events'
     """
-    source, short = opened(events, detector)
+    source, short = opened(events, detector, negative=negative, branches=branches)
     return check_source(source, name or short)
 
 
-def opened(events: str | Path | EventSource, detector: str | Detector | None = None) -> tuple[EventSource, str]:
+def opened(events: Files | EventSource, detector: str | Detector | None = None, **how: Any) -> tuple[EventSource, str]:
     """Events, opened where they are named, and a short name for pages: they are read where the folders are not."""
-    if isinstance(events, str | Path):
-        return open(events, detector), Path(events).name
-    return events, ""
+    if isinstance(events, str | Path | list | tuple):
+        source = open(events, detector, **how)
+        return source, Path(getattr(source, "path", events if isinstance(events, str | Path) else events[0])).name
+    return events, ""  # type: ignore[return-value]
 
 
 def simulate(

@@ -10,7 +10,7 @@ import numpy as np
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.events import EventSource
 from moliere.events.check import CheckReport, Finding
-from moliere.events.check.overview import unchecked_signals
+from moliere.events.formats.base import signals_of
 from moliere.files import replacing
 from moliere.report.event_display import lit_cells
 from moliere.report.event_picture import draw_event
@@ -101,7 +101,7 @@ def _worst_event(source: EventSource, found: CheckReport) -> dict[str, str] | No
     if finding is None or not isinstance(source.detector, Calorimeter):
         return None
     event = _worst_of(finding, found)
-    signals = np.nan_to_num(unchecked_signals(source, slice(event, event + 1))[0], posinf=0.0, neginf=0.0)
+    signals = np.nan_to_num(signals_of(source, slice(event, event + 1))[0], posinf=0.0, neginf=0.0)
     channels = np.flatnonzero(signals > 0)
     scene = build_scene(source.detector)
     if not len(channels):

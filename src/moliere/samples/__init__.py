@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from moliere.detectors import load
+from moliere.detectors import Detector, load
 from moliere.errors import UnknownName, did_you_mean
 from moliere.events import Events, EventSource
-from moliere.events.formats import open_events, read_events
+from moliere.events.formats import Files, open_events, read_events
 
 
 def _paths() -> dict[str, Path]:
@@ -41,13 +42,15 @@ def open(name: str) -> Events:
     return read_events(paths[name])
 
 
-def open_source(name: str, detector: str | None = None) -> EventSource:
-    """The events that a user names: a shipped sample, or a file whose signals are read when asked for.
+def open_source(name: Files, detector: str | Detector | None = None, **how: Any) -> EventSource:
+    """The events that a user names: a shipped sample, or files whose signals are read when asked for.
 
     Args:
-        name: of a sample, or path of a file.
-        detector: catalogue name or file, where the events do not say it.
+        name: of a sample, or path of a file; several files are one sample.
+        detector: the detector, its catalogue name or its file, where the events do not say it.
+        how: ``format``, ``negative`` and ``branches``, as of :func:`moliere.events.formats.open_events`.
     """
-    if name in names():
+    name = name[0] if isinstance(name, list | tuple) and len(name) == 1 else name
+    if isinstance(name, str) and name in names() and how.get("format") is None:
         return open(name)
-    return open_events(name, load(detector) if detector else None)
+    return open_events(name, load(detector) if isinstance(detector, str) else detector, **how)

@@ -107,7 +107,8 @@ def _paired(recipe: Recipe, source: EventSource, split: Split, second: tuple[Eve
 
 def _open(recipe: Recipe, events: str, store: Path) -> EventSource:
     """A sample; one that does not fit in memory is unpacked, unless it has extras, which a store does not keep."""
-    source = samples.open_source(events, recipe.data.detector)
+    data = recipe.data
+    source = samples.open_source(events, data.detector, branches=data.branches, negative=data.negative)
     fits = signal_bytes(source.detector, len(source)) <= IN_MEMORY_BYTES
     return source if fits or models[recipe.kind].extras else EventStore(store, source, recipe.data.store)
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from moliere.config import Config, Table, apply_overrides, read_toml
 from moliere.errors import ConfigError, did_you_mean
+from moliere.events.formats.negatives import Negative
 from moliere.events.store import Precision
 from moliere.models.base import models
 from moliere.training.config import TrainingConfig, in_units
@@ -20,7 +21,9 @@ from moliere.training.config import TrainingConfig, in_units
 class DataConfig(Config):
     """The ``[data]`` table of a recipe."""
 
-    events: str = Field(description="name of a shipped sample, or path of a file")
+    events: str = Field(
+        description="name of a shipped sample, or path of a file; several files as run-*.h5 or one.h5,two.h5"
+    )
     second: str | None = Field(
         default=None,
         description="a second sample, drawn from beside the first: data, for what refines simulations",
@@ -29,6 +32,10 @@ class DataConfig(Config):
         default=False, description="train on events of the first sample with the second one's incident energies"
     )
     detector: str | None = Field(default=None, description="catalogue name or file, where the events do not say it")
+    branches: str | None = Field(
+        default=None, description='of ROOT hits, which branch holds what: "incident=E:GeV,energy=dE:MeV,channel=id"'
+    )
+    negative: Negative = Field(default="refuse", description="negative signals are refused, count as 0, or are kept")
     condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
     split_seed: int = Field(default=0, ge=0)

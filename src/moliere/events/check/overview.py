@@ -15,7 +15,7 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats, Ints
 from moliere.events.check.groups import group_energies
 from moliere.events.events import EventSource, piece_rows
-from moliere.events.formats.base import FileSource
+from moliere.events.formats.base import extras_of, signals_of
 from moliere.events.quality import MUON, noise_floor
 from moliere.events.voxelise import OUTSIDE
 
@@ -123,14 +123,8 @@ def _unchecked(source: EventSource) -> Iterator[tuple[Columns, NDArray[np.float3
     size = piece_rows(source.detector)
     for start in range(0, max(len(source), 1), size):
         rows = slice(start, start + size)
-        signals = unchecked_signals(source, rows)
-        extras = source.read_extras(rows) if isinstance(source, FileSource) else source.take(rows).extras
-        yield {name: column[rows] for name, column in source.incident.items()}, signals, extras
-
-
-def unchecked_signals(source: EventSource, rows: slice) -> NDArray[np.float32]:
-    """Signals as they stand in a file, sound or broken, (n_rows, n_channels)."""
-    return source.read_signals(rows) if isinstance(source, FileSource) else source.take(rows).signals
+        signals = signals_of(source, rows)
+        yield {name: column[rows] for name, column in source.incident.items()}, signals, extras_of(source, rows)
 
 
 def _look_at(

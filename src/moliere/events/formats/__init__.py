@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from moliere.detectors import Detector
-from moliere.errors import FormatError
+from moliere.errors import ConfigError, FormatError
 from moliere.events.events import Events, EventSource, piece_rows
 from moliere.events.formats import airshower as airshower
 from moliere.events.formats import atlas_slices as atlas_slices
@@ -26,33 +27,77 @@ from moliere.events.formats.base import FileSource, Format, Writer, formats
 from moliere.events.formats.chain import Chain
 from moliere.events.formats.foreign import foreign
 from moliere.events.formats.hdf5 import reading
+from moliere.events.formats.negatives import Negative, with_negatives
 from moliere.events.formats.npz import open_npz
 
 __all__ = ["FileSource", "Format", "Writer", "create_events", "formats", "open_events", "read_events", "write_events"]
 
 
-def open_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> EventSource:
+#: one file, a pattern such as ``run-*.h5``, names with commas between them, or several of these
+Files = str | Path | Sequence[str | Path]
+
+
+def open_events(
+    path: Files,
+    detector: Detector | None = None,
+    format: str | None = None,
+    *,
+    negative: Negative = "refuse",
+    branches: root_hits.HitBranches | str | None = None,
+) -> EventSource:
     """Open a file without reading its signals.
 
     Args:
-        path: the file, or a pattern such as ``run-*.h5``: all files of such names, as one sample.
+        path: the file; several files, as a list, a pattern or with commas between them, are one sample.
         detector: what was read out, where the file does not say it.
         format: registry name; found from the content by default.
+        negative: what becomes of negative amounts: ``refuse``, ``clip`` (they count as 0) or ``keep``.
+        branches: of ROOT hits, which branch holds what: "incident=E_beam:GeV,energy=dE:MeV,channel=id", or a TOML file.
 
     Raises:
         FormatError: no format recognises the file, or its content is not what the format promises.
+        ConfigError: branches that cannot be read, or of no ROOT file; an unknown treatment of negative amounts.
     """
-    path = Path(path)
-    if not os.path.exists(path) and set("*?[") & set(path.name) and (files := sorted(path.parent.glob(path.name))):
-        return Chain(path, [open_events(file, detector, format) for file in files])
+    files = _split(path)
+    if len(files) == 1:
+        return with_negatives(_open_one(files[0], detector, format, branches), negative)
+    parts = [_open_one(file, detector, format, branches) for file in files]
+    return with_negatives(Chain(files[0].with_name(f"{files[0].name} and {len(files) - 1} more"), parts), negative)
+
+
+def _split(path: Files) -> list[Path]:
+    """The files that are meant.
+
+    Raises:
+        FormatError: none is.
+    """
+    if not isinstance(path, str | Path):
+        if not path:
+            raise FormatError("no file is named; name at least one")
+        return [file for part in path for file in _split(part)]
+    if os.path.exists(path):
+        return [Path(path)]
+    if "," in str(path):
+        return _split([part for part in str(path).split(",") if part.strip()])
+    found = sorted(Path(path).parent.glob(Path(path).name)) if set("*?[") & set(Path(path).name) else []
+    return found or [Path(path)]
+
+
+def _open_one(
+    path: Path, detector: Detector | None, format: str | None, branches: root_hits.HitBranches | str | None
+) -> EventSource:
     with foreign(path, "events"):
-        name = format or _find(path)
-        return formats[name].open(path, detector)
+        if branches is not None:
+            if format not in {None, "root-hits"}:
+                raise ConfigError(f"branches are of ROOT hits, not of format {format!r}; leave one of the two out")
+            chosen = root_hits.parse_branches(branches) if isinstance(branches, str) else branches
+            return root_hits.RootHitsFile(path, detector, chosen)
+        return formats[format or _find(path)].open(path, detector)
 
 
-def read_events(path: str | Path, detector: Detector | None = None, format: str | None = None) -> Events:
-    """Read a whole file into memory."""
-    return open_events(path, detector, format).take(slice(None))
+def read_events(path: Files, detector: Detector | None = None, format: str | None = None, **how: Any) -> Events:
+    """Read whole files into memory; the arguments are those of :func:`open_events`."""
+    return open_events(path, detector, format, **how).take(slice(None))
 
 
 @contextmanager

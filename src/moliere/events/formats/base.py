@@ -99,6 +99,16 @@ class FileSource(ABC):
             )
 
 
+def signals_of(source: EventSource, rows: Rows) -> NDArray[np.float32]:
+    """Signals as they stand in a file, sound or broken, (n_rows, n_channels); those in memory are sound."""
+    return source.read_signals(rows) if isinstance(source, FileSource) else source.take(rows).signals
+
+
+def extras_of(source: EventSource, rows: Rows) -> Mapping[str, NDArray[Any]]:
+    """What else was recorded, a row an event."""
+    return source.read_extras(rows) if isinstance(source, FileSource) else source.take(rows).extras
+
+
 class Writer(Protocol):
     """Takes events piece by piece."""
 

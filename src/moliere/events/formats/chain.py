@@ -1,4 +1,4 @@
-"""Several files of one production as one sample, named by a pattern such as ``run-*.h5``."""
+"""Several files of one production as one sample."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors.base import Ints
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
-from moliere.events.formats.base import FileSource, Rows
+from moliere.events.events import EventSource
+from moliere.events.formats.base import FileSource, Rows, extras_of, signals_of
 
 
 class Chain(FileSource):
     """The events of several files, one file after the other.
 
     Args:
-        path: the pattern, for messages.
+        path: a name for all of them, for messages.
         parts: the files, at least one.
 
     Raises:
@@ -30,8 +31,9 @@ class Chain(FileSource):
         for number, part in enumerate(parts):
             if part.detector != first.detector or set(part.incident) != set(first.incident):
                 raise FormatError(
-                    f"{path}: file {number + 1} is of {part.detector.name} with columns {sorted(part.incident)}, the "
-                    f"first of {first.detector.name} with {sorted(first.incident)}; they must be the same"
+                    f"{getattr(part, 'path', path)}, file {number + 1}, is of {part.detector.name} with columns "
+                    f"{sorted(part.incident)}, the first of {first.detector.name} with {sorted(first.incident)}; they "
+                    "must be the same"
                 )
         weights = [part.weights for part in parts if part.weights is not None]
         if 0 < len(weights) < len(parts):
@@ -46,18 +48,25 @@ class Chain(FileSource):
             dict.fromkeys(name for part in parts for name in getattr(part, "passed_over", ())),
         )
         self._parts = parts
+        self._last: tuple[Rows, list[tuple[EventSource, Ints]]] | None = None
         self._first = np.cumsum([0, *map(len, parts)])
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
-        """Signals in the detector's unit, (n_rows, n_channels)."""
-        return self._events(rows).signals
+        """Signals in the detector's unit as they stand in the files, (n_rows, n_channels)."""
+        return np.concatenate([signals_of(part, at) for part, at in self._shares(rows)])
 
     def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
         """Extras that all files have."""
-        return dict(self._events(rows).extras)
+        parts = [extras_of(part, at) for part, at in self._shares(rows)]
+        names = [name for name in parts[0] if all(name in extras for extras in parts)]
+        return {name: np.concatenate([extras[name] for extras in parts]) for name in names}
 
-    def _events(self, rows: Rows) -> Events:
+    def _shares(self, rows: Rows) -> list[tuple[EventSource, Ints]]:
+        """Each file that has some of the rows, and which of its own rows these are; at least one file."""
+        if self._last is not None and self._last[0] is rows:  # extras are asked for after signals of the same rows
+            return self._last[1]
         wanted = np.arange(len(self))[rows]
         of = np.searchsorted(self._first, wanted, side="right") - 1
-        parts = [self._parts[k].take(wanted[of == k] - self._first[k]) for k in np.unique(of)]
-        return Events.concatenate(parts) if parts else self._parts[0].take(slice(0))
+        files = np.unique(of) if len(of) else [0]
+        self._last = rows, [(self._parts[k], wanted[of == k] - self._first[k]) for k in files]
+        return self._last[1]
