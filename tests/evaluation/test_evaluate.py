@@ -16,6 +16,7 @@ from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.suites import suites
+from moliere.evaluation.verdicts import excess
 from moliere.events import Events
 from moliere.events.events import Index
 from moliere.events.formats import open_events, write_events
@@ -279,3 +280,11 @@ def test_another_threshold_is_warned_of(mini: Events, cut: float, warned: bool) 
     other = Events(mini.detector, mini.incident, signals)
     report = evaluate(mini[:200], other[200:400], classifier_seeds=0)
     assert any("faintest" in text for text in report.warnings) == warned
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_parts_of_one_sample_are_nowhere_far_above_the_floor(mini: Events, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(len(mini))
+    report = evaluate(mini.take(order[:600]), mini.take(order[600:1200]), classifier_seeds=0, threads=1)
+    far = {metric.name: excess(metric) for metric in report.metrics}
+    assert all(value is not None and value < 4 for value in far.values()), far

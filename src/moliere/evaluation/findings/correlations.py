@@ -14,7 +14,7 @@ from moliere.evaluation.samples import Samples
 from moliere.evaluation.verdicts import judged
 
 #: pairs of bootstrap samples that floor and error are taken from
-_DRAWS = 5
+_DRAWS = 10
 
 
 @findings.register("correlations")

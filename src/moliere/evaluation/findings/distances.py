@@ -13,6 +13,9 @@ from moliere.evaluation.kpd import kpd
 from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
 from moliere.evaluation.verdicts import judged
 
+#: pairs of bootstrap samples that floors and errors are taken from
+_DRAWS = 5
+
 
 @findings.register("distances")
 @dataclass(frozen=True)
@@ -38,13 +41,19 @@ class Distances(Finding):
 
 
 def _metrics(samples: Samples) -> Iterator[Metric]:
-    """Floors from bootstrap samples of the reference of the same sizes."""
+    """Floors and sampling errors from bootstrap samples of the reference of the same sizes."""
     one, other = samples.reference.features, samples.generated.features
     rng = np.random.default_rng(samples.seed)
-    first, second = (one[rng.integers(len(one), size=len(x))] for x in (one, other))
+    pairs = [[rng.integers(len(one), size=len(x)) for x in (one, other)] for _ in range(_DRAWS)]
     for name, label, distance in (("fpd", "Fréchet physics distance", fpd), ("kpd", "kernel physics distance", kpd)):
         samples.step(label)
         value, error = distance(one, other)
-        floor, floor_error = distance(first, second)
-        note = "on the observables; floor: two bootstrap samples of the reference"
-        yield judged(Metric(name, label, "distribution", value, error, floor, floor_error, note=note))
+        floors = np.array([distance(one[first], one[second])[0] for first, second in pairs])
+        spread = float(floors.std(ddof=1))
+        note = (
+            f"on the observables; floor: mean of {_DRAWS} pairs of bootstrap samples of the reference; errors hold the "
+            f"spread of these {_DRAWS}"
+        )
+        yield judged(Metric(
+            name, label, "distribution", value, float(np.hypot(error, spread)), float(floors.mean()), spread, note=note
+        ))  # fmt: skip
