@@ -90,6 +90,55 @@ def showerdata(path: Path) -> None:
         file["shape"] = [3, 2, 5]
 
 
+def lemurs(path: Path) -> None:
+    """Two electrons of 10 and 20 GeV in Par04's cells; deposits in MeV beside energies in GeV."""
+    showers = np.zeros((2, 9, 16, 45), np.float32)
+    showers[0, 2, 3, 7], showers[1, 0, 15, 44] = 300, 600
+    with h5py.File(path, "w") as file:
+        file.create_dataset("showers", data=showers, compression="gzip")
+        file["incident_energy"] = [10.0, 20.0]
+        file["incident_theta"], file["incident_phi"] = [1.5, 1.4], [0.1, 0.2]
+
+
+def hgcal(path: Path) -> None:
+    """Two electrons of 50 and 60 GeV in three layers of up to 300 cells, the size of CaloGAN's, in GeV."""
+    showers = np.zeros((2, 3, 300), np.float32)
+    showers[0, 0, 287], showers[0, 1, 143], showers[0, 1, 144], showers[1, 2, 71] = 1, 2, 0.25, 3
+    with h5py.File(path, "w") as file:
+        file.create_dataset("showers", data=showers, compression="gzip")
+        file["gen_info"] = np.array([[50.0, 2.0, 1.5], [60.0, 1.9, 1.6]], np.float32)
+
+
+def calohadronic(path: Path) -> None:
+    """Two pions of 5 and 6 GeV in CaloGAN's layers; points fill their lists from the end."""
+    events = np.zeros((2, 4, 3), np.float32)
+    events[0, :, 1:] = np.array([[0.5, 0, 0.5, 0.1], [-239, 1, -239, 0.2]]).T
+    events[1, :, 2] = [9000, 2, 0, 0.3]
+    with h5py.File(path, "w") as file:
+        file["events"], file["energy"], file["n_points"] = events, [[5.0], [6.0]], [2, 1]
+
+
+def calohadronic_cells(path: Path) -> None:
+    """Two pions of 5 and 6 GeV; 432 cells of a first and 72 of a second calorimeter, together as many as CaloGAN's."""
+    events = np.zeros(2, [("energy", "f4"), ("ecal", "f4", (3, 12, 12)), ("hcal", "f4", (1, 12, 6))])
+    events["energy"] = [5, 6]
+    events["ecal"][0, 0, 0, 1], events["ecal"][0, 2, 11, 11], events["hcal"][1, 0, 11, 5] = 1000, 2000, 3000
+    with h5py.File(path, "w") as file:
+        file["events"] = events
+
+
+def step2point(path: Path) -> None:
+    """Three photons, of 5, 6 and 7 GeV, in CaloGAN's layers; the second left no step."""
+    with h5py.File(path, "w") as file:
+        file["steps/event_id"] = np.array([4, 4, 9], np.int32)
+        file["steps/energy"] = np.array([0.1, 0.2, 0.3], np.float32)
+        file["steps/position"] = np.array([[0.5, 0.5, 10], [-239, -239, 100], [9000, 0, 100]], np.float32)
+        file["steps/time"], file["steps/cell_id"] = np.zeros(3, np.float32), np.zeros(3, np.uint64)
+        file["primary/event_id"], file["primary/pdg"] = np.array([4, 5, 9], np.int32), np.full(3, 22, np.int32)
+        file["primary/momentum"] = np.array([[0, 0, 5], [0, 0, 6], [0, 4.2, 5.6]], np.float32)
+        file["primary/vertex"] = np.zeros((3, 3), np.float32)
+
+
 def airshower(path: Path) -> None:
     """One shower of 10 EeV over four stations of three bins, the last of them silent."""
     signal = np.array([[[1.0, 2.0, 3.0], [0.0, 0.5, 0.0], [4.0, 0.0, 0.0], [np.nan] * 3]])
@@ -120,6 +169,11 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "golden-atlas_eta_020.h5": atlas_slices,
     "golden-3dgan.h5": threedgan,
     "golden-showerdata.h5": showerdata,
+    "golden-lemurs.h5": lemurs,
+    "golden-hgcal.h5": hgcal,
+    "golden-calohadronic.h5": calohadronic,
+    "golden-calohadronic-cells.h5": calohadronic_cells,
+    "golden-step2point.h5": step2point,
     "golden-airshower.npz": airshower,
     "golden-table.npz": table,
 }

@@ -86,6 +86,35 @@ def channels_at(detector: Calorimeter, layer: Ints, x: NDArray[Any], y: NDArray[
     return channel
 
 
+def voxelise(
+    detector: Calorimeter,
+    event: Ints,
+    layer: NDArray[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    energy: NDArray[Any],
+    n_events: int,
+) -> Voxels:
+    """Put points into cells and sum them.
+
+    Args:
+        detector: the calorimeter.
+        event: (n,) event of each point, from 0 to ``n_events`` - 1.
+        layer: (n,) positions among the layers that are read out, not quite whole where points were smeared.
+        x: (n,) in mm.
+        y: (n,) in mm.
+        energy: (n,) in MeV.
+        n_events: number of events.
+
+    Returns:
+        Signals, and what lay outside; energy at a place that is no number is in no cell, and its amount is unknown.
+    """
+    known = np.isfinite(layer) & np.isfinite(x) & np.isfinite(y)
+    whole = np.rint(np.where(known & (np.abs(layer) < len(detector.layers)), layer, NOWHERE)).astype(np.int64)
+    channel = channels_at(detector, whole, x, y)
+    return collect(detector, event, channel, np.where(known, energy, np.nan), n_events)
+
+
 def collect(detector: Calorimeter, event: Ints, channel: Ints, energy: NDArray[Any], n_events: int) -> Voxels:
     """Sum points over channels.
 

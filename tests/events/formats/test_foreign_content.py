@@ -19,6 +19,10 @@ from moliere.events.formats import formats, open_events, read_events
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = {
+    "hgcal": "golden-hgcal.h5",
+    "calohadronic": "golden-calohadronic.h5",
+    "lemurs": "golden-lemurs.h5",
+    "step2point": "golden-step2point.h5",
     "3dgan": "golden-3dgan.h5",
     "airshower-npz": "golden-airshower.npz",
     "atlas-slices": "golden-atlas_eta_020.h5",

@@ -16,11 +16,14 @@ from moliere.events.formats import atlas_slices as atlas_slices
 from moliere.events.formats import calochallenge as calochallenge
 from moliere.events.formats import calogan as calogan
 from moliere.events.formats import calogan_root as calogan_root
+from moliere.events.formats import calohadronic as calohadronic
 from moliere.events.formats import fairship as fairship
 from moliere.events.formats import fastcalogan as fastcalogan
+from moliere.events.formats import hgcal as hgcal
 from moliere.events.formats import lemurs as lemurs
 from moliere.events.formats import root_hits as root_hits
 from moliere.events.formats import showerdata as showerdata
+from moliere.events.formats import step2point as step2point
 from moliere.events.formats import table as table
 from moliere.events.formats import threedgan as threedgan
 from moliere.events.formats.base import FileSource, Format, Writer, formats

@@ -33,7 +33,8 @@ def foreign(path: Path, kind: str) -> Iterator[None]:
     except Exception as error:
         raise FormatError(
             f"{path} cannot be read as {kind} ({_first_line(error)}); it is truncated, damaged or of another kind: "
-            "copy or make it again"
+            "copy or make it again",
+            options=("--debug shows where that came from",),
         ) from error
 
 

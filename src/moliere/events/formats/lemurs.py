@@ -22,13 +22,11 @@ from moliere.errors import FormatError
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.hdf5 import Further, dataset, further, looks_like, read_rows_of, reading
-from moliere.events.formats.published import calorimeter
-from moliere.units import GeV
+from moliere.events.formats.published import calorimeter, signal_unit
+from moliere.units import GeV, MeV
 
 SHOWERS, ENERGY, EVENTS = "showers", "incident_energy", "events"
 _ANGLES = {"incident_theta": "theta", "incident_phi": "phi"}
-#: a response above this says that energies are in GeV beside signals in MeV
-_MOST = 2.0
 #: so many events tell
 _SAMPLE = 100
 
@@ -68,7 +66,8 @@ class LemursFile(FileSource):
                 incident |= {name: _numbers(file, key, True, n) for key, name in _ANGLES.items() if key in present}
                 rest.passed_over += sorted(present - {SHOWERS, ENERGY, *_ANGLES})
             sums = np.asarray(_rows(file, self._compound, slice(_SAMPLE)), np.float64).sum(axis=(1, 2, 3))
-            if n and np.median(sums / np.maximum(incident["energy"][:_SAMPLE], 1e-30)) > _MOST:
+            # signals are in MeV whatever energies are in: a response above 2 says that energies are in GeV
+            if n and signal_unit(sums, incident["energy"][:_SAMPLE]) == MeV:
                 incident["energy"] = incident["energy"] * GeV
             self._extras = rest.extras
             super().__init__(

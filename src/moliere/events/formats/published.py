@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from moliere.detectors import Calorimeter, Detector, catalog
+from moliere.detectors.base import Floats
 from moliere.errors import FormatError
 from moliere.events.events import EventSource, provenance_of
+from moliere.units import GeV, MeV
 
 
 def calorimeter(where: str | Path, detector: Detector | None) -> Calorimeter:
@@ -43,6 +47,21 @@ def of_layout(where: str | Path, detector: Detector | None, name: str) -> Calori
             f"{where} holds the cells of {name} ({_describe(published)}), but detector {own.name} has {_describe(own)}"
         )
     return own
+
+
+#: no calorimeter answers so many times what it gets: signals are in MeV, and incident energies in GeV
+_MOST = 2.0
+
+
+def signal_unit(sums: Floats, energies: Floats) -> float:
+    """The unit of signals beside incident energies in GeV: GeV or, where a response would be impossible, MeV.
+
+    Args:
+        sums: (n,) of a few events' signals.
+        energies: (n,) incident, in GeV.
+    """
+    response = np.median(sums / np.maximum(energies, 1e-30)) if len(sums) else 0.0
+    return MeV if response > _MOST else GeV
 
 
 def left_out(

@@ -31,7 +31,7 @@ from moliere.events.formats.growing import GrowingFile, growing
 from moliere.events.formats.hdf5 import dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import calorimeter, left_out
-from moliere.events.voxelise import OUTSIDE, channels_at, collect
+from moliere.events.voxelise import OUTSIDE, voxelise
 from moliere.units import GeV
 
 SHOWERS, ENERGIES, PDG, DIRECTIONS, SHAPE = "showers", "energies", "pdg", "directions", "shape"
@@ -87,12 +87,7 @@ class ShowerDataFile(JointFile):
                 )
         x, y, layer, energy = np.concatenate([np.empty(0), *clouds]).reshape(-1, self._n_features).T[:4]
         event = np.repeat(np.arange(len(clouds)), [len(cloud) // self._n_features for cloud in clouds])
-        # files of shifted or smeared points hold layers that are not quite whole numbers
-        known = np.isfinite(layer)
-        channel = channels_at(self._calorimeter, np.rint(np.where(known, layer, -1)).astype(np.int64), x, y)
-        # energy at no known place is in no cell, and its amount is said to be unknown
-        energy = np.where(known & np.isfinite(x) & np.isfinite(y), energy, np.nan)
-        voxels = collect(self._calorimeter, event, channel, energy * GeV, len(clouds))
+        voxels = voxelise(self._calorimeter, event, layer, x, y, energy * GeV, len(clouds))
         return voxels.signals, {OUTSIDE: voxels.outside, **read_rows_of(self.path, self._extras, rows)}
 
 
