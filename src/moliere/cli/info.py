@@ -26,18 +26,25 @@ def info(
     detector: DetectorName = None,
     branches: Branches = None,
     negative: NegativeSignals = "refuse",
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Of a detector: write its rings and sectors as FastCaloSim's HDF5.")
+    ] = None,
     recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
-    from moliere.detectors import catalog, is_file_name, load
+    from moliere.detectors import catalog, is_binning, is_file_name, load, write_binning
     from moliere.samples import open_source
     from moliere.weights import bundle_paths, find_bundle
 
     file = files[0] if len(files) == 1 else ""
     if file.endswith(".bundle") or file in bundle_paths():
         _show_bundle(find_bundle(file), recipe=recipe)
-    elif file in catalog.names() or is_file_name(file):
-        console.print(load(file).describe())
+    elif file in catalog.names() or is_file_name(file) or is_binning(Path(file)):
+        known = load(file)
+        console.print(known.describe())
+        if save is not None:
+            write_binning(known, save)
+            console.print(f"{save}: rings and sectors for FastCaloSim")
     else:
         _show_events(open_source(files, detector, branches=branches, negative=negative))
 

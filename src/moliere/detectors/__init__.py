@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moliere.detectors import catalog
 from moliere.detectors.base import Detector, kinds, of_kind
+from moliere.detectors.binning import is_binning, read_binning, write_binning
 from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
 from moliere.detectors.grids import CartesianGrid, PolarGrid
 from moliere.detectors.phase_space import PhaseSpace
@@ -25,10 +26,13 @@ __all__ = [
     "SurfaceArray",
     "catalog",
     "from_spec",
+    "is_binning",
     "is_file_name",
     "kinds",
     "load",
     "of_kind",
+    "read_binning",
+    "write_binning",
 ]
 
 
@@ -36,15 +40,22 @@ def load(name: str) -> Detector:
     """A detector by its catalogue name, or from a ``.toml`` or ``.xml`` file.
 
     An XML file with bins for several particles or ranges in |eta| takes a choice behind a colon: ``binning.xml:pion``,
-    ``binning.xml:211`` or ``binning.xml:211,eta=0.2``.
+    ``binning.xml:211`` or ``binning.xml:211,eta=0.2``. An HDF5 file holds FastCaloSim's lists of cells.
 
     Raises:
         UnknownName: no such catalogue name.
         DetectorError: the file cannot be understood.
     """
-    if not is_file_name(name):
+    if not (is_file_name(name) or is_hdf5_name(name)):
         return catalog.get(name)
+    if is_hdf5_name(name):
+        return read_binning(Path(name))
     return read_toml(Path(name)) if name.lower().endswith(".toml") else read_selected(name)
+
+
+def is_hdf5_name(name: str) -> bool:
+    """Whether a name is that of an HDF5 file, which may hold FastCaloSim's lists of cells."""
+    return name.lower().endswith((".h5", ".hdf5"))
 
 
 def is_file_name(name: str) -> bool:

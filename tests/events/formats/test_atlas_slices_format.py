@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, Layer, PolarGrid, catalog
-from moliere.errors import FormatError, InvalidEvents
+from moliere.detectors.binning import bins_of, find_binning
+from moliere.errors import DetectorError, FormatError, InvalidEvents
 from moliere.events import Events
 from moliere.events.formats import create_events, formats, open_events, read_events, write_events
-from moliere.events.formats.atlas_binning import bins_of, find_binning
 
 Changed = Callable[..., Path]
 GOLDEN = Path(__file__).parents[1] / "data" / "golden-atlas_eta_020.h5"
@@ -93,7 +93,7 @@ def test_other_detectors_do_not_fit(layer: Layer, message: str) -> None:
 
 
 def test_rows_and_columns_cannot_be_written(cartesian_events: Events, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="rings and sectors"):
+    with pytest.raises(DetectorError, match="rings and sectors"):
         write_events(tmp_path / "e.h5", cartesian_events, "atlas-slices")
     array = catalog.get("airshower-9x9")
     with pytest.raises(FormatError, match="is none"), create_events(tmp_path / "e.h5", array, "atlas-slices"):

@@ -23,12 +23,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Calorimeter, Detector, Layer, PolarGrid
+from moliere.detectors import Calorimeter, Detector, Layer
 from moliere.detectors.base import Floats
-from moliere.detectors.xml import ATLAS_LAYERS
+from moliere.detectors.binning import Binning, bins_of, find_binning, label, layers_of, polar_grids
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
-from moliere.events.formats.atlas_binning import Binning, bins_of, find_binning
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
@@ -95,11 +94,12 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
     """A writer whose file appears, whole, when the block ends well.
 
     Raises:
-        FormatError: the detector is no calorimeter of rings and sectors, or numbers two layers alike.
+        FormatError: the detector is no calorimeter.
+        DetectorError: its layers are not of rings and sectors, or two have one number.
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    grids = _grids(detector)
+    grids = polar_grids(calorimeter("format 'atlas-slices'", detector))
     with growing(path, detector, _datasets, overwrite=overwrite) as writer:
         for number, grid in grids.items():
             for name, values in bins_of(grid).items():
@@ -122,16 +122,6 @@ def _datasets(events: Events) -> Mapping[str, NDArray[Any]]:
     return {ENERGY: events.energy, **layers}
 
 
-def _grids(detector: Detector) -> dict[int, PolarGrid]:
-    layers = calorimeter("format 'atlas-slices'", detector).read_out
-    grids = {layer.id: layer.grid for layer in layers if layer.grid is not None and layer.grid.kind == "polar"}
-    if len(grids) != len(layers):
-        raise FormatError(
-            f"format 'atlas-slices' holds layers of rings and sectors with different ids; {detector.name} has others"
-        )
-    return grids
-
-
 def _layer_numbers(file: h5py.File) -> list[int]:
     """Numbers of the layers with cells, in order."""
     found = [int(match[1]) for key in file if (match := _LAYER.fullmatch(key))]
@@ -139,7 +129,7 @@ def _layer_numbers(file: h5py.File) -> list[int]:
 
 
 def _read_binning(file: h5py.File, number: int, n_events: int) -> Binning:
-    what = f"{file.filename}, {_label(number)}"
+    what = f"{file.filename}, {label(number)}"
     bins = [
         np.asarray(dataset(file, f"{kind}_{axis}_layer_{number}"), np.float64).ravel()
         for axis in ("alpha", "radius")
@@ -160,10 +150,9 @@ def _build(path: Path, binnings: Mapping[int, Binning]) -> Calorimeter:
     if not binnings:
         raise FormatError(f"{path} has no layer with cells: no dataset is named like energy_layer_1")
     eta = _ETA.search(path.name)
-    names = {number: ATLAS_LAYERS[number] if number < len(ATLAS_LAYERS) else "" for number in binnings}
     return Calorimeter(
         name=f"atlas-eta-{eta[1]:>03}" if eta else "atlas-slice",
-        layers=tuple(Layer(id=number, grid=found.grid, name=names[number]) for number, found in binnings.items()),
+        layers=layers_of((number, found.grid) for number, found in binnings.items()),
         description=f"ATLAS eta slice, read from {path.name}",
     )
 
@@ -176,19 +165,15 @@ def _matching(path: Path, layer: Layer, binnings: Mapping[int, Binning]) -> Binn
     grid = layer.grid
     if grid is None or grid.kind != "polar" or grid.shape != binning.grid.shape:
         raise FormatError(
-            f"{path}, {_label(layer.id)} has {binning.grid.shape} sectors and rings, but the detector has "
+            f"{path}, {label(layer.id)} has {binning.grid.shape} sectors and rings, but the detector has "
             f"{grid.shape if grid else 'nothing'} there"
         )
     if not np.allclose(grid.r_edges, binning.grid.r_edges, rtol=1e-5, atol=1e-3):
         raise FormatError(
-            f"{path}, {_label(layer.id)} has ring edges {binning.grid.r_edges}, but the detector has {grid.r_edges}; "
+            f"{path}, {label(layer.id)} has ring edges {binning.grid.r_edges}, but the detector has {grid.r_edges}; "
             "leave the detector out to take the file's"
         )
     return binning
-
-
-def _label(number: int) -> str:
-    return f"layer {number} ({ATLAS_LAYERS[number]})" if number < len(ATLAS_LAYERS) else f"layer {number}"
 
 
 formats.register("atlas-slices")(

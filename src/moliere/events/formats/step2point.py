@@ -92,7 +92,7 @@ class StepsFile(JointFile):
         if self._order is not None:
             found = steps[...]
             return np.concatenate([found[:0], *(found[self._order[a:b]] for a, b in zip(first, end, strict=True))])
-        starts = np.flatnonzero(np.append(True, first[1:] != end[:-1])) if len(first) else []
+        starts = np.flatnonzero(np.append(True, first[1:] != end[:-1]))[: len(first)]
         stops = [*starts[1:], len(first)]
         return np.concatenate([steps[:0], *(steps[first[a] : end[b - 1]] for a, b in zip(starts, stops, strict=False))])
 
