@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from moliere.evaluation.finding import Metric
@@ -39,6 +41,14 @@ def test_a_distance_in_words_says_how_many_errors(value: float, floor: float, wo
 )  # fmt: skip
 def test_an_auc_in_words(value: float, words: str) -> None:
     assert auc(value, 0.01).verdict.startswith(words)
+
+
+def test_a_significant_classifier_is_above_a_floor_that_is_high_by_chance() -> None:
+    score = replace(auc(0.567, 0.029), floor=0.588, p_value=2.6e-4)
+    assert standing(score) == "above"
+    assert judged(score).verdict == "close (p = 0.0003, although 0.5 σ below the floor)"
+    assert overall([score]).startswith("close")
+    assert standing(replace(score, p_value=0.02)) == "at"
 
 
 def test_a_large_error_is_undecided_and_not_green() -> None:

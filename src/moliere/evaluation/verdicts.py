@@ -24,6 +24,8 @@ _AUC_WORDS = (
 )
 #: standard errors above the floor up to which a metric is at it, and below it from which equal samples do not get
 AT_MOST, SUSPICIOUS = 2.0, -3.5
+#: p-value below which held-out events are told apart, whatever a floor of few events says
+SIGNIFICANT = 1e-3
 #: largest error of an AUC at which two errors above 0.5 are still close
 AUC_TOLERANCE = (_AUC_CLOSE - 0.5) / AT_MOST
 
@@ -48,8 +50,9 @@ def excess(metric: Metric) -> float | None:
 def standing(metric: Metric) -> Standing | None:
     """Where a metric stands: above its floor by more than two standard errors, or at it if its error is small enough.
 
-    An error above the metric's tolerance leaves it undecided, because a difference that matters could hide in it. An
-    AUC far below its floor is what two samples have that share events.
+    A classifier whose p-value is significant is above its floor, even if two halves of the reference gave a high floor
+    by chance. An error above the metric's tolerance leaves it undecided, because a difference that matters could hide
+    in it. An AUC far below its floor is what two samples have that share events.
 
     Returns:
         ``None`` where the metric or its floor could not be measured.
@@ -60,7 +63,7 @@ def standing(metric: Metric) -> Standing | None:
     if far is None:
         worse = metric.value < metric.floor if metric.larger_is_better else metric.value > metric.floor
         return "above" if worse else "at"
-    if far > AT_MOST:
+    if far > AT_MOST or (far > SUSPICIOUS and _is_significant(metric)):
         return "above"
     if metric.name.startswith("auc-") and far < SUSPICIOUS:
         return "below"
@@ -81,6 +84,8 @@ def judged(metric: Metric) -> Metric:
     if found == "below":
         return replace(metric, verdict=f"{sigmas} the floor: the samples may share events")
     where = f"{sigmas or _direction(metric, 1.0)} the floor"
+    if far is not None and far <= AT_MOST:
+        where = f"p = {metric.p_value:.1g}, although {where}"
     if metric.name.startswith("auc-"):
         return replace(metric, verdict=f"{auc_words(metric.value or 0.0)} ({where})")
     return replace(metric, verdict=where + _times(metric))
@@ -112,6 +117,11 @@ def overall(metrics: Sequence[Metric], *, classifiers: bool = True) -> str:
 def auc_words(value: float) -> str:
     """An AUC in words: hardly distinguishable (to 0.55), close (0.65), visible (0.80), clear."""
     return next(words for limit, words in _AUC_WORDS if value < limit)
+
+
+def _is_significant(metric: Metric) -> bool:
+    """Whether a permutation of the labels hardly ever gives such a value: a floor, too, is high by chance at times."""
+    return metric.p_value is not None and metric.p_value < SIGNIFICANT
 
 
 def _direction(metric: Metric, far: float) -> str:
