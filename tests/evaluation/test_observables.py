@@ -10,6 +10,7 @@ from moliere.detectors import Calorimeter, CartesianGrid, PolarGrid, catalog
 from moliere.detectors.calorimeter import Layer
 from moliere.evaluation.observables import Showers, calochallenge_features, low_level_features, observables, observe
 from moliere.evaluation.observables.base import observed_in
+from moliere.evaluation.observables.binning import log_bins
 from moliere.evaluation.suites import suites
 
 
@@ -159,3 +160,15 @@ def test_cartesian_layers_know_x_and_y() -> None:
     assert observed["width_eta[0]"] == pytest.approx([np.sqrt(400 - 100)])
     assert observed["centre_phi[0]"] == pytest.approx([0])
     assert observed["centre_r[0]"] == pytest.approx([20])
+
+
+@pytest.mark.parametrize(("name", "expected"), [("calochallenge-1-photons", "eta"), ("calogan", "x")])
+def test_axes_across_have_the_names_that_the_detector_gives_them(name: str, expected: str) -> None:
+    shown = observables["centre_eta"].shown(catalog.get(name), 1)
+    assert shown.label.startswith(f"centre in {expected}, ")
+
+
+def test_spectra_without_a_threshold_start_where_electronics_could_see_something() -> None:
+    binning = log_bins(0.0, np.array([1e-9, 1e-3, 1.0, 100.0]), 10)
+    np.testing.assert_allclose(binning.edges[[0, -1]], [1e-4, 100.0], rtol=1e-5)
+    assert log_bins(0.5, np.array([1e-9, 100.0]), 10).edges[0] == 0.5

@@ -164,6 +164,12 @@ class Calorimeter(Detector):
         return tuple(layer.label for layer in self.read_out)
 
     @property
+    def transverse_axes(self) -> tuple[str, str]:
+        """Names of the axes across: eta and phi where the layers have the names of ATLAS' barrel, else x and y."""
+        barrel = any(layer.name.startswith(("EMB", "TileBar")) for layer in self.layers)
+        return ("eta", "phi") if barrel else ("x", "y")
+
+    @property
     def sampling_fractions(self) -> Floats:
         """What each channel's visible energy was divided by, (n_channels,)."""
         return np.array([layer.sampling_fraction for layer in self.read_out])[self.layer_of_channel]

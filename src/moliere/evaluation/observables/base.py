@@ -109,7 +109,7 @@ class Observable:
     """One number an event, or one a layer.
 
     Args:
-        label: for axes; ``{layer}`` stands for the layer's name.
+        label: for axes; ``{layer}`` stands for the layer's name, ``{detector.…}`` for what the detector knows.
         unit: of the number; empty where it has none.
         group: where it belongs on the page; a new name makes a new section.
         bins: values of the reference → bins, such as ``quantile_bins`` or ``fixed(edges)``.
@@ -135,7 +135,7 @@ class Observable:
 
     def shown(self, detector: Detector, layer: int) -> Shown:
         """How the observable of a layer is shown; -1 is no layer."""
-        label = self.label.format(layer=detector.layer_labels[layer]) if layer >= 0 else self.label
+        label = self.label.format(layer=detector.layer_labels[layer], detector=detector) if layer >= 0 else self.label
         bins = self.bins.rule(detector, layer) if isinstance(self.bins, PerLayer) else self.bins
         assert bins is not None  # asked for when it was registered
         return Shown(label, self.unit or "", self.group or "", bins)

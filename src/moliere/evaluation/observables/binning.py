@@ -12,6 +12,8 @@ from moliere.detectors.base import Floats
 
 #: bins of a sample that could fill none, and the share of the reference that usual bins must hold
 _LEAST_BINS, _LEAST_INSIDE = 5, 0.5
+#: largest value over the smallest that has a bin, where there is no threshold
+_WIDEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,15 @@ def number_of_bins(most: int, n_values: int) -> int:
 
 
 def log_bins(threshold: float, values: Floats, n_edges: int) -> Binning:
-    """From the threshold to the reference's largest value; without a threshold from its smallest positive value."""
+    """From the threshold to the reference's largest value; without a threshold the lowest million-fold is left out.
+
+    Simulations deposit down to 1e-9 MeV, which no electronics sees; the drawing says how much lies below.
+    """
     positive = values[values > 0]
     if len(positive) == 0:
         return Binning(np.array([0.0, 1.0]))
-    low = threshold if threshold > 0 else float(positive.min())
     high = float(positive.max()) * (1 + 1e-6)
+    low = threshold if threshold > 0 else max(float(positive.min()), high / _WIDEST)
     if not low < high:
         return Binning(np.array([low / 2, low * 2]))
     edges = np.geomspace(low, high, number_of_bins(n_edges - 1, len(positive)) + 1)

@@ -102,12 +102,13 @@ def _moment_bins(kind: str, axis: int, detector: Calorimeter, layer: int) -> Bin
 
 
 def _register_moments() -> None:
-    """Centre and width along eta, phi (where a layer is divided around the axis) and r."""
+    """Centre and width along eta and phi, or x and y (where a layer is divided around the axis), and r."""
     for kind, compute in (("centre", Showers.centre), ("width", Showers.width)):
         for axis, name in ((ETA, "eta"), (PHI, "phi"), (R, "r")):
+            shown = name if axis == R else f"{{detector.transverse_axes[{axis}]}}"
             observables.register(f"{kind}_{name}")(
                 Observable(
-                    f"{kind} in {name}, {{layer}}",
+                    f"{kind} in {shown}, {{layer}}",
                     "mm",
                     "transverse",
                     PerLayer(partial(_moment_bins, kind, axis)),
