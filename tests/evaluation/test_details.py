@@ -9,7 +9,7 @@ from scipy import stats
 from moliere.evaluation.distances import mann_whitney, root_chi2
 from moliere.evaluation.findings.conditional import conditional_rows
 from moliere.evaluation.findings.equivalent import equivalent_size
-from moliere.evaluation.findings.giveaways import give_aways, reweighting
+from moliere.evaluation.findings.giveaways import Reweighting, give_aways, reweighting
 from moliere.evaluation.findings.memorisation import memorisation
 from moliere.evaluation.findings.tails import tails
 from moliere.evaluation.goodness import combine_p_values
@@ -148,3 +148,10 @@ def test_standardising_leaves_out_what_does_not_vary() -> None:
     (scaled,) = standardise(reference)
     assert scaled.shape == (500, 1)
     assert (scaled.mean(), scaled.std()) == pytest.approx((0, 1), abs=1e-9)
+
+
+def test_a_reweighting_that_few_events_carry_proves_nothing() -> None:
+    mended = Reweighting("log_layer_energy[1]", -0.09, -0.363, 0.04, 600, "log energy in EMB1")
+    assert "log energy in EMB1 is off by -0.363 σ instead of -0.09 σ" in mended.words
+    assert mended.words.endswith("(effective size 4 %, about 24 events): this proves nothing.")
+    assert "proves nothing" not in Reweighting("x", -0.3, 0.01, 0.5, 4000).words

@@ -38,6 +38,7 @@ def test_the_page_leads_to_every_report(rows: list[Row], tmp_path: Path) -> None
     page = write_ranking(rows, tmp_path / "comparison")
     text = page.read_text()
     assert text.index("same.h5") < text.index("fair.h5") < text.index("bad.h5")
+    assert "AUC, observables" in text[text.index('id="pictures"') : text.index('id="table"')]
     for k, name in enumerate(("same", "fair", "bad"), 1):
         assert f'href="{k}-{name}/report.html"' in text
         assert (tmp_path / "comparison" / f"{k}-{name}" / "report.html").exists()

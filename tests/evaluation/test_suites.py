@@ -9,6 +9,7 @@ from moliere.detectors import Calorimeter, catalog
 from moliere.detectors.base import Floats
 from moliere.evaluation.observables.binning import Binning
 from moliere.evaluation.suites import suites
+from moliere.evaluation.suites.base import label_of
 
 
 def layout(name: str) -> Calorimeter:
@@ -87,3 +88,10 @@ def test_the_response_has_bins_where_it_is(detector: str, mean: float) -> None:
 def test_few_events_have_few_bins(n: int, most: int) -> None:
     values = np.random.default_rng(0).normal(3.0, 1.0, n)
     assert len(binning_of("response", layout("calogan"), values).edges) - 1 <= most
+
+
+@pytest.mark.parametrize(("name", "said"), [("calogan", "centre in x"), ("calochallenge-2", "centre in eta")])
+def test_a_plate_has_x_and_y_where_a_ring_has_eta_and_phi(name: str, said: str) -> None:
+    shown = suites["calorimeter"].shown(catalog.get(name))
+    assert shown["centre_eta[0]"].label.startswith(said)
+    assert label_of("log_layer_energy[1]", shown) == f"log {shown['layer_energy[1]'].label}"

@@ -129,6 +129,8 @@ class Samples:
 def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
     """What the reader must know before the numbers."""
     one, other = samples.reference, samples.generated
+    if said := sources.generated.metadata.get("undertrained"):
+        yield f"the training behind the generated events was cut short: {said}"
     yield from _threshold_warnings(sources, one, other)
     for role, source, used in (("reference", sources.reference, one), ("generated", sources.generated, other)):
         if source.weights is not None:

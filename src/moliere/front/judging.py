@@ -108,7 +108,9 @@ def evaluate(
         progress=progress,
     )
     if model is not None:
-        report = replace(report, warnings=(*report.warnings, *_other_file(model, part, first)))
+        asked = {"bundle": Path(bundle).name if isinstance(bundle, str | Path) else model.name, "part": part}
+        warnings = (*report.warnings, *_other_file(model, part, first))
+        report = replace(report, warnings=warnings, settings={**report.settings, **asked})
         progress("timing")
         report = timed(report, model, one, threads, reference_ms)
     if output is not None:

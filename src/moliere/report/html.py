@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING
 
 from moliere.detectors import from_spec
 from moliere.evaluation.finding import Failed, Finding, Paper, Quantity, interval_words
+from moliere.evaluation.findings.observables import Observables
+from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report
 from moliere.evaluation.suites import suites
 from moliere.files import check_free, replacing_entries
 from moliere.report import words
+from moliere.report.advice import command, next_steps
 from moliere.report.drawing import draw
 from moliere.report.picture import Picture
-from moliere.report.section import Section
+from moliere.report.section import Section, file_name
 from moliere.report.style import to_element
 from moliere.report.tables import to_csv
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+#: pictures of the first screen
+_GLANCED = 4
 
 
 def write_report(report: Report, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -64,10 +71,30 @@ def render_report(report: Report) -> tuple[list[Section], str]:
         "headlines": [(found, headline) for found in report.findings if (headline := found.headline) is not None],
         "headline_level": words.overall(report),
         "papers": cited(report),
+        "glance": list(glance(report, sections)),
+        "steps": list(next_steps(report)),
+        "command": command(report),
         "tables": pack_tables(_pictures(sections)),
         "scripts": list(dict.fromkeys(script for section in sections for script in section.scripts)),
     }
     return sections, make_environment().get_template("report.html").render(**context, version=package_version())
+
+
+def glance(report: Report, sections: Sequence[Section]) -> Iterator[tuple[Section, Picture]]:
+    """Four pictures for the first screen: what the page begins with, the observable that is worst, and an average."""
+    small = {p.name: (section, p) for section in sections for p in section.pictures if not p.broad}
+    firsts = [next((p.name for p in section.pictures if not p.broad), "") for section in sections]
+    firsts = [name for name in firsts if name]
+    observed = report.find(Observables)
+    pairs = sorted(observed.histograms, key=_surplus, reverse=True) if observed else []
+    worst = [name for pair in pairs if (name := file_name(pair.name)) in small]
+    for name in list(dict.fromkeys([*firsts[:2], *worst[:1], *firsts[-1:], *worst, *firsts]))[:_GLANCED]:
+        yield small[name]
+
+
+def _surplus(pair: HistogramPair) -> float:
+    """How far the separation power lies above its floor."""
+    return (pair.separation or 0.0) - (pair.separation_floor or 0.0)
 
 
 def cited(report: Report) -> list[Paper]:
@@ -100,6 +127,7 @@ def make_environment() -> Environment:
     environment.globals.update(words=words, interval=interval_words, asset=_asset)
     environment.tests["quantity"] = lambda cell: isinstance(cell, Quantity)
     environment.filters["element"] = lambda picture: to_element(picture.svg, picture.name, picture.title)
+    environment.filters["small"] = lambda picture: to_element(picture.svg, f"small-{picture.name}", picture.title)
     return environment
 
 

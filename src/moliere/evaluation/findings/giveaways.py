@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from moliere.evaluation.classifier import Features, split_parts, split_rows
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings
 from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
+from moliere.evaluation.suites.base import label_of
 
 #: repetitions of shuffling a column
 _SHUFFLES = 3
@@ -22,6 +23,8 @@ _SHUFFLED_EVENTS = 4_000
 _LISTED = 10
 #: a weight beyond this is one event speaking for a hundred
 _LARGEST_WEIGHT = 100.0
+#: smaller effective shares, or fewer effective events, prove nothing
+_LEAST_EFFECTIVE, _LEAST_EVENTS = 0.1, 100
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class Giveaway:
         observable: column of the classifier's input.
         auc_drop: by how much the AUC falls when the column is shuffled.
         error: its spread over shuffles.
+        label: of the column, for people.
     """
 
     observable: str
     auc_drop: float
     error: float
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,30 @@ class Reweighting:
         before: difference of the means in standard deviations of the reference.
         after: the same with the classifier's weights.
         effective: effective over actual number of events, 1 where all weights are alike.
+        n_events: that have a weight; 0 where it is not known.
+        label: of the observable, for people.
     """
 
     observable: str
     before: float
     after: float
     effective: float
+    n_events: int = 0
+    label: str = ""
+
+    @property
+    def words(self) -> str:
+        """What was done, what came of it, and whether that proves anything."""
+        label, few = self.label or self.observable, self.effective * self.n_events
+        done = (
+            "The classifier says for each generated event how much more often such events occur in the reference; "
+            f"weighted so, the generated mean of the {label} is off by {self.after:.3g} σ instead of "
+            f"{self.before:.3g} σ (σ: standard deviation of the reference)."
+        )
+        size = f"{100 * self.effective:.0f} %" + (f", about {few:,.0f} events" if self.n_events else "")
+        if self.effective < _LEAST_EFFECTIVE or (self.n_events and few < _LEAST_EVENTS):
+            return f"{done} A few events carry most of the weight (effective size {size}): this proves nothing."
+        return f"{done} Effective size of the weighted sample: {size}."
 
 
 @findings.register("giveaways")
@@ -84,24 +107,21 @@ class Giveaways(Finding):
             return None
         column = list(reference.feature_names).index(found[0].observable)
         first, second = (x[:, column].astype(np.float64) for x in (one, other))
-        return cls(found, reweighting(found[0].observable, first, second, weights))
+        shown = samples.suite.shown(reference.kept.detector)
+        rows = tuple(replace(row, label=label_of(row.observable, shown)) for row in found)
+        mended = reweighting(found[0].observable, first, second, weights)
+        return cls(rows, replace(mended, label=rows[0].label))
 
     @property
     def words(self) -> str:
         """What the table means, and what reweighting mends."""
-        first = "How far the AUC of boosting falls when an observable is shuffled."
-        if self.reweighting is None:
-            return first
-        mended = self.reweighting
-        return (
-            f"{first} With the classifier's weights, the mean of {mended.observable} is off by {mended.after:.3g} σ "
-            f"instead of {mended.before:.3g} σ (effective size {100 * mended.effective:.0f} %)."
-        )
+        first = "By how much the AUC of boosting falls when the values of one observable are shuffled among the events."
+        return first if self.reweighting is None else f"{first} {self.reweighting.words}"
 
     @property
     def listings(self) -> tuple[Listing, ...]:
         """One row an observable."""
-        rows = tuple((row.observable, Quantity(row.auc_drop, row.error)) for row in self.rows)
+        rows = tuple((row.label or row.observable, Quantity(row.auc_drop, row.error)) for row in self.rows)
         return (Listing(("observable", "AUC falls by"), rows),)
 
 
@@ -173,4 +193,5 @@ def reweighting(
     before = float(generated[known].mean() - reference.mean()) / spread
     after = float(np.average(generated[known], weights=weights[known]) - reference.mean()) / spread
     effective = float(weights[known].sum() ** 2 / (weights[known] ** 2).sum())
-    return Reweighting(name, before, after, effective / int(known.sum()))
+    n = int(known.sum())
+    return Reweighting(name, before, after, effective / n, n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -11,6 +11,7 @@ from scipy import stats
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings
 from moliere.evaluation.samples import Samples
+from moliere.evaluation.suites.base import label_of
 
 #: share of the reference in each tail
 SHARES = (0.001, 0.005)
@@ -33,6 +34,7 @@ class Tail:
         reference_fraction: beyond the edge.
         generated_fraction: beyond the edge.
         p_value: of both rates being the same (Fisher's exact test).
+        label: of the observable, for people.
     """
 
     observable: str
@@ -43,6 +45,7 @@ class Tail:
     reference_fraction: float
     generated_fraction: float
     p_value: float
+    label: str = ""
 
 
 @findings.register("tails")
@@ -62,7 +65,9 @@ class Tails(Finding):
     def look(cls, samples: Samples) -> Tails | None:
         """All observables of both samples."""
         samples.step("tails")
-        rows = tuple(tails(samples.reference.observables, samples.generated.observables))
+        shown = samples.suite.shown(samples.reference.kept.detector)
+        found = tails(samples.reference.observables, samples.generated.observables)
+        rows = tuple(replace(tail, label=label_of(tail.observable, shown)) for tail in found)
         return cls(rows) if rows else None
 
     @property
@@ -80,7 +85,7 @@ class Tails(Finding):
     def _row(self, tail: Tail) -> tuple[str | Quantity, ...]:
         shares = (f"{100 * share:.2f} %" for share in (tail.reference_fraction, tail.generated_fraction))
         p_value = Quantity(tail.p_value, p_value=min(1.0, tail.p_value * len(self.rows)))
-        return (tail.observable, f"{'>' if tail.upper else '<'} {tail.edge:.3g}", *shares, p_value)
+        return (tail.label or tail.observable, f"{'>' if tail.upper else '<'} {tail.edge:.3g}", *shares, p_value)
 
 
 def tails(reference: Mapping[str, Floats], generated: Mapping[str, Floats]) -> Iterator[Tail]:

@@ -136,6 +136,22 @@ def _checked(column: str, values: Floats, n_events: int) -> Floats:
     return values
 
 
+def label_of(name: str, shown: Mapping[str, Shown]) -> str:
+    """What people call an observable, or a column of a feature vector that is made of one.
+
+    Args:
+        name: stable identifier.
+        shown: how the suite shows its observables.
+
+    Example:
+        >>> label_of("log_layer_energy[1]", {"layer_energy[1]": Shown("energy in EMB1", "MeV", "", lambda _: _)})
+        'log energy in EMB1'
+    """
+    if name in shown:
+        return shown[name].label
+    return f"log {label_of(name[4:], shown)}" if name.startswith("log_") else name.replace("_", " ")
+
+
 #: name → suite
 suites: Registry[Suite] = Registry("suite")
 
