@@ -90,8 +90,8 @@ def test_few_events_have_few_bins(n: int, most: int) -> None:
     assert len(binning_of("response", layout("calogan"), values).edges) - 1 <= most
 
 
-@pytest.mark.parametrize(("name", "said"), [("calogan", "centre in x"), ("calochallenge-2", "centre in eta")])
-def test_a_plate_has_x_and_y_where_a_ring_has_eta_and_phi(name: str, said: str) -> None:
+@pytest.mark.parametrize(("name", "said"), [("calogan", "centre in x"), ("calochallenge-1-photons", "centre in eta")])
+def test_features_are_called_as_their_observables_are(name: str, said: str) -> None:
     shown = suites["calorimeter"].shown(catalog.get(name))
-    assert shown["centre_eta[0]"].label.startswith(said)
+    assert shown["centre_eta[1]"].label.startswith(said)
     assert label_of("log_layer_energy[1]", shown) == f"log {shown['layer_energy[1]'].label}"
