@@ -288,3 +288,15 @@ def test_two_parts_of_one_sample_are_nowhere_far_above_the_floor(mini: Events, s
     report = evaluate(mini.take(order[:600]), mini.take(order[600:1200]), classifier_seeds=0, threads=1)
     far = {metric.name: excess(metric) for metric in report.metrics}
     assert all(value is not None and value < 4 for value in far.values()), far
+
+
+def test_a_dark_reference_layer_is_as_far_from_a_lit_one_as_can_be(mini: Events) -> None:
+    signals = mini[:200].signals.copy()
+    signals[:, mini.detector.slices[1]] = 0
+    report = evaluate(Events(mini.detector, mini[:200].incident, signals), mini[200:400], classifier_seeds=0)
+    pair = next(pair for pair in histograms(report) if pair.name == "layer_energy[1]")
+    assert pair.mean_ratio is pair.std_ratio is None
+    assert pair.separation == 1
+    assert pair.ks_p is not None
+    assert pair.ks_p < 1e-6
+    assert pair.reason == "all values of the reference are 0"

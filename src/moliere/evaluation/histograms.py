@@ -115,7 +115,8 @@ def own_pairs(pairs: tuple[HistogramPair, ...], suite: Suite) -> list[HistogramP
 
 
 def _pair(name: str, shown: Shown, one: Floats, other: Floats) -> HistogramPair:
-    binning = shown.bins(one)
+    # where the reference is one number, such as 0 in a dark layer, bins of it would hold whatever was generated
+    binning = shown.bins(one if len(one) and np.ptp(one) > 0 else np.concatenate([one, other]))
     counts = [histogram(values, binning.edges) for values in (one, other)]
     inside = [c[1:-1] for c in counts]
     return HistogramPair(

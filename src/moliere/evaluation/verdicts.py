@@ -50,9 +50,9 @@ def excess(metric: Metric) -> float | None:
 def standing(metric: Metric) -> Standing | None:
     """Where a metric stands: above its floor by more than two standard errors, or at it if its error is small enough.
 
-    A classifier whose p-value is significant is above its floor, even if two halves of the reference gave a high floor
-    by chance. An error above the metric's tolerance leaves it undecided, because a difference that matters could hide
-    in it. An AUC far below its floor is what two samples have that share events.
+    A classifier whose p-value is significant is above its floor, even if two halves of the reference gave a high
+    floor by chance. An error above the metric's tolerance leaves it undecided, because a difference that matters
+    could hide in it. A distance or an AUC far below its floor is what two samples have that share events.
 
     Returns:
         ``None`` where the metric or its floor could not be measured.
@@ -65,7 +65,7 @@ def standing(metric: Metric) -> Standing | None:
         return "above" if worse else "at"
     if far > AT_MOST or (far > SUSPICIOUS and _is_significant(metric)):
         return "above"
-    if metric.name.startswith("auc-") and far < SUSPICIOUS:
+    if far < SUSPICIOUS and not metric.larger_is_better:
         return "below"
     return "undecided" if metric.tolerance is not None and noise(metric) > metric.tolerance else "at"
 

@@ -91,7 +91,7 @@ def observable_metrics(
     """
     pairs = [pair for pair in own if pair.separation is not None and pair.wasserstein is not None]
     if not pairs:
-        reason = "no observable varies in both samples" if own else "there are no observables"
+        reason = "no observable varies in either sample" if own else "there are no observables"
         for name, label, _ in _SUMMARIES:
             yield judged(Metric(name, label, "distribution", None, reason=reason))
         return
