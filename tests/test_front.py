@@ -170,3 +170,12 @@ def test_shipped_recipes_are_budgeted_in_iterations(name: str) -> None:
 def test_what_no_machine_can_do_is_refused_in_one_sentence(words: dict[str, object], message: str) -> None:
     with pytest.raises((ConfigError, InvalidQuantity), match=message):
         moliere.generate("flow-photons-hour", **{"energy": "20 GeV", "n": 3, "threads": 1, **words})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 3.5), ("2 MeV", 2.0), (0.25, 0.25)])
+def test_the_threshold_is_the_one_that_the_bundle_was_trained_with(given: str | float | None, used: float) -> None:
+    bundle = moliere.load("flow-photons-hour")
+    bundle.model.threshold = 3.5
+    events = moliere.open("photons-mini")
+    report = moliere.evaluate(events[:20], events[20:40], bundle=bundle, threshold=given, classifier_seeds=0, threads=1)
+    assert report.settings["threshold"] == used
