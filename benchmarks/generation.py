@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from moliere.config import apply_overrides
-from moliere.evaluation.timing import measure
+from moliere.evaluation.result import measure
 from moliere.generation import generate
 from moliere.models import load_bundle
 from moliere.weights import find_bundle

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from moliere.evaluation.classifier import split_parts
-from moliere.evaluation.community import community_table
 from moliere.evaluation.evaluate import evaluate
 from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.mlp import CALOCHALLENGE, Protocol, train_mlp
+from moliere.evaluation.reading import community_table
 from moliere.evaluation.suites import suites
 from moliere.events import Events
 

@@ -9,7 +9,7 @@ from moliere.detectors import Calorimeter, CartesianGrid, Layer
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation import evaluate
-from moliere.evaluation.correlations import correlation_matrix, matrix_distance
+from moliere.evaluation.distances import correlation_matrix, matrix_distance
 from moliere.evaluation.findings.interpolation import Interpolation
 from moliere.evaluation.scores import bdt, physics, separation
 from moliere.events import Events

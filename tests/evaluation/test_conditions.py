@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from moliere.errors import ConfigError, UnknownName
-from moliere.evaluation.conditions import parse_condition
 from moliere.evaluation.finding import Metric
 from moliere.evaluation.findings.classifiers import Classifiers
+from moliere.evaluation.reading import parse_condition
 from moliere.evaluation.result import Report, Sample
 
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from moliere.evaluation.distances import mann_whitney, root_chi2
+from moliere.evaluation.distances import combine_p_values, mann_whitney, root_chi2
 from moliere.evaluation.findings.conditional import conditional_rows
 from moliere.evaluation.findings.equivalent import equivalent_size
 from moliere.evaluation.findings.giveaways import Reweighting, give_aways, reweighting
 from moliere.evaluation.findings.memorisation import memorisation
+from moliere.evaluation.findings.overlap import coverage, standardise
 from moliere.evaluation.findings.tails import tails
-from moliere.evaluation.goodness import combine_p_values
-from moliere.evaluation.neighbours import coverage, standardise
 
 
 def rng(seed: int) -> np.random.Generator:

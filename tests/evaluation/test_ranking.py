@@ -11,7 +11,7 @@ import pytest
 
 from moliere.errors import OutputExists
 from moliere.evaluation import evaluate
-from moliere.evaluation.ranking import Row, rank
+from moliere.evaluation.reading import Row, rank
 from moliere.events import Events
 from moliere.report.ranking_page import write_ranking
 

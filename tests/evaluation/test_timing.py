@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from moliere.evaluation.timing import measure
+from moliere.evaluation.result import measure
 
 
 def test_measure_calls_once_more_than_it_counts() -> None:

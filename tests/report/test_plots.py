@@ -10,10 +10,10 @@ import pytest
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
+from moliere.report.drawing.mean_showers import draw_average_showers
 from moliere.report.plots import draw_histogram, draw_resolution, draw_response, fractions, point_beyond, visible_bins
 from moliere.report.profiles import draw_longitudinal, draw_radial, energy_beyond
 from moliere.report.scene import build_scene
-from moliere.report.shower_images import draw_average_showers
 from moliere.report.style import new_figure, to_element, to_svg
 
 if TYPE_CHECKING:

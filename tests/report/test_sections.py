@@ -13,9 +13,8 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report
 from moliere.report import words
 from moliere.report.drawing.mean_showers import draw_means
-from moliere.report.drawing.observables import histogram_sections
+from moliere.report.drawing.observables import draw_separations, family, histogram_sections, member
 from moliere.report.html import render_report
-from moliere.report.small_multiples import draw_separations, family, member
 from moliere.report.style import to_svg
 
 

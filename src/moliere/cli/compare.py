@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moliere.evaluation import Metric
-    from moliere.evaluation.ranking import Row
+    from moliere.evaluation.reading import Row
 
 
 def register(app: typer.Typer) -> None:

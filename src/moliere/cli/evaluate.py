@@ -79,7 +79,7 @@ def evaluate(
 ) -> None:
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
     from moliere import front
-    from moliere.evaluation.conditions import parse_condition
+    from moliere.evaluation.reading import parse_condition
 
     conditions = [parse_condition(text) for text in fail_if or []]
     with progress_console.status("reading") as status:
@@ -136,7 +136,7 @@ def _in_words(value: float | None, error: float | None, unit: str) -> str:
 
 
 def _show_community(report: Report) -> None:
-    from moliere.evaluation.community import community_table
+    from moliere.evaluation.reading import community_table
 
     for name, value in community_table(report):
         console.print(f"{name:<34}{value}")

@@ -16,7 +16,7 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
-from moliere.evaluation.goodness import combine_p_values
+from moliere.evaluation.distances import combine_p_values
 from moliere.registry import Registry
 from moliere.seeding import derive_seed
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import (
+    BINS,
+    equal_population_separation,
     expected_separation,
     histogram,
     ks_test,
@@ -19,7 +21,6 @@ from moliere.evaluation.distances import (
     separation_power,
     wasserstein,
 )
-from moliere.evaluation.equal_population import BINS, equal_population_separation
 from moliere.evaluation.observables.base import Shown
 from moliere.evaluation.response import moments, ratio_of
 from moliere.evaluation.suites import Suite

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from statistics import median
 from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter
@@ -141,3 +143,29 @@ class Report:
 def _findings(content: Mapping[str, Any]) -> Iterator[Finding]:
     for found in content["findings"]:
         yield finding_from_dict(found)
+
+
+def measure(
+    generate: Callable[[int], object],
+    batch_size: int,
+    device: str,
+    *,
+    repeats: int = 5,
+    reference_ms: float | None = None,
+) -> Timing:
+    """Median wall time a shower over a few batches, after one that is not counted.
+
+    Args:
+        generate: makes so many showers.
+        batch_size: showers a call.
+        device: in words, threads included.
+        repeats: counted calls.
+        reference_ms: milliseconds a shower of the reference simulation, where known.
+    """
+    generate(batch_size)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        generate(batch_size)
+        seconds.append(time.perf_counter() - start)
+    return Timing(1e3 * median(seconds) / batch_size, batch_size, device, reference_ms)

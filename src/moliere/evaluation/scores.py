@@ -9,9 +9,7 @@ from moliere.detectors import Calorimeter, of_kind
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import ship_boosting
-from moliere.evaluation.correlations import varying
-from moliere.evaluation.distances import wasserstein
-from moliere.evaluation.equal_population import equal_population_separation
+from moliere.evaluation.distances import equal_population_separation, varying, wasserstein
 from moliere.evaluation.observables import threedgan
 from moliere.evaluation.suites import find_suite
 from moliere.evaluation.suites.base import Measured

@@ -14,8 +14,8 @@ from moliere.detectors import Detector
 from moliere.errors import ConfigError
 from moliere.evaluation import Report
 from moliere.evaluation import evaluate as look
-from moliere.evaluation.ranking import Row, rank
-from moliere.evaluation.timing import measure
+from moliere.evaluation.reading import Row, rank
+from moliere.evaluation.result import measure
 from moliere.events import EventSource
 from moliere.files import check_free
 from moliere.front.bundles import load

@@ -15,8 +15,8 @@ from moliere.files import replacing
 from moliere.report.event_display import lit_cells
 from moliere.report.event_picture import draw_event
 from moliere.report.html import make_environment, package_version
-from moliere.report.picture import Picture
 from moliere.report.scene import build_scene
+from moliere.report.section import Picture
 from moliere.report.style import REFERENCE, log_ticks, new_figure, show_names_as_they_are, style, to_png_uri
 from moliere.units import format_energy
 

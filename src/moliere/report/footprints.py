@@ -13,8 +13,8 @@ from moliere.detectors.surface_array import SurfaceArray
 from moliere.evaluation.findings.examples import ExampleEvent
 from moliere.evaluation.findings.mean_showers import MeanShower
 from moliere.report.event_display import hex_colours, in_pairs, title_of
-from moliere.report.picture import Picture
 from moliere.report.plots import divide
+from moliere.report.section import Picture
 from moliere.report.style import GUIDE, new_figure, style
 from moliere.report.tables import Table
 from moliere.units import m

@@ -20,8 +20,7 @@ from moliere.files import check_free, replacing_entries
 from moliere.report import words
 from moliere.report.advice import command, next_steps
 from moliere.report.drawing import draw
-from moliere.report.picture import Picture
-from moliere.report.section import Section, file_name
+from moliere.report.section import Picture, Section, file_name
 from moliere.report.style import to_element
 from moliere.report.tables import to_csv
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.histograms import HistogramPair
-from moliere.evaluation.ranking import Row
+from moliere.evaluation.reading import Row
 from moliere.files import check_free, replacing_entries
 from moliere.report.html import make_environment, package_version, write_report
-from moliere.report.picture import Picture
 from moliere.report.plots import draw_legend, fractions, visible_bins, with_unit
-from moliere.report.section import file_name
+from moliere.report.section import Picture, file_name
 from moliere.report.style import GUIDE, REFERENCE, log_ticks, new_figure, style
 
 if TYPE_CHECKING:

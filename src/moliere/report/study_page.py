@@ -14,8 +14,8 @@ from moliere.evaluation.reconstruction import Quality, QualityPoint
 from moliere.evaluation.refinement import ExampleTrace, MeanTraces, RefinementResult
 from moliere.files import check_free, replacing_entries
 from moliere.report.html import make_environment, package_version
-from moliere.report.picture import Picture
 from moliere.report.plots import divide
+from moliere.report.section import Picture
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
 from moliere.report.tables import Table
 from moliere.report.words import number

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, stats
 
 from moliere.errors import InvalidEvents
-from moliere.evaluation.equal_population import equal_population_edges, equal_population_separation
+from moliere.evaluation.distances import equal_population_edges, equal_population_separation
 
 
 def slow_separation(first: list[float], second: list[float]) -> float:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.distances import ks_test
+from moliere.evaluation.distances import combine_p_values, ks_test
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings, interval_words
-from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.samples import Samples
 
 #: fewer events of either sample say nothing

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.evaluation.correlations import correlation_matrix, matrix_distance, varying
+from moliere.evaluation.distances import correlation_matrix, matrix_distance, varying
 from moliere.evaluation.finding import Finding, Metric, findings
 from moliere.evaluation.samples import Samples
 from moliere.evaluation.verdicts import judged

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.correlations import varying
+from moliere.evaluation.distances import varying
 from moliere.evaluation.finding import Finding, Headline, Paper, Quantity, findings
 from moliere.evaluation.samples import Samples
 

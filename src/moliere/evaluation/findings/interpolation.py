@@ -9,8 +9,7 @@ import numpy as np
 
 from moliere.detectors.base import Ints
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.correlations import varying
-from moliere.evaluation.distances import ks_test
+from moliere.evaluation.distances import ks_test, varying
 from moliere.evaluation.finding import Finding, Headline, Quantity, findings, interval_words
 from moliere.evaluation.samples import Samples
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from moliere.evaluation.finding import Finding, Headline, Quantity, findings
-from moliere.evaluation.neighbours import Points, standardise
+from moliere.evaluation.findings.overlap import Points, standardise
 from moliere.evaluation.samples import Samples
 
 #: a generated event this much nearer to a training event than training events are to each other is a copy

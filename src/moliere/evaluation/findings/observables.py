@@ -9,9 +9,8 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
-from moliere.evaluation.distances import ks_test, separation_power, wasserstein
+from moliere.evaluation.distances import combine_p_values, ks_test, separation_power, wasserstein
 from moliere.evaluation.finding import Finding, Headline, Metric, Paper, Quantity, findings
-from moliere.evaluation.goodness import combine_p_values
 from moliere.evaluation.histograms import HistogramPair, histogram_pairs, own_pairs
 from moliere.evaluation.samples import Samples
 from moliere.evaluation.verdicts import judged

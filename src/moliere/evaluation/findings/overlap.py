@@ -1,4 +1,4 @@
-"""Whether generated events cover the reference: precision, recall, density and coverage."""
+"""Whether generated events cover the reference, as clouds of points: precision, recall, density and coverage."""
 
 from __future__ import annotations
 
@@ -6,11 +6,73 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from moliere.evaluation.finding import Finding, Metric, Paper, findings
-from moliere.evaluation.neighbours import Coverage, coverage, standardise
 from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
 from moliere.evaluation.verdicts import judged
+
+Points = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How two clouds of points overlap.
+
+    Args:
+        precision: share of generated events inside the reference's neighbourhoods.
+        recall: share of reference events inside the generated events' neighbourhoods.
+        density: mean number of reference neighbourhoods (of k) around a generated event, over k; 1 for equal samples.
+        coverage: share of reference events with a generated event among their neighbourhood.
+        density_error: of the density, by its spread over generated events.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    density_error: float
+
+
+def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
+    """Precision, recall, density and coverage.
+
+    Args:
+        reference: (n, d), standardised by the caller.
+        generated: (m, d), likewise.
+        k: neighbours that make a neighbourhood.
+    """
+    trees = cKDTree(reference), cKDTree(generated)
+    radii = [tree.query(tree.data, k + 1)[0][:, k] for tree in trees]
+    to_generated = trees[1].query(reference, 1)[0]
+    inside = _inside(trees[0], radii[0], generated)
+    return Coverage(
+        precision=float((inside > 0).mean()),
+        recall=float((_inside(trees[1], radii[1], reference) > 0).mean()),
+        density=float(inside.mean() / k),
+        coverage=float((to_generated < radii[0]).mean()),
+        # events nearby share neighbourhoods: there are about k times fewer independent ones
+        density_error=float(inside.std() / k / (len(generated) / k) ** 0.5),
+    )
+
+
+def _inside(tree: cKDTree, radii: NDArray[np.float64], points: Points) -> NDArray[np.int64]:
+    """In how many of the balls around the tree's points each point lies, (n,)."""
+    counts = np.zeros(len(points), np.int64)
+    asked = cKDTree(points)
+    for rows in np.array_split(np.arange(len(radii)), max(1, len(radii) // 500)):
+        for found in asked.query_ball_point(tree.data[rows], radii[rows]):
+            counts[found] += 1
+    return counts
+
+
+def standardise(reference: Points, *others: Points) -> list[Points]:
+    """All samples in units of the reference's standard deviations, without columns that do not vary."""
+    mean, std = reference.mean(axis=0, dtype=np.float64), reference.std(axis=0, dtype=np.float64)
+    varies = std > 1e-6 * np.maximum(np.abs(mean), 1e-30)
+    return [((x - mean) / np.where(varies, std, 1))[:, varies] for x in (reference, *others)]
+
 
 #: events of each sample in searches for neighbours, whose time grows faster than their number
 _NEIGHBOURS = 3_000

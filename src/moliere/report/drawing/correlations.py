@@ -13,8 +13,7 @@ from moliere.detectors.base import Floats
 from moliere.evaluation.findings.correlations import Correlations
 from moliere.evaluation.result import Report
 from moliere.report.colour_scale import RATIO
-from moliere.report.picture import Picture
-from moliere.report.section import Section, draw
+from moliere.report.section import Picture, Section, draw
 from moliere.report.style import new_figure, style
 from moliere.report.tables import Table
 

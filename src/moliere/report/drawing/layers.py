@@ -12,9 +12,8 @@ from moliere.detectors.base import Floats
 from moliere.evaluation.findings.layers import EtaRow, LayerRow, LayerValidation
 from moliere.evaluation.result import Report
 from moliere.report.colour_scale import RATIO
-from moliere.report.picture import Picture
 from moliere.report.plots import draw_legend
-from moliere.report.section import Section, draw
+from moliere.report.section import Picture, Section, draw
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
 from moliere.report.tables import Table, known
 from moliere.units import format_energy

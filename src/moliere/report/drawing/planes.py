@@ -21,8 +21,7 @@ from moliere.report.colour_scale import (
     ratio,
     ratio_norm,
 )
-from moliere.report.picture import Picture
-from moliere.report.section import Section, draw
+from moliere.report.section import Picture, Section, draw
 from moliere.report.style import log_ticks, new_figure, style
 from moliere.report.tables import Table
 

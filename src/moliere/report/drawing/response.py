@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from moliere.detectors import Detector
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.result import Report
-from moliere.report.picture import Picture
 from moliere.report.plots import draw_resolution, draw_response
-from moliere.report.section import Section, draw
+from moliere.report.section import Picture, Section, draw
 from moliere.report.tables import response_table
 
 
