@@ -7,6 +7,7 @@ freed, and the system hands out empty pages anew: of a training step of 3DGAN wi
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 #: parameters of glibc's mallopt, from malloc.h, and the values it starts with
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _USUAL_TRIM_THRESHOLD, _USUAL_MMAP_MAX = 128 * 1024, 65_536
+#: taken where the system does not say how much memory it has
+_USUAL_MEMORY = 16 * 2**30
 
 
 @contextmanager
@@ -46,3 +49,11 @@ def peak_memory_mb() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, Linux kilobytes
+
+
+def machine_memory() -> int:
+    """The memory of this machine in bytes; 16 GiB where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return _USUAL_MEMORY

@@ -1,18 +1,20 @@
-"""A bundle whose settings ask for more than it holds is refused before it fills the memory."""
+"""Settings that ask for more than a bundle holds, or a machine can train, are refused before the memory fills."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from moliere.detectors import Calorimeter
-from moliere.errors import BundleError
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, save_bundle
+from moliere.errors import BundleError, ConfigError
+from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, models, save_bundle
+from moliere.models.bounded import trainable_here
 from moliere.models.bundle import _digest
 
 
@@ -40,3 +42,29 @@ def test_settings_that_ask_for_more_than_there_is(settings: dict[str, int], pola
     with pytest.raises(BundleError, match="does not fit"):
         load_bundle(path)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("two-stage-flow", {"width": 10**9}),
+        ("two-stage-flow", {"width": 10**20}),
+        ("two-stage-flow", {"layer_width": 10**5, "layer_blocks": 1000}),
+        ("two-stage-flow", {"backbone": "mlp", "width": 10**6}),
+        ("hierarchical-vae", {"levels": [10**9]}),
+        ("hierarchical-vae", {"channels": [8, 10**8]}),
+        ("hierarchical-vae", {"chains": 10**10}),
+    ],
+)
+def test_a_model_that_no_machine_can_train(kind: str, settings: dict[str, Any], regular: Calorimeter) -> None:
+    config = models[kind].config_type.from_table({"kind": kind, **settings}, "model")
+    start = time.process_time()
+    with pytest.raises(ConfigError, match=r"ask for .* GiB of memory; choose a smaller width"), trainable_here():
+        models[kind](config, BuildContext(regular, ("energy",)))
+    assert time.process_time() - start < 20
+
+
+def test_a_usual_model_is_built(polar: Calorimeter) -> None:
+    with trainable_here():
+        model = TwoStageFlow(TwoStageFlowConfig(), BuildContext(polar, ("energy",)))
+    assert sum(parameter.numel() for parameter in model.parameters()) > 1000

@@ -23,6 +23,7 @@ from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
 from moliere.files import replacing, working_in
 from moliere.memory import freed_memory_kept, peak_memory_mb
 from moliere.models.base import BuildContext, Model, models
+from moliere.models.bounded import trainable_here
 from moliere.models.bundle import Bundle, save_bundle
 from moliere.models.initial import load_initial
 from moliere.preprocess import condition_matrix
@@ -191,7 +192,7 @@ def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[Even
     condition_matrix(source.incident, columns)  # says which column is missing, before one is looked up
     particles = np.unique(source.incident["pdg_id"]).tolist() if "pdg_id" in columns else []
     context = BuildContext(source.detector, columns, tuple(particles))
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), trainable_here():
         torch.manual_seed(derive_seed(recipe.training.seed, Purpose.WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
     sample, *others = (

@@ -258,7 +258,7 @@ class HierarchicalVAE(GenerativeModel):
         slope = contrastive_divergence(self.machine, (shower.clamped, bits), chains, decay)
         # the divergence's own value says nothing: near zero at the start and at the end
         unlikely = -pseudo_likelihood(self.machine, shower.clamped, bits).mean() / self.machine.n_free
-        return Loss(slope - slope.detach() + unlikely)
+        return Loss(slope - slope.detach() + unlikely, learn=lambda: self.chains.keep(chains[1]))
 
     def _reward_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         """Of one level at a time, not the first: it has all levels after it and forgets none."""

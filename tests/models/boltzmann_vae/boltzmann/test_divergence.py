@@ -111,6 +111,7 @@ def test_learned_likelihood_is_within_half_a_percent_of_the_largest(machine_of: 
     for _ in range(200):
         optimizer.zero_grad()
         moved = chains.advance(machine, data[0], 2, rng)
+        chains.keep(moved[1])
         contrastive_divergence(machine, data, moved).backward()
         optimizer.step()
         schedule.step()
@@ -136,15 +137,15 @@ def maximise(data: Nodes) -> float:
     return closure()
 
 
-def test_chains_go_on_in_training_and_stay_in_evaluation(machine_of: MachineOf) -> None:
+def test_chains_move_where_they_are_kept_and_not_before(machine_of: MachineOf) -> None:
     machine, chains = machine_of(0), PersistentChains(40, 6)
-    clamped = torch.zeros(15, 2)
+    clamped, before = torch.zeros(15, 2), chains.state.clone()
     conditions, free = chains.advance(machine, clamped, 3, torch.Generator().manual_seed(0))
     assert conditions.shape == (40, 2)
-    assert torch.equal(chains.state, free.bool())
-    before = chains.eval().state.clone()
-    chains.advance(machine, clamped, 3, torch.Generator().manual_seed(1))
     assert torch.equal(chains.state, before)
+    chains.keep(free)
+    before = chains.state.clone()
+    assert torch.equal(before, free.bool())
     again = PersistentChains(40, 6)
     again.load_state_dict(chains.state_dict())
     assert torch.equal(again.state, before)

@@ -41,8 +41,8 @@ def contrastive_divergence(machine: BoltzmannMachine, data: Nodes, chains: Nodes
 class PersistentChains(nn.Module):
     """Chains that go on from where the last update left them, so that few sweeps an update are enough.
 
-    Their free nodes are a buffer, so that a resumed training goes on with them. They move in training mode only:
-    validation looks from where they are and leaves them there.
+    Their free nodes are a buffer, so that a resumed training goes on with them. They stay where they are until
+    :meth:`keep` is called, so that validation does not move them.
 
     Args:
         n_chains: number of chains; as many as a batch has events, or a multiple of it, gives every event its share.
@@ -60,7 +60,7 @@ class PersistentChains(nn.Module):
         self.register_buffer("state", torch.zeros(n_chains, n_free, dtype=torch.bool))
 
     def advance(self, machine: BoltzmannMachine, clamped: Tensor, steps: int, rng: torch.Generator) -> Nodes:
-        """Go on for some sweeps under the conditions of a batch.
+        """Where the chains are after some more sweeps under the conditions of a batch.
 
         Args:
             machine: whose chains they are.
@@ -72,7 +72,8 @@ class PersistentChains(nn.Module):
             Clamped and free nodes of all chains.
         """
         conditions = clamped[torch.arange(len(self.state), device=clamped.device) % len(clamped)]
-        free = gibbs_sample(machine, conditions, rng, steps, start=self.state)
-        if self.training:
-            self.state.copy_(free)
-        return conditions, free
+        return conditions, gibbs_sample(machine, conditions, rng, steps, start=self.state)
+
+    def keep(self, free: Tensor) -> None:
+        """Go on from these free nodes (n_chains, n_free) the next time."""
+        self.state.copy_(free)
