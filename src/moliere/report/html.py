@@ -85,10 +85,15 @@ def glance(report: Report, sections: Sequence[Section]) -> Iterator[tuple[Sectio
     firsts = [next((p.name for p in section.pictures if not p.broad), "") for section in sections]
     firsts = [name for name in firsts if name]
     observed = report.find(Observables)
-    pairs = sorted(observed.histograms, key=_surplus, reverse=True) if observed else []
+    pairs = sorted(filter(_mostly_inside, observed.histograms), key=_surplus, reverse=True) if observed else []
     worst = [name for pair in pairs if (name := file_name(pair.name)) in small]
     for name in list(dict.fromkeys([*firsts[:2], *worst[:1], *firsts[-1:], *worst, *firsts]))[:_GLANCED]:
         yield small[name]
+
+
+def _mostly_inside(pair: HistogramPair) -> bool:
+    """Whether most of the reference lies on the axis."""
+    return 2 * sum(pair.reference[1:-1]) > sum(pair.reference)
 
 
 def _surplus(pair: HistogramPair) -> float:

@@ -148,11 +148,12 @@ def to_png_uri(figure: Figure, dpi: int = 110) -> str:
 
 def log_ticks(axes: Axes, axis: Literal["x", "y"]) -> None:
     """Few ticks with plain numbers where they are short; call it when the limits are set."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     chosen = axes.xaxis if axis == "x" else axes.yaxis
     low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
-    chosen.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=6))
+    decades = LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=6)
+    chosen.set_major_locator(decades if high > 3 * low else MaxNLocator(3))  # a decade's part has no 1, 2 and 5
     chosen.set_minor_locator(NullLocator())
     chosen.set_major_formatter(_log_label)
 

@@ -146,10 +146,14 @@ def label_of(name: str, shown: Mapping[str, Shown]) -> str:
     Example:
         >>> label_of("log_layer_energy[1]", {"layer_energy[1]": Shown("energy in EMB1", "MeV", "", lambda _: _)})
         'log energy in EMB1'
+        >>> label_of("signal_of_station[8]", {})
+        'signal of station 8'
     """
     if name in shown:
         return shown[name].label
-    return f"log {label_of(name[4:], shown)}" if name.startswith("log_") else name.replace("_", " ")
+    if name.startswith("log_"):
+        return f"log {label_of(name[4:], shown)}"
+    return name.replace("_", " ").replace("[", " ").replace("]", "")
 
 
 #: name → suite
