@@ -14,7 +14,7 @@ from moliere.detectors import Calorimeter, catalog
 from moliere.errors import InvalidEvents
 from moliere.events import Events
 from moliere.events.check import CheckReport, check_source, write_clean
-from moliere.events.check.groups import energy_grid, group_energies
+from moliere.events.check.overview import energy_grid, group_energies
 from moliere.events.formats import open_events, read_events, write_events
 from moliere.simulators import Gflash
 

@@ -12,7 +12,7 @@ import pytest
 from moliere.detectors import Calorimeter, catalog
 from moliere.errors import InvalidEvents
 from moliere.events import Events
-from moliere.events.eta_slices import eta_of, join_slices
+from moliere.events.join import eta_of, join_slices
 
 Slice = Callable[[str], Events]
 

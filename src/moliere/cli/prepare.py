@@ -111,8 +111,8 @@ def slices(
 ) -> None:
     """Join slices in pseudorapidity whose layers agree; each event is told its slice's eta (a model's condition)."""
     from moliere.events.convert import choose_format
-    from moliere.events.eta_slices import eta_of, join_slices
     from moliere.events.formats import create_events
+    from moliere.events.join import eta_of, join_slices
     from moliere.samples import open_source
 
     sources = [open_source(file, detector) for file in files]

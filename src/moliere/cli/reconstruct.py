@@ -39,7 +39,7 @@ def reconstruct(
     Where the events know what came in, bias and resolution are shown, and the truth stands in the file.
     """
     from moliere.files import check_free
-    from moliere.generation.reconstruct import reconstruct as predict
+    from moliere.generation.refine import reconstruct as predict
     from moliere.models import load_bundle
     from moliere.samples import open_source
     from moliere.threads import set_threads

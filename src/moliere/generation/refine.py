@@ -1,4 +1,4 @@
-"""Simulated events × a refiner → events that look like data."""
+"""What refiners and reconstructors make of events that are there already."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
+from moliere.detectors.base import Floats
 from moliere.errors import BundleError
 from moliere.events import Events, EventSource
 from moliere.events.events import ARRIVAL_TIMES
 from moliere.generation.guard import check_detector, check_incident
 from moliere.models import Bundle
-from moliere.models.base import Refiner
+from moliere.models.base import Reconstructor, Refiner
 from moliere.preprocess import condition_matrix
 
 
@@ -54,3 +55,30 @@ def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[A
         heard = events.detector.footprint(signals) > 0
         extras[ARRIVAL_TIMES] = np.where(heard, extras[ARRIVAL_TIMES], np.nan)
     return extras
+
+
+def reconstruct(bundle: Bundle, source: EventSource, *, batch_size: int = 500) -> dict[str, Floats]:
+    """Predict the incident quantities that a bundle was trained to predict.
+
+    Args:
+        bundle: a trained reconstruction.
+        source: events of the detector that it was trained for.
+        batch_size: events at once; bounds memory.
+
+    Returns:
+        Name of an incident column → predictions (n,) in its unit.
+
+    Raises:
+        BundleError: not a reconstruction.
+        InvalidEvents: events of another detector, with other time bins, or without arrival times.
+    """
+    if not isinstance(bundle.model, Reconstructor):
+        raise BundleError(f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which reconstructs nothing")
+    check_detector(bundle, source.detector)
+    model = bundle.model.eval()
+    predictions = [np.empty((0, len(model.targets)))]
+    for events in source.chunks(batch_size):
+        extras = {name: torch.tensor(np.asarray(values)) for name, values in events.extras.items()}
+        with torch.inference_mode():
+            predictions.append(model.reconstruct(torch.tensor(events.signals), extras).numpy())
+    return dict(zip(model.targets, np.concatenate(predictions).T, strict=True))

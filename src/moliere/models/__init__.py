@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from moliere.models.airshower import (
-    AixNet,
-    AixNetConfig,
-    Constrainer,
-    ConstrainerConfig,
-    FootprintGAN,
-    FootprintGANConfig,
-    TraceRefinerConfig,
-    TraceRefinerGAN,
-)
+from moliere.models.airshower.aixnet import AixNet, AixNetConfig
+from moliere.models.airshower.footprint_gan import Constrainer, ConstrainerConfig, FootprintGAN, FootprintGANConfig
+from moliere.models.airshower.trace_refiner import TraceRefinerConfig, TraceRefinerGAN
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Model, Objective, models
-from moliere.models.boltzmann_vae import HierarchicalVAE, HierarchicalVAEConfig
+from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE, HierarchicalVAEConfig
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
-from moliere.models.calogan import CaloGAN, CaloGANConfig
-from moliere.models.flow import TwoStageFlow, TwoStageFlowConfig
-from moliere.models.muons import (
-    AuxiliaryMuonGAN,
-    AuxiliaryMuonGANConfig,
-    MuonFlow,
-    MuonFlowConfig,
-    MuonVAE,
-    MuonVAEConfig,
-    RarenessAutoencoder,
-    RarenessAutoencoderConfig,
-    VanillaMuonGAN,
-    VanillaMuonGANConfig,
-)
+from moliere.models.calogan.calogan import CaloGAN, CaloGANConfig
+from moliere.models.flow.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
+from moliere.models.muons.auxiliary_gan import AuxiliaryMuonGAN, AuxiliaryMuonGANConfig
+from moliere.models.muons.flow import MuonFlow, MuonFlowConfig
+from moliere.models.muons.gan import VanillaMuonGAN, VanillaMuonGANConfig
+from moliere.models.muons.rareness_autoencoder import RarenessAutoencoder, RarenessAutoencoderConfig
+from moliere.models.muons.vae import MuonVAE, MuonVAEConfig
 from moliere.models.steering import SteeredModel
-from moliere.models.threedgan import ThreeDGan, ThreeDGanConfig
+from moliere.models.threedgan.threedgan import ThreeDGan, ThreeDGanConfig
 
 __all__ = [
     "AixNet",

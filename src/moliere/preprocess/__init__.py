@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from moliere.preprocess.base import Chain, Encoding, Facts, Transform, transforms
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
-from moliere.preprocess.energy import EnergyLadder, IncidentFraction
 from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
 from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
-from moliere.preprocess.occupancy import Counts, keep_largest
 from moliere.preprocess.rareness import Rareness, half_normal_ranks, rareness_flux
 from moliere.preprocess.scaling import EnergyStandardise, Log, Logit, Standardise
-from moliere.preprocess.voxels import LayerShares, LogitFraction, ZeroBand
+from moliere.preprocess.voxels import (
+    Counts,
+    EnergyLadder,
+    IncidentFraction,
+    LayerShares,
+    LogitFraction,
+    ZeroBand,
+    keep_largest,
+)
 
 __all__ = [
     "Affine",

@@ -21,7 +21,7 @@ from moliere.errors import DetectorError
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
 from moliere.preprocess.base import NO_FACTS, Encoding, Facts, PlainTransform
-from moliere.preprocess.knots import at_knots, mean_squares
+from moliere.preprocess.scaling import at_knots, mean_squares
 
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen

@@ -1,4 +1,4 @@
-"""Voxel energies in network space: shares of their layer or of the incident energy, noise where they are empty."""
+"""Energies of voxels and layers, and numbers of cells with energy, in network space."""
 
 from __future__ import annotations
 
@@ -8,9 +8,57 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moliere.preprocess.base import PlainTransform, Transform, transforms
-from moliere.preprocess.energy import IncidentFraction
+from moliere.preprocess.base import PlainTransform, Transform, known, transforms
 from moliere.preprocess.scaling import Logit
+
+_TINY = 1e-300
+
+
+@transforms.register("incident-fraction")
+class IncidentFraction(Transform):
+    """Energies as a fraction of the incident energy."""
+
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
+        """MeV → fraction."""
+        return values / known(energy)[:, None]
+
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
+        """Fraction → MeV."""
+        return values * known(energy)[:, None]
+
+
+@transforms.register("energy-ladder")
+class EnergyLadder(Transform):
+    r"""Layer energies as total over incident, then each layer's share of what is left behind it.
+
+    .. math:: u_0 = \sum_j E_j / E_\mathrm{inc}, \qquad u_i = E_{i-1} / \sum_{j \ge i-1} E_j \in [0, 1]
+
+    so that any :math:`u_0 \ge 0` and any shares in [0, 1] make layer energies that are not negative and add up. Where
+    nothing is left, the share is 0. Computed in float64: shares of 1e-7 are common at high energy.
+
+    References:
+        CaloFlow II, Krause and Shih, 2021, https://arxiv.org/abs/2110.11377; CaloINN, Ernst et al., 2023,
+        https://arxiv.org/abs/2312.09290
+
+    Example:
+        >>> ladder = EnergyLadder()
+        >>> ladder(torch.tensor([[10.0, 60.0, 20.0]]), torch.tensor([100.0]))
+        tensor([[0.9000, 0.1111, 0.7500]], dtype=torch.float64)
+    """
+
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
+        """(n, n_layers) in MeV → (n, n_layers) ladder."""
+        left = values.double().flip(1).cumsum(1).flip(1)
+        shares = values[:, :-1] / left[:, :-1].clamp(min=_TINY)
+        return torch.cat([left[:, :1] / known(energy).double()[:, None], shares], dim=1)
+
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
+        """(n, n_layers) ladder → (n, n_layers) in MeV, float64."""
+        values = values.double()
+        total = values[:, :1].clamp(min=0) * known(energy).double()[:, None]
+        shares = values[:, 1:].clamp(0, 1)
+        left = torch.cat([total, total * (1 - shares).cumprod(1)], dim=1)
+        return torch.cat([left[:, :-1] * shares, left[:, -1:]], dim=1)
 
 
 @transforms.register("layer-shares")
@@ -123,3 +171,45 @@ class LogitFraction(Transform):
         fraction = self.logit.inverse(values.double().clamp(min=0) + self.empty, energy)
         full = self.fraction.inverse(fraction, energy)
         return torch.where(values > 0, full, torch.zeros_like(full))
+
+
+@transforms.register("counts")
+class Counts(Transform):
+    """Whole numbers 0 … size as fractions in (0, 1), spread uniformly over a bin each.
+
+    Args:
+        sizes: largest count of each column.
+    """
+
+    sizes: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("sizes", torch.tensor(list(sizes), dtype=torch.float64), persistent=False)
+
+    def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:
+        """Counts → fractions."""
+        u = torch.rand(values.shape, generator=rng, dtype=torch.float64, device=values.device)
+        return (values.double() + u) / (self.sizes + 1)
+
+    def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
+        """Fractions → counts."""
+        return torch.minimum((values * (self.sizes + 1)).floor().clamp(min=0), self.sizes)
+
+
+def keep_largest(values: Tensor, counts: Tensor, slices: Sequence[slice]) -> Tensor:
+    """Zero all but the ``counts`` largest values of each layer.
+
+    Args:
+        values: not negative, (n, n_channels).
+        counts: (n, n_layers).
+        slices: channels of each layer.
+    """
+    parts = []
+    for layer, part in enumerate(slices):
+        inside = values[:, part]
+        ordered = inside.sort(dim=1, descending=True).values
+        last = (counts[:, layer, None].long() - 1).clamp(min=0)
+        kept = (inside >= ordered.gather(1, last)) & (counts[:, layer, None] > 0)
+        parts.append(torch.where(kept, inside, torch.zeros_like(inside)))
+    return torch.cat(parts, dim=1)

@@ -36,8 +36,7 @@ from moliere.evaluation.refinement import (
 from moliere.events import Events
 from moliere.events.formats import create_events
 from moliere.files import replacing
-from moliere.generation.reconstruct import reconstruct
-from moliere.generation.refine import refine_batches
+from moliere.generation.refine import reconstruct, refine_batches
 from moliere.models import Bundle, load_bundle, save_bundle
 from moliere.samples import open_source
 from moliere.seeding import derive_seed

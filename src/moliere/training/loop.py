@@ -17,12 +17,18 @@ from torch import Tensor, nn
 from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import Purpose, derive_seed
-from moliere.training.averages import average_weights
 from moliere.training.batches import BatchSource
 from moliere.training.checkpoint import Progress, load_checkpoint, restore_states, save_checkpoint
 from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
-from moliere.training.optim import check_objectives, learning_rate, make_fabric, make_optimizer, only_trained
+from moliere.training.optim import (
+    average_weights,
+    check_objectives,
+    learning_rate,
+    make_fabric,
+    make_optimizer,
+    only_trained,
+)
 from moliere.training.recipe import Recipe
 from moliere.training.selection import Selection
 

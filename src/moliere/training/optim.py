@@ -1,14 +1,15 @@
-"""What moves the weights: devices and precision, optimisers, the schedule of their rates."""
+"""What moves the weights: devices and precision, optimisers, the schedule of their rates, the moving average."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from moliere.errors import ConfigError, did_you_mean
 from moliere.models.base import Objective
@@ -94,3 +95,17 @@ def only_trained(model: nn.Module, objective: Objective) -> Iterator[list[nn.Par
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
+
+
+def average_weights(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the model whose ``update_parameters`` follows the weights.
+
+    Early on the decay is smaller, (1 + n) / (10 + n), so that the random start is forgotten; with decay 0 the copy is
+    the model itself.
+    """
+
+    def update(averaged: Iterable[Tensor], current: Iterable[Tensor], n: Tensor | int) -> None:
+        keep = min(decay, (1 + int(n)) / (10 + int(n)))
+        torch._foreach_lerp_(list(averaged), list(current), 1 - keep)
+
+    return AveragedModel(model, multi_avg_fn=torch.no_grad()(update))

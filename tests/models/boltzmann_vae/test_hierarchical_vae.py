@@ -14,8 +14,8 @@ from moliere.evaluation import evaluate
 from moliere.events import Events
 from moliere.generation import generate
 from moliere.models import Batch, BuildContext, Bundle, HierarchicalVAE, HierarchicalVAEConfig, Loss
+from moliere.models.boltzmann_vae.bits import forget
 from moliere.models.boltzmann_vae.level_figures import level_figures
-from moliere.models.boltzmann_vae.level_reward import forget
 
 TINY: dict[str, Any] = {
     "levels": (6, 6, 6),

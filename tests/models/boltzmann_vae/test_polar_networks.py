@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, MultivariateNormal, kl_divergence
 
-from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability
+from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability, policy_gradient
 from moliere.models.boltzmann_vae.boltzmann import all_states
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal
-from moliere.models.boltzmann_vae.level_reward import policy_gradient
 from moliere.models.boltzmann_vae.polar_convolution import (
     LinearAttention,
     PolarConvolution,

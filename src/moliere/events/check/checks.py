@@ -10,9 +10,8 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats, Ints
 from moliere.events.check.beside import find_all_in_gev, find_beyond, find_directions, find_noise, find_outside
 from moliere.events.check.findings import Finding, about_events
-from moliere.events.check.groups import energy_grid
 from moliere.events.check.labels import find_unrelated
-from moliere.events.check.overview import Bools, Overview
+from moliere.events.check.overview import Bools, Overview, energy_grid
 from moliere.events.check.units import find_other_scale, find_units
 from moliere.units import format_energy
 

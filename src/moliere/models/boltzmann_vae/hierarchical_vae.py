@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from moliere.config import Config
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
-from moliere.models.boltzmann_vae.bits import draw_bits, entropy, logistic_noise
+from moliere.models.boltzmann_vae.bits import Bits, draw_bits, entropy, logistic_noise, reward_loss
 from moliere.models.boltzmann_vae.boltzmann import (
     BoltzmannMachine,
     EnergyBits,
@@ -28,7 +28,6 @@ from moliere.models.boltzmann_vae.boltzmann import (
     zephyr,
 )
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal, LayerNumbers
-from moliere.models.boltzmann_vae.level_reward import Bits, reward_loss
 from moliere.models.boltzmann_vae.polar_convolution import Shape, check_signals, polar_stack
 from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, HierarchicalDecoder, PlainDecoder
 from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder

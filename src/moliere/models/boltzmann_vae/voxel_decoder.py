@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.models.boltzmann_vae.polar_convolution import LinearAttention, PolarConvolution, RingLinear, Shape, pyramid
-from moliere.preprocess.knots import at_knots, mean_squares
+from moliere.preprocess.scaling import at_knots, mean_squares
 
 #: natural logarithms of cell energies in MeV between which the spread is known, and its knots
 _LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43

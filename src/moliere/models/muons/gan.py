@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective
+from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.muons.columns import Form, MuonColumns
 from moliere.models.networks.leaky_mlp import LeakyMLP
 
@@ -134,3 +134,30 @@ def muon_columns(config: MuonGANConfig, context: BuildContext) -> MuonColumns:
     """The columns that a configuration asks for; charge and angles stay in their ranges."""
     plain = MuonColumns(context.detector, config.form)
     return plain if config.columns == "ranges" else MuonColumns(context.detector, config.form, plain.free)
+
+
+class VanillaMuonGANConfig(MuonGANConfig):
+    """Settings of :class:`VanillaMuonGAN`."""
+
+    kind: Literal["muon-gan"] = "muon-gan"
+
+
+@models.register("muon-gan")
+class VanillaMuonGAN(MuonGAN):
+    """A GAN of muons that is told nothing of how rare they are; ``form`` says in which columns it thinks.
+
+    The authors trained one network for each charge and kind of origin; this one is told the charge, as in their later
+    work.
+
+    References:
+        "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
+        2019, https://arxiv.org/abs/1909.04451
+    """
+
+    config_type: ClassVar[type[Config]] = VanillaMuonGANConfig
+
+    def __init__(self, config: VanillaMuonGANConfig, context: BuildContext) -> None:
+        super().__init__(config, context, told=0)
+
+    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.empty(n, 0, device=rng.device)

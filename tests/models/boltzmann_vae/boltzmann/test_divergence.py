@@ -17,7 +17,7 @@ from moliere.models.boltzmann_vae.boltzmann import (
     gibbs_sample,
     sparse,
 )
-from moliere.models.boltzmann_vae.boltzmann.divergence import Nodes
+from moliere.models.boltzmann_vae.boltzmann.chains import Nodes
 
 MachineOf = Callable[..., BoltzmannMachine]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from moliere.models.boltzmann_vae.boltzmann.divergence import PersistentChains, contrastive_divergence
+from moliere.models.boltzmann_vae.boltzmann.chains import (
+    GibbsChains,
+    PersistentChains,
+    contrastive_divergence,
+    gibbs_sample,
+)
 from moliere.models.boltzmann_vae.boltzmann.dwave import AnnealerSampler
 from moliere.models.boltzmann_vae.boltzmann.energy_bits import EnergyBits, repeated_energy_bits
-from moliere.models.boltzmann_vae.boltzmann.gibbs import GibbsChains, gibbs_sample
 from moliere.models.boltzmann_vae.boltzmann.likelihood import (
     LogPartition,
     all_states,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.errors import ConfigError
-from moliere.models.boltzmann_vae.boltzmann.gibbs import GibbsChains
+from moliere.models.boltzmann_vae.boltzmann.chains import GibbsChains
 from moliere.models.boltzmann_vae.boltzmann.machine import BoltzmannMachine
 
 #: free nodes whose states can be listed

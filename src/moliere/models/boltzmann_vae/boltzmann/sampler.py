@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from moliere.errors import ConfigError, MoliereError, did_you_mean
-from moliere.models.boltzmann_vae.boltzmann.gibbs import gibbs_sample
+from moliere.models.boltzmann_vae.boltzmann.chains import gibbs_sample
 from moliere.models.boltzmann_vae.boltzmann.machine import BoltzmannMachine
 from moliere.registry import Registry
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from moliere.training.averages import average_weights
+from moliere.training.optim import average_weights
 
 
 def follow(decay: float, steps: int) -> float:
