@@ -129,6 +129,16 @@ def to_batch(
     )
 
 
+def describe(batch: Batch) -> str:
+    """What is in a batch, for those who look for events at fault."""
+    parts = [f", on a batch of {len(batch)} events with signals from {float(batch.signals.min()):g} to "]
+    parts.append(f"{float(batch.signals.max()):g}")
+    if batch.condition.shape[1]:
+        parts.append(f" and first condition column from {float(batch.condition[:, 0].min()):g} to ")
+        parts.append(f"{float(batch.condition[:, 0].max()):g}")
+    return "".join(parts)
+
+
 def batch_positions(n_events: int, batch_size: int, seed: int, step: int, window: int | None = None) -> Tensor:
     """Positions of the events in batch ``step`` of an endless sequence of shuffled epochs.
 

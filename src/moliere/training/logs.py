@@ -59,12 +59,13 @@ class RunLog:
         text = "  ".join([*parts, f"{events_per_second:,.0f} events/s"])
         self._progress.update(self._task, completed=min(fraction, 1.0), text=text)
 
-    def write(self, iteration: int, seconds: float, values: dict[str, float]) -> None:
-        """Append numbers."""
-        for name, value in values.items():
-            self._csv.writerow([iteration, f"{seconds:.1f}", name, f"{value:.6g}"])
-            if self._board is not None:
-                self._board(name, value, iteration)
+    def write(self, iteration: int, seconds: float, **groups: dict[str, float]) -> None:
+        """Append numbers under the name of their group: ``train=losses`` is written as ``train/…``."""
+        for group, values in groups.items():
+            for name, value in values.items():
+                self._csv.writerow([iteration, f"{seconds:.1f}", f"{group}/{name}", f"{value:.6g}"])
+                if self._board is not None:
+                    self._board(f"{group}/{name}", value, iteration)
         self._file.flush()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from moliere.errors import TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import Purpose, derive_seed
-from moliere.training.batches import BatchSource
+from moliere.training.batches import BatchSource, describe
 from moliere.training.checkpoint import Progress, load_checkpoint, restore_states, save_checkpoint
 from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.logs import RunLog
 from moliere.training.optim import (
+    Losses,
     average_weights,
     check_objectives,
     learning_rate,
@@ -30,7 +31,7 @@ from moliere.training.optim import (
     only_trained,
 )
 from moliere.training.recipe import Recipe
-from moliere.training.selection import Selection
+from moliere.training.selection import Selection, validation_losses
 
 _SHOW_EVERY = 20  # iterations between movements of the bar
 
@@ -93,11 +94,7 @@ def train(
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
                 values = run.validate(watched)
-                log.write(
-                    run.progress.iteration,
-                    run.progress.seconds,
-                    {**_prefix("train", losses), **_prefix("validation", values)},
-                )
+                log.write(run.progress.iteration, run.progress.seconds, train=losses, validation=values)
             if run.checkpoint_is_due():
                 run.save()
     return TrainingOutcome(
@@ -117,7 +114,7 @@ class _Run:
         self.objectives = model.objectives()
         check_objectives(self.objectives, self.config)
         wrapped, *self.optimizers = self.fabric.setup(
-            _Losses(model, self.objectives), *(make_optimizer(o, self.config) for o in self.objectives)
+            Losses(model, self.objectives), *(make_optimizer(o, self.config) for o in self.objectives)
         )
         self.losses: Any = wrapped
         self.average = average_weights(model, self.config.ema).eval()
@@ -177,7 +174,7 @@ class _Run:
         if not bool(loss.isfinite()):
             raise TrainingDiverged(
                 f"the loss of {self.objectives[k].name!r} is {float(loss.detach())} in iteration "
-                f"{self.progress.iteration + 1:,}{_describe(batch)}; {self._what_is_kept()}: try a smaller "
+                f"{self.progress.iteration + 1:,}{describe(batch)}; {self._what_is_kept()}: try a smaller "
                 "learning_rate or clip_norm"
             )
         self.fabric.backward(loss)
@@ -231,20 +228,12 @@ class _Run:
         """Losses of the averaged model on the validation events, with the same noise every time, and its score."""
         if len(events) == 0:
             return {}
-        self.validation_losses = self._validation_losses(events)
+        self.validation_losses = validation_losses(
+            cast("Model", self.average.module), events, self.config, self.fabric.device
+        )
         scores = self.selection.measure(cast("Model", self.average.module), events)
         self._compare(scores.get("score", sum(self.validation_losses.values())))
         return {**self.validation_losses, **scores}
-
-    def _validation_losses(self, events: BatchSource) -> dict[str, float]:
-        objectives = cast("Model", self.average.module).objectives()
-        totals = dict.fromkeys((o.name for o in objectives), 0.0)
-        for k, objective in enumerate(objectives):
-            rng = torch.Generator(self.fabric.device).manual_seed(derive_seed(self.config.seed, Purpose.VALIDATION, k))
-            for batch in events.passes(self.config.batch_size, self.config.seed):
-                batch = batch.to(self.fabric.device)
-                totals[objective.name] += float(objective.loss(batch, rng).total) * len(batch) / len(events)
-        return totals
 
     def _compare(self, value: float) -> None:
         """Remember whether this is the best so far, and its weights if they are to be kept."""
@@ -299,26 +288,6 @@ class _Run:
         return model
 
 
-class _Losses(nn.Module):
-    """All objectives behind one ``forward``, which is what strategies for many devices wrap."""
-
-    def __init__(self, model: Model, objectives: tuple[Objective, ...]) -> None:
-        super().__init__()
-        self.model = model
-        self._objectives = objectives
-        self._learn: Callable[[], None] | None = None
-
-    def forward(self, k: int, batch: Batch, rng: torch.Generator) -> Tensor:
-        loss = self._objectives[k].loss(batch, rng)
-        self._learn = loss.learn
-        return loss.total
-
-    def learn(self) -> None:
-        """What the last loss asks for once the weights have moved."""
-        if self._learn is not None:
-            self._learn()
-
-
 @contextmanager
 def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
     """Whatever ends the run, Ctrl-C included, what it has learned is on disk; but nothing that diverged."""
@@ -330,17 +299,3 @@ def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
         run.save()
         raise
     run.save()
-
-
-def _describe(batch: Batch) -> str:
-    """What is in a batch, for who looks for the events that are at fault."""
-    parts = [f", on a batch of {len(batch)} events with signals from {float(batch.signals.min()):g} to "]
-    parts.append(f"{float(batch.signals.max()):g}")
-    if batch.condition.shape[1]:
-        parts.append(f" and first condition column from {float(batch.condition[:, 0].min()):g} to ")
-        parts.append(f"{float(batch.condition[:, 0].max()):g}")
-    return "".join(parts)
-
-
-def _prefix(word: str, values: dict[str, float]) -> dict[str, float]:
-    return {f"{word}/{name}": value for name, value in values.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from moliere.errors import ConfigError, did_you_mean
-from moliere.models.base import Objective
+from moliere.models.base import Batch, Model, Objective
 from moliere.training.config import StageConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -109,3 +109,24 @@ def average_weights(model: nn.Module, decay: float) -> AveragedModel:
         torch._foreach_lerp_(list(averaged), list(current), 1 - keep)
 
     return AveragedModel(model, multi_avg_fn=torch.no_grad()(update))
+
+
+class Losses(nn.Module):
+    """All objectives behind one ``forward``, which is what strategies for many devices wrap."""
+
+    def __init__(self, model: Model, objectives: tuple[Objective, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self._objectives = objectives
+        self._learn: Callable[[], None] | None = None
+
+    def forward(self, k: int, batch: Batch, rng: torch.Generator) -> Tensor:
+        """The loss of objective k."""
+        loss = self._objectives[k].loss(batch, rng)
+        self._learn = loss.learn
+        return loss.total
+
+    def learn(self) -> None:
+        """What the last loss asks for once the weights have moved."""
+        if self._learn is not None:
+            self._learn()

@@ -16,7 +16,7 @@ from moliere.models.base import Model
 from moliere.seeding import Purpose, derive_seed
 from moliere.training.batches import BatchSource, to_batch
 from moliere.training.checkpoint import load_states, restore_states, save_states
-from moliere.training.config import UNJUDGED
+from moliere.training.config import UNJUDGED, TrainingConfig
 
 #: validation events that a score looks at, and those that are generated at once
 _JUDGED, _AT_ONCE = 4_000, 500
@@ -77,3 +77,18 @@ class Selection:
         """Put the best weights back, if any were kept."""
         if self.kind != "last" and self.path.is_file():
             restore_states(self.path, {"best": load_states(self.path)}, {"best": [model]})
+
+
+def validation_losses(
+    model: Model, events: BatchSource, config: TrainingConfig, device: torch.device
+) -> dict[str, float]:
+    """Mean loss of each objective on validation events, with the same noise every time."""
+    totals: dict[str, float] = {}
+    for k, objective in enumerate(model.objectives()):
+        rng = torch.Generator(device).manual_seed(derive_seed(config.seed, Purpose.VALIDATION, k))
+        losses = (
+            float(objective.loss(batch.to(device), rng).total) * len(batch) / len(events)
+            for batch in events.passes(config.batch_size, config.seed)
+        )
+        totals[objective.name] = sum(losses)
+    return totals

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -66,10 +67,26 @@ def bernoulli_divergence(logits: Tensor, marginal: Tensor) -> Tensor:
 
 
 Bits = Sequence[Tensor]
-Shower = TypeVar("Shower", contravariant=True)
 
 
-class Hierarchy(Protocol[Shower]):
+@dataclass(frozen=True)
+class Shower:
+    """Some events as the networks see them.
+
+    Args:
+        x: voxels in network space, 0 where they are empty, (n, n_channels).
+        told: the condition encoded, (n, width).
+        clamped: the energy's bits, (n, n_clamped).
+        layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
+    """
+
+    x: Tensor
+    told: Tensor
+    clamped: Tensor
+    layers: Tensor
+
+
+class Hierarchy(Protocol):
     """What the reward asks of a model."""
 
     def encode(self, shower: Shower, draw: Callable[[Tensor], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -87,7 +104,7 @@ def forget(bits: Bits, prior: Bits, level: int) -> list[Tensor]:
     return [*prior[:level], *bits[level:]]
 
 
-def reward(model: Hierarchy[Shower], shower: Shower, level: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def reward(model: Hierarchy, shower: Shower, level: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     r"""Draw bits for some showers and reward one level.
 
     .. math:: R(t) = \ln p(x \mid z_{\ge t}) - \mathrm{KL}(q(z_t \mid z_{<t}, x) \,\|\, p(z_t))
@@ -128,7 +145,7 @@ def policy_gradient(rewards: tuple[Tensor, Tensor], log_q: tuple[Tensor, Tensor]
     return -(advantage * (log_q[0] - log_q[1])).mean() / 2
 
 
-def reward_loss(model: Hierarchy[Shower], shower: Shower, level: int, rng: torch.Generator) -> Tensor:
+def reward_loss(model: Hierarchy, shower: Shower, level: int, rng: torch.Generator) -> Tensor:
     """What a level is to do better: the encoder by its reward, the decoder by what it is told without earlier levels.
 
     Rewards are taken in units of their own spread, which falls by orders of magnitude while a model learns.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,34 +11,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.config import Config
-from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
-from moliere.models.boltzmann_vae.bits import Bits, draw_bits, entropy, logistic_noise, reward_loss
+from moliere.models.boltzmann_vae.bits import Bits, Shower, draw_bits, entropy, logistic_noise, reward_loss
 from moliere.models.boltzmann_vae.boltzmann import (
+    TOPOLOGIES,
     BoltzmannMachine,
     EnergyBits,
     PersistentChains,
-    Topology,
     build_sampler,
     contrastive_divergence,
-    fully_connected,
-    independent,
     pseudo_likelihood,
-    zephyr,
 )
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal, LayerNumbers
-from moliere.models.boltzmann_vae.polar_convolution import Shape, check_signals, polar_stack
-from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, HierarchicalDecoder, PlainDecoder
+from moliere.models.boltzmann_vae.polar_convolution import check_signals, polar_stack
+from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, build_decoder
 from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder
 from moliere.models.networks.layer_state import readout_threshold
-from moliere.preprocess import ConditionEncoding, LogitFraction, keep_largest
+from moliere.preprocess import ConditionEncoding, LogitFraction
 
 _SEED = 0  # of the noise in the layers' numbers that transforms and correlations are fitted to
-_TOPOLOGIES: dict[str, Callable[[Sequence[int]], Topology]] = {
-    "full": fully_connected,
-    "zephyr": zephyr,
-    "none": independent,
-}
 
 
 class HierarchicalVAEConfig(Config):
@@ -83,23 +73,6 @@ class HierarchicalVAEConfig(Config):
     )
 
 
-@dataclass(frozen=True)
-class Shower:
-    """Some events as the networks see them.
-
-    Args:
-        x: voxels in network space, 0 where they are empty, (n, n_channels).
-        told: the condition encoded, (n, width).
-        clamped: the energy's bits, (n, n_clamped).
-        layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
-    """
-
-    x: Tensor
-    told: Tensor
-    clamped: Tensor
-    layers: Tensor
-
-
 @models.register("hierarchical-vae")
 class HierarchicalVAE(GenerativeModel):
     r"""Showers ⇄ levels of bits; a Boltzmann machine, clamped to bits of the incident energy, is the bits' prior.
@@ -141,12 +114,12 @@ class HierarchicalVAE(GenerativeModel):
         self.coder = LayerNumbers([grid.n_cells for grid in self.detector.grids], self.threshold)
         told = self.encoding.width
         self.encoder = HierarchicalEncoder(shape, told, config.channels, config.width, config.levels)
-        self.decoder = _decoder(config, shape, told)
+        self.decoder = build_decoder(config.decoder, shape, config.levels, told, config.channels, slices=config.slices)
         self.head = (
             CorrelatedNormal(sum(config.levels) + told, config.width, self.coder.width) if config.layers else None
         )
         self.spread = CellSpread()
-        self.machine = BoltzmannMachine(_TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
+        self.machine = BoltzmannMachine(TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
         self.chains = PersistentChains(config.chains, self.machine.n_free)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
@@ -244,7 +217,9 @@ class HierarchicalVAE(GenerativeModel):
         def learn() -> None:
             self.steps += 1
             if self.settings.scatter:
-                self._learn_spread(shower.x, activations.detach(), self._energy(batch.condition))
+                said, lit = activations.detach(), shower.x > 0
+                energies = self._log_energies(said, self._energy(batch.condition))
+                self.spread.learn(energies[lit], (shower.x - said)[lit])
 
         return Loss(loss, learn=learn)
 
@@ -297,22 +272,8 @@ class HierarchicalVAE(GenerativeModel):
         lit, values = logits + hits, self.voxels.inverse(activations, energy)
         if self.head is None:
             return self._cut(torch.where(lit > 0, values, torch.zeros_like(values))).float()
-        return self._share(self.head(torch.cat([bits, told], dim=1), noise), lit, values, energy)
-
-    def _share(self, coded: Tensor, lit: Tensor, values: Tensor, energy: Tensor) -> Tensor:
-        """Give each layer's energy to as many cells as it says, to the likeliest, in proportion to their values."""
-        state = self.coder.decode(coded, energy)
-        rank = lit - lit.amin(dim=1, keepdim=True) + 1
-        chosen = keep_largest(rank, state.counts, self.detector.slices) > 0
-        kept = torch.where(chosen, values.clamp(min=self.threshold), torch.zeros_like(values))
-        seen = self._cut(self.coder.shares.join(state.energies, kept))
-        # what the threshold took goes to the cells that are left
-        return self.coder.shares.join(state.energies, seen).float()
-
-    def _learn_spread(self, x: Tensor, activations: Tensor, energy: Tensor) -> None:
-        """From the cells that answer."""
-        lit = x > 0
-        self.spread.learn(self._log_energies(activations, energy)[lit], (x - activations)[lit])
+        state = self.coder.decode(self.head(torch.cat([bits, told], dim=1), noise), energy)
+        return self.coder.share_out(state, lit, values, self.detector.slices).float()
 
     @property
     def _n_scattered(self) -> int:
@@ -327,13 +288,3 @@ class HierarchicalVAE(GenerativeModel):
 
     def _cut(self, signals: Tensor) -> Tensor:
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
-
-
-def _decoder(config: HierarchicalVAEConfig, shape: Shape, told: int) -> PlainDecoder | HierarchicalDecoder:
-    if config.decoder == "plain":
-        return PlainDecoder(shape, config.levels, told, config.channels)
-    if config.slices and shape[0] < len(config.levels):
-        raise ConfigError(
-            f"{shape[0]} layers cannot be shared among {len(config.levels)} sub-decoders; set model.slices = false"
-        )
-    return HierarchicalDecoder(shape, config.levels, told, config.channels, slices=config.slices)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from moliere.models.base import Batch
-from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, forget
+from moliere.models.boltzmann_vae.bits import Shower, bernoulli_divergence, draw_bits, forget
 from moliere.models.boltzmann_vae.boltzmann import gibbs_sample
-from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE, Shower
+from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE
 
 #: a unit whose probability varies less than this over events says nothing of them
 _ACTIVE = 0.01

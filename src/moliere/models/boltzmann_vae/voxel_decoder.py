@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moliere.errors import ConfigError
 from moliere.models.boltzmann_vae.polar_convolution import LinearAttention, PolarConvolution, RingLinear, Shape, pyramid
 from moliere.preprocess.scaling import at_knots, mean_squares
 
@@ -180,7 +181,7 @@ class HierarchicalDecoder(nn.Module):
         slices: whether the first sub-decoders share the layers among them.
 
     Raises:
-        ValueError: fewer layers than levels cannot be shared.
+        ConfigError: fewer layers than levels cannot be shared.
 
     References:
         Zephyr quantum-assisted hierarchical Calo4pQVAE, I. Lu, 2024, https://arxiv.org/abs/2412.04677
@@ -218,6 +219,19 @@ class HierarchicalDecoder(nn.Module):
         self.whole.start(rates, values)
 
 
+def build_decoder(
+    kind: str, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int], *, slices: bool
+) -> PlainDecoder | HierarchicalDecoder:
+    """A decoder by its kind, ``plain`` or ``hierarchical``.
+
+    Raises:
+        ConfigError: fewer layers than levels cannot be shared in ``slices``.
+    """
+    if kind == "plain":
+        return PlainDecoder(shape, levels, told, channels)
+    return HierarchicalDecoder(shape, levels, told, channels, slices=slices)
+
+
 def shared_depth(layers: int, parts: int) -> list[int]:
     """Layers shared among parts as evenly as can be.
 
@@ -226,7 +240,7 @@ def shared_depth(layers: int, parts: int) -> list[int]:
         ([15, 15, 15], [2, 2, 1])
     """
     if layers < parts:
-        raise ValueError(f"{layers} layers cannot be shared among {parts} sub-decoders")
+        raise ConfigError(f"{layers} layers cannot be shared among {parts} sub-decoders; set model.slices = false")
     return [layers // parts + (k < layers % parts) for k in range(parts)]
 
 

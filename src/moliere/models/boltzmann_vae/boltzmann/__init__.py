@@ -20,9 +20,17 @@ from moliere.models.boltzmann_vae.boltzmann.likelihood import (
 )
 from moliere.models.boltzmann_vae.boltzmann.machine import BoltzmannMachine
 from moliere.models.boltzmann_vae.boltzmann.sampler import GibbsSampler, Sampler, build_sampler, samplers
-from moliere.models.boltzmann_vae.boltzmann.topology import Topology, fully_connected, independent, sparse, zephyr
+from moliere.models.boltzmann_vae.boltzmann.topology import (
+    TOPOLOGIES,
+    Topology,
+    fully_connected,
+    independent,
+    sparse,
+    zephyr,
+)
 
 __all__ = [
+    "TOPOLOGIES",
     "AnnealerSampler",
     "BoltzmannMachine",
     "EnergyBits",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -238,3 +238,11 @@ def _masks(sizes: Sequence[int], grid: int, qubits: Sequence[NDArray[np.int64]])
         masks[a, b] = torch.zeros(sizes[a], sizes[b], dtype=torch.bool)
         masks[a, b][here[:, 0], here[:, 1]] = True
     return masks
+
+
+#: couplings of a prior by their name in a recipe
+TOPOLOGIES: dict[str, Callable[[Sequence[int]], Topology]] = {
+    "full": fully_connected,
+    "zephyr": zephyr,
+    "none": independent,
+}
