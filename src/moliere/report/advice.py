@@ -76,6 +76,8 @@ def _more_events(report: Report, bundle: str) -> Iterator[Step]:
     smaller = "reference" if report.reference.n_used <= report.generated.n_used else "generated"
     wanted = _ENOUGH if n < _ENOUGH else 4 * n
     gain = f"{wanted:,} in each make errors {(wanted / n) ** 0.5:.1f} times smaller"
+    if report.reference.n_events < wanted:
+        gain += f", and the reference holds {report.reference.n_events:,}: make more of it, too"
     yield (
         f"Use more events{why}: the {smaller} sample has {n:,}; {gain}.",
         f"moliere generate {shlex.join([bundle, '--like', _reference(report)])} -o more.h5" if bundle else "",

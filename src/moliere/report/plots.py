@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Ratio panels of histograms end here.
 _RATIO = (0.5, 1.5)
+#: Letters of a label of the usual size below a panel.
+_LETTERS = 44
 #: A histogram with fewer than this share of its filled bins near its peak's height is drawn logarithmically.
 _PEAKED = 0.4
 #: The axis is cut where less than this share lies beyond on either side, if that spares so much of it.
@@ -44,7 +46,7 @@ def draw_histogram(pair: HistogramPair) -> Figure:
         if pair.log_x:
             lower.set_xscale("log")
             log_ticks(lower, "x")
-        lower.set_xlabel(with_unit(pair.label, pair.unit), labelpad=2, parse_math=False)
+        label_axis(lower, pair)
         upper.set_ylabel("fraction")
         draw_legend(upper)
         figure.text(0.01, 0.935, _outside(1 - reference[0].sum(), 1 - generated[0].sum()), fontsize=7.0)
@@ -96,6 +98,12 @@ def fractions(counts: Sequence[float]) -> tuple[Floats, Floats]:
 def divide(value: Floats, base: Floats) -> Floats:
     """A ratio, NaN where the denominator is not positive."""
     return np.asarray(value / np.where(base > 0, base, np.nan))
+
+
+def label_axis(axes: Axes, pair: HistogramPair) -> None:
+    """The observable below its axis, in smaller letters where it is long."""
+    text = with_unit(pair.label, pair.unit)
+    axes.set_xlabel(text, labelpad=2, parse_math=False, fontsize=min(9.0, 9.0 * _LETTERS / max(len(text), 1)))
 
 
 def with_unit(label: str, unit: str) -> str:

@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
-from moliere.report.colour_scale import (
+from moliere.report.plots import with_unit
+from moliere.report.projections import Lattice, Plane
+from moliere.report.scene import Scene, compress
+from moliere.report.style import (
     ENERGY,
     RATIO,
     draw_energy_key,
     draw_ratio_key,
     energy_norm,
     lit,
+    new_figure,
     ratio,
     ratio_norm,
+    style,
 )
-from moliere.report.plots import with_unit
-from moliere.report.projections import Lattice, Plane
-from moliere.report.scene import Scene, compress
-from moliere.report.style import new_figure, style
 from moliere.report.tables import Table
 
 if TYPE_CHECKING:

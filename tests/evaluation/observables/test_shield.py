@@ -8,8 +8,7 @@ import pytest
 from moliere.detectors import PhaseSpace, catalog
 from moliere.detectors.phase_space import Column
 from moliere.evaluation.observables.base import Floats
-from moliere.evaluation.observables.phase_space import polar_columns
-from moliere.evaluation.observables.shield import SHIP, Shield, behind_shield
+from moliere.evaluation.observables.phase_space import SHIP, Shield, behind_shield, polar_columns
 from moliere.units import GeV, m, tesla
 
 START = np.zeros((1, 2))

@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from moliere.detectors import PhaseSpace
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Paper
-from moliere.evaluation.observables import shield
 from moliere.evaluation.observables.base import Shown
 from moliere.evaluation.observables.binning import Binning, log_bins, quantile_bins, span, whole_numbers
-from moliere.evaluation.observables.phase_space import kinematics, labels, polar_columns
+from moliere.evaluation.observables.phase_space import (
+    SHIELD_LABELS,
+    SHIP,
+    behind_shield,
+    kinematics,
+    labels,
+    polar_columns,
+)
 from moliere.evaluation.suites.base import Kept, Measured, Suite, suites
 from moliere.events import Events
 from moliere.units import GeV
@@ -37,7 +43,7 @@ def _measure(events: Events, threshold: float | None) -> Measured:
     observed = kinematics(events.detector, events.signals)
     features = np.stack(list(observed.values()), axis=1).astype(np.float32)
     scale = observed.get("p", np.ones(len(events)))
-    behind = shield.behind_shield(polar_columns(events.detector, events.signals))
+    behind = behind_shield(polar_columns(events.detector, events.signals))
     return Measured(np.asarray(scale, np.float64), events.signals, observed | behind, features, tuple(observed))
 
 
@@ -47,7 +53,7 @@ def _describe(detector: PhaseSpace) -> dict[str, Shown]:
         for name, (label, unit, group) in labels(detector).items()
     }
     bins = partial(span, low=-10e3, high=10e3, bins=60)
-    return found | {name: Shown(*words, "shield", bins) for name, words in shield.LABELS.items()}
+    return found | {name: Shown(*words, "shield", bins) for name, words in SHIELD_LABELS.items()}
 
 
 def _column_bins(values: Floats) -> Binning:
@@ -64,7 +70,7 @@ def _shares(observables: Mapping[str, Floats]) -> dict[str, NDArray[np.bool_]]:
         for threshold in thresholds
     }
     if "shield_x" in observables:
-        hit = shield.SHIP.is_hit(observables["shield_x"], observables["shield_y"])
+        hit = SHIP.is_hit(observables["shield_x"], observables["shield_y"])
         found["hits a detector behind a magnetised shield"] = hit
     return found
 

@@ -12,9 +12,8 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.findings.correlations import Correlations
 from moliere.evaluation.result import Report
-from moliere.report.colour_scale import RATIO
 from moliere.report.section import Picture, Section, draw
-from moliere.report.style import new_figure, style
+from moliere.report.style import RATIO, new_figure, style
 from moliere.report.tables import Table
 
 if TYPE_CHECKING:

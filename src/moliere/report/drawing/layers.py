@@ -11,10 +11,9 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.findings.layers import EtaRow, LayerRow, LayerValidation
 from moliere.evaluation.result import Report
-from moliere.report.colour_scale import RATIO
 from moliere.report.plots import draw_legend
 from moliere.report.section import Picture, Section, draw
-from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
+from moliere.report.style import GENERATED, GUIDE, RATIO, REFERENCE, new_figure, style
 from moliere.report.tables import Table, known
 from moliere.units import format_energy
 

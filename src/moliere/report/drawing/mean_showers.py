@@ -16,25 +16,26 @@ from moliere.detectors.calorimeter import Calorimeter
 from moliere.detectors.surface_array import SurfaceArray
 from moliere.evaluation.findings.mean_showers import MeanShower, MeanShowers
 from moliere.evaluation.result import Report
-from moliere.report.colour_scale import (
-    ENERGY,
-    RATIO,
-    draw_energy_key,
-    draw_ratio_key,
-    energy_norm,
-    lit,
-    ratio,
-    ratio_norm,
-)
+from moliere.report.detector_picture import draw_radii, frame, paint_cells
 from moliere.report.footprints import mean_footprint
-from moliere.report.layer_map import draw_radii, frame, paint_cells
 from moliere.report.plots import with_unit
 from moliere.report.profiles import draw_longitudinal, draw_radial
 from moliere.report.projection_picture import draw_projections, projection_table
 from moliere.report.projections import build_lattice, project
 from moliere.report.scene import Scene, SceneLayer, build_scene
 from moliere.report.section import Picture, Section, draw, file_name
-from moliere.report.style import new_figure, style
+from moliere.report.style import (
+    ENERGY,
+    RATIO,
+    draw_energy_key,
+    draw_ratio_key,
+    energy_norm,
+    lit,
+    new_figure,
+    ratio,
+    ratio_norm,
+    style,
+)
 from moliere.report.tables import cells_table, longitudinal_table, radial_table
 from moliere.units import format_energy
 

@@ -11,18 +11,20 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.findings.planes import Plane, Planes
 from moliere.evaluation.result import Report
-from moliere.report.colour_scale import (
+from moliere.report.section import Picture, Section, draw
+from moliere.report.style import (
     ENERGY,
     RATIO,
     draw_energy_key,
     draw_ratio_key,
     energy_norm,
     lit,
+    log_ticks,
+    new_figure,
     ratio,
     ratio_norm,
+    style,
 )
-from moliere.report.section import Picture, Section, draw
-from moliere.report.style import log_ticks, new_figure, style
 from moliere.report.tables import Table
 
 if TYPE_CHECKING:
