@@ -300,3 +300,10 @@ def test_a_dark_reference_layer_is_as_far_from_a_lit_one_as_can_be(mini: Events)
     assert pair.ks_p is not None
     assert pair.ks_p < 1e-6
     assert pair.reason == "all values of the reference are 0"
+
+
+def test_a_training_that_was_cut_short_is_warned_of(mini: Events) -> None:
+    said = "63 of 5,000 iterations: undertrained"
+    other = replace(mini[200:400], metadata={"undertrained": said})
+    report = evaluate(mini[:200], other, classifier_seeds=0, threads=1)
+    assert any(warning.endswith(said) for warning in report.warnings)

@@ -64,7 +64,7 @@ def test_air_showers_need_no_options() -> None:
 def test_what_only_one_sample_has_is_left_out_and_said() -> None:
     report = evaluate(footprints(60, 0), footprints(60, 1, times=False), classifier_seeds=0)
     assert "arrival_spread" not in {pair.name for pair in histograms(report)}
-    assert any("arrival_spread" in warning for warning in report.warnings)
+    assert any("spread of the stations' arrival times" in warning for warning in report.warnings)
 
 
 def test_fluxes_need_no_options_and_no_incident_energy() -> None:

@@ -14,6 +14,7 @@ from moliere.evaluation.collect import Choice, Collected, align, collect
 from moliere.evaluation.distances import ks_test
 from moliere.evaluation.response import energy_bins
 from moliere.evaluation.suites import Suite
+from moliere.evaluation.suites.base import label_of
 from moliere.events import EventSource
 from moliere.events.events import energy_of
 
@@ -136,7 +137,9 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
         if source.weights is not None:
             yield f"the {role} events have weights: {len(used)} of {len(source)} were kept in proportion to them"
     if samples.dropped:
-        yield f"not in every sample, and left out: {', '.join(samples.dropped)}"
+        shown = samples.suite.shown(sources.reference.detector)
+        names = dict.fromkeys(label_of(name, shown) for name in samples.dropped)
+        yield f"not in every sample, and left out: {', '.join(names)}"
     if samples.mean_bins:
         distance, p = ks_test(one.scale, other.scale)
         if p < 1e-3:

@@ -179,12 +179,7 @@ def with_ratio_panel() -> tuple[Figure, Axes, Axes]:
 def draw_legend(axes: Axes) -> None:
     """Above the axes, to the right: data never hide it."""
     axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.99),
-        ncols=2,
-        borderpad=0.1,
-        handlelength=1.3,
-        columnspacing=1.2,
+        loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2, borderpad=0.1, handlelength=1.3, columnspacing=1.2
     )
 
 

@@ -22,10 +22,7 @@ _ROUNDING = 1e-9
 
 
 def energy_by_eta(
-    detector: Calorimeter,
-    signals: NDArray[np.float32],
-    eta: NDArray[np.floating],
-    edges: Floats = ETA_EDGES,
+    detector: Calorimeter, signals: NDArray[np.float32], eta: NDArray[np.floating], edges: Floats = ETA_EDGES
 ) -> Tally:
     """Energy of each layer in slices of |eta|, both sides apart; add the sides for the mean against |eta|.
 

@@ -172,10 +172,7 @@ def _inner_boundaries(detector: SurfaceArray) -> Floats:
 
 
 def lateral_distribution(
-    detector: SurfaceArray,
-    signals: NDArray[np.float32],
-    incident: Mapping[str, NDArray[Any]],
-    boundaries: Floats,
+    detector: SurfaceArray, signals: NDArray[np.float32], incident: Mapping[str, NDArray[Any]], boundaries: Floats
 ) -> Tally:
     """Mean signal of the stations in rings around the core; silent stations count with 0.
 

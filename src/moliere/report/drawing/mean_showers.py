@@ -217,11 +217,7 @@ def draw_average_showers(
 
 
 def _draw_layer(
-    column: NDArray[Any],
-    scene: Scene,
-    position: int,
-    means: tuple[Floats, Floats],
-    norms: tuple[LogNorm, LogNorm],
+    column: NDArray[Any], scene: Scene, position: int, means: tuple[Floats, Floats], norms: tuple[LogNorm, LogNorm]
 ) -> None:
     true, shown = scene.layers[position], scene.shown[position]
     reference, generated = (mean[_channels(shown)] for mean in means)
