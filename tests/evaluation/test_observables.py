@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -172,3 +173,9 @@ def test_spectra_without_a_threshold_start_where_electronics_could_see_something
     binning = log_bins(0.0, np.array([1e-9, 1e-3, 1.0, 100.0]), 10)
     np.testing.assert_allclose(binning.edges[[0, -1]], [1e-4, 100.0], rtol=1e-5)
     assert log_bins(0.5, np.array([1e-9, 100.0]), 10).edges[0] == 0.5
+
+
+def test_lists_show_labels_without_a_detector() -> None:
+    assert observables["centre_eta"].summary == "centre in eta or x, each layer"
+    assert not [name for name, one in observables.items() if "{" in one.summary]
+    assert replace(observables["response"], label="in {detector.hall}").summary == "in {detector.hall}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,6 @@ class Showers:
         square = moments[:, 4 + axis] / (moments[:, 0] + TINY)
         return np.asarray(np.sqrt(np.clip(square - self.centre(layer, axis) ** 2, 0, None)))
 
-    @cached_property
-    def transverse_layers(self) -> tuple[int, ...]:
-        """Layers that are divided around the axis: only they know eta and phi."""
-        return tuple(k for k, grid in enumerate(self.detector.grids) if grid.has_azimuth)
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -126,6 +122,15 @@ class Observable:
     compute: Callable[..., Floats] | None = None
     layers: Callable[[Any], tuple[int, ...]] | None = None
     detector: type[Detector] = Calorimeter
+
+    @property
+    def summary(self) -> str:
+        """The label without a detector: of each layer, and of either name that an axis across may have."""
+        axes = SimpleNamespace(transverse_axes=("eta or x", "phi or y"))
+        try:
+            return self.label.format(layer="each layer", detector=axes)
+        except (AttributeError, KeyError, IndexError):  # what others' labels hold only a detector knows
+            return self.label
 
     def columns(self, name: str, detector: Detector) -> dict[str, int]:
         """``name``, or ``name[layer]`` for every layer that has the observable → the layer, -1 for no layer."""
