@@ -136,7 +136,7 @@ def test_a_page_of_a_flux(generate: Run, run: Run, flux: Path, tmp_path: Path) -
     [
         ("muons-flow", [], "say how many events"),
         ("muons-flow", ["-n", 5, "--energy", "400GeV"], "knows no incident particles"),
-        ("muons-flow", ["-n", 5, "--rareness-scale", 1.2], "is not told how rare an event shall be"),
+        ("muons-flow", ["-n", 5, "--rareness-scale", 1.2], "has no input for how rare an event shall be"),
         ("muons-aux-gan", ["-n", 5, "--rareness-scale", 0.5], "variance of the weights is infinite"),
         ("muons-aux-gan", ["-n", 5, "--rareness-scale", 2, "--rareness-from", "photons-mini"], "not both"),
         ("muons-aux-gan", ["-n", 5, "--rareness-from", "photons-mini"], "give seeds with the columns of bundle"),

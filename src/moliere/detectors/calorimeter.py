@@ -122,7 +122,7 @@ class Calorimeter(Detector):
             self._check_readout(where)
 
     def _check_readout(self, where: str) -> None:
-        """A shower in a stack that nothing reads out would leave no signal, and nobody would be told."""
+        """Refuse a stack that nothing reads out: showers would leave no signal, without any message."""
         seen = {plate.layer for plate in self.stack if plate.active}
         if -1 in seen:
             material = next(plate.material for plate in self.stack if plate.active and plate.layer == -1)

@@ -40,7 +40,7 @@ def join(sources: Sequence[EventSource], particles: Sequence[int | None], seed: 
     n_pieces = max(1, round(total / _PIECE))
     for piece in range(n_pieces):
         parts = [
-            _told(source.take(_share(len(source), piece, n_pieces)), particle)
+            _with_particle(source.take(_share(len(source), piece, n_pieces)), particle)
             for source, particle in zip(sources, particles, strict=True)
         ]
         mixed = Events.concatenate(_alike(parts))
@@ -52,7 +52,7 @@ def _share(n: int, piece: int, n_pieces: int) -> slice:
     return slice(n * piece // n_pieces, n * (piece + 1) // n_pieces)
 
 
-def _told(events: Events, particle: int | None) -> Events:
+def _with_particle(events: Events, particle: int | None) -> Events:
     """With a column that says what came in."""
     if particle is None:
         return events
@@ -61,10 +61,10 @@ def _told(events: Events, particle: int | None) -> Events:
 
 def _alike(parts: Sequence[Events]) -> list[Events]:
     """The same detector object and columns: those that all have."""
-    told = ["pdg_id" in part.incident for part in parts]
-    if any(told) and not all(told):
+    known = ["pdg_id" in part.incident for part in parts]
+    if any(known) and not all(known):
         raise InvalidEvents(
-            f"file {told.index(False) + 1} does not say which particles came in, while others do; name the particle "
+            f"file {known.index(False) + 1} does not say which particles came in, while others do; name the particle "
             "of each file",
             options=("--particles e+,gamma,pi+",),
         )

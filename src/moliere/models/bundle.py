@@ -128,7 +128,7 @@ def load_bundle(path: str | Path, settings: Mapping[str, Any] | None = None) -> 
 
     Args:
         path: the file.
-        settings: of the model, to change such as have nothing to do with its weights: ``{"steps": 6}``.
+        settings: of the model, where they do not change its weights: ``{"steps": 6}``.
 
     Raises:
         ConfigError: a setting that the model does not have.

@@ -1,4 +1,4 @@
-"""What a network is told of the incident particle: numbers of order one, made from the incident columns."""
+"""The condition of a network: numbers of order one, made from the columns of the incident particle."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class _Study:
     Args:
         settings: of the study.
         folder: of everything that is made; what is whole in it is not made again.
-        step: told the name of each step.
+        step: called with the name of each step.
     """
 
     settings: RefinementStudy
@@ -164,7 +164,7 @@ def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | N
     Args:
         settings: see :class:`RefinementStudy`.
         folder: where everything is kept; a study that was interrupted goes on from there.
-        step: told the name of each step.
+        step: called with the name of each step.
 
     Raises:
         InvalidEvents: the samples have different incident energies, or are no surface detector's.

@@ -36,7 +36,9 @@ class DataConfig(Config):
         default=None, description='of ROOT hits, which branch holds what: "incident=E:GeV,energy=dE:MeV,channel=id"'
     )
     negative: Negative = Field(default="refuse", description="negative signals are refused, count as 0, or are kept")
-    condition: tuple[str, ...] = Field(default=("energy",), description="incident columns that the model is told")
+    condition: tuple[str, ...] = Field(
+        default=("energy",), description="incident columns that the model is conditioned on"
+    )
     split: tuple[float, float, float] = Field(default=(0.7, 0.1, 0.2), description="train, validation, test")
     split_seed: int = Field(default=0, ge=0)
     leave_out: tuple[float, float] | None = Field(

@@ -61,17 +61,23 @@ def test_pictures_of_any_size(shape: tuple[int, int]) -> None:
 
 def test_the_critic_drops_what_the_random_source_says() -> None:
     torch.manual_seed(0)
-    critic, pictures, told = FootprintCritic((16, 16), dropout=0.5, told=1), torch.rand(4, 5, 5), torch.rand(4, 1)
-    one, same, other = (critic(pictures, told, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    critic, pictures, condition = (
+        FootprintCritic((16, 16), dropout=0.5, condition_width=1),
+        torch.rand(4, 5, 5),
+        torch.rand(4, 1),
+    )
+    one, same, other = (critic(pictures, condition, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     critic.eval()
-    assert torch.equal(critic(pictures, told, torch.Generator()), critic(pictures, told, torch.Generator()))
-    assert not torch.equal(critic(pictures, told, torch.Generator()), critic(pictures, told + 1, torch.Generator()))
+    assert torch.equal(critic(pictures, condition, torch.Generator()), critic(pictures, condition, torch.Generator()))
+    assert not torch.equal(
+        critic(pictures, condition, torch.Generator()), critic(pictures, condition + 1, torch.Generator())
+    )
 
 
 @pytest.mark.parametrize("settings", [{}, {"networks": "dense", "widths": [16, 16]}])
-def test_a_critic_that_is_told_tells_wrong_energies(settings: dict[str, object]) -> None:
+def test_a_conditioned_critic_finds_wrong_energies(settings: dict[str, object]) -> None:
     """Generated are real footprints of another energy: only who sees the energy can tell."""
     model, batch = build(critic_told=True, gap=0.3, **settings), footprints()
     pictures, wrong = model._pictures(batch), batch.condition.flip(0)

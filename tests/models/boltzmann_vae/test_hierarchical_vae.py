@@ -189,7 +189,7 @@ def test_the_evidence_bound_is_put_together_as_the_formula_says(regular_events: 
     rng = torch.Generator().manual_seed(0)
     shower = model.see(batch[:8], rng)
     _, bits = model.encode(shower, lambda level: (level > 0).float())
-    _, activations = model.decoder(bits, shower.told)
+    _, activations = model.decoder(bits, shower.condition)
     away = (shower.x - activations) ** 2 * torch.exp(0.5 * shower.x)
     expected = -0.25 * (away * (shower.x > 0)).sum(dim=1)
     torch.testing.assert_close(model.log_likelihood(bits, shower), expected)

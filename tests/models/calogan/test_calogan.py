@@ -110,7 +110,7 @@ def test_flipped_classes_are_wrong_and_as_many_as_asked_for(cartesian: Calorimet
     assert set(flipped.tolist()) == {0, 1, 2}
 
 
-def test_angles_are_told_to_both_networks(cartesian: Calorimeter, cartesian_events: Events) -> None:
+def test_angles_are_inputs_of_both_networks(cartesian: Calorimeter, cartesian_events: Events) -> None:
     model = build(cartesian, ("energy", "theta"))
     theta = np.random.default_rng(0).uniform(1, 2, len(cartesian_events))
     batch = batch_of(cartesian_events, theta)

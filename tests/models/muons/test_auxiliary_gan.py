@@ -1,4 +1,4 @@
-"""The GAN that is told how rare a muon shall be."""
+"""The GAN that is conditioned on how rare a muon shall be."""
 
 from __future__ import annotations
 
@@ -140,9 +140,9 @@ def test_what_cannot_be_boosted_is_refused(muon_events: Events) -> None:
     with pytest.raises(InvalidEvents, match="give seeds with the columns"):
         boost(bundle, seeds=to_polar(muon_events))
     flow = MuonFlow(MuonFlowConfig(width=8, blocks=1), BuildContext(muon_events.detector, ()))
-    with pytest.raises(BundleError, match="is not told how rare"):
+    with pytest.raises(BundleError, match="has no input for how rare"):
         boost(Bundle("flow", flow), 1.2)
-    with pytest.raises(BundleError, match="is not told how rare"):
+    with pytest.raises(BundleError, match="has no input for how rare"):
         generate(Bundle("flow", flow), {}, n_events=3, proposal=WiderHalfNormal(1, 1.2))
 
 

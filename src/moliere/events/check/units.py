@@ -44,7 +44,7 @@ def find_units(view: Overview) -> Iterator[Finding]:
 def find_other_scale(view: Overview) -> Iterator[Finding]:
     """Events in GeV throughout among others in MeV.
 
-    Their response is as it should be, but as many cells are lit as at the thousandfold energy. Not told apart where
+    Their response is as it should be, but as many cells are lit as at the thousandfold energy. Not found where
     the energies of one unit alone span a factor of 1000.
     """
     if not view.detector.measures_energy or view.has_muons or not view.sound.any():

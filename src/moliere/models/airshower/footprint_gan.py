@@ -114,16 +114,19 @@ class FootprintGANConfig(Config):
 
 @models.register("footprint-gan")
 class FootprintGAN(GenerativeModel):
-    r"""A Wasserstein GAN whose generator is told the energy and held to it by a constrainer.
+    r"""A Wasserstein GAN whose generator is conditioned on the energy, which a constrainer checks.
 
     The constrainer :math:`a` learns the energy, in parts of the training's largest, from real footprints; the
     generator minimises
 
     .. math:: -\langle f(\tilde x) \rangle + \kappa \langle (E - a(\tilde x))^2 \rangle
 
-    with the energies of real events. Let the constrainer learn first, in a stage of its own: what it says of footprints
-    while it does not know is worth nothing. A generator can learn to please a constrainer that stands still, and no
-    other one; a critic that is told the energy (``critic_told``) learns on, and with it :math:`\kappa` may be 0.
+    with the energies of real events. The constrainer should learn first, in a stage of its own: before that, its
+    energies mean nothing. A generator can learn to deceive one constrainer that no longer learns, and then makes wrong
+    energies. A critic that is conditioned on the energy (``critic_told``) learns on; with it :math:`\kappa` may be 0.
+
+    Differences to the publication: the critic has no dropout (``dropout``; the published rates are not known), and the
+    batch normalisation of the generator adds 1e-5 to the variance, where Keras adds 1e-3.
 
     Networks see log10(1 + S), with a smaller ``gap`` between silence and the smallest signal in training if asked for.
     Generated stations that are nearer to silence are silent.
@@ -197,21 +200,21 @@ class FootprintGAN(GenerativeModel):
 
     def _verdict(self, pictures: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
         """How real pictures are, and with ``critic_told`` how real for these energies, (n,)."""
-        told = pictures.new_zeros(len(pictures), 0)
+        given = pictures.new_zeros(len(pictures), 0)
         if self.settings.critic_told:
-            told = torch.cat([self._told(condition), self.scale.total(pictures)], dim=1)
-        verdict: Tensor = self.critic(pictures, told, rng)
+            given = torch.cat([self._scaled_energy(condition), self.scale.total(pictures)], dim=1)
+        verdict: Tensor = self.critic(pictures, given, rng)
         return verdict
 
     def _energy_error(self, pictures: Tensor, condition: Tensor) -> Tensor:
         """Mean squared error of the constrainer's energy."""
-        return F.mse_loss(self.constrainer(pictures), self._told(condition))
+        return F.mse_loss(self.constrainer(pictures), self._scaled_energy(condition))
 
     def _make(self, latent: Tensor, condition: Tensor) -> Tensor:
-        pictures: Tensor = self.generator(torch.cat([latent, self._told(condition)], dim=1))
+        pictures: Tensor = self.generator(torch.cat([latent, self._scaled_energy(condition)], dim=1))
         return pictures
 
-    def _told(self, condition: Tensor) -> Tensor:
+    def _scaled_energy(self, condition: Tensor) -> Tensor:
         """Energy in parts of the largest, (n, 1)."""
         return (self.incident(condition, "energy") / self.largest_energy).float()[:, None]
 
@@ -228,10 +231,10 @@ def _generator(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintG
 
 
 def _critic(config: FootprintGANConfig, shape: tuple[int, int]) -> FootprintCritic | DenseFootprintCritic:
-    told = 2 if config.critic_told else 0
+    condition_width = 2 if config.critic_told else 0
     if config.networks == "dense":
-        return DenseFootprintCritic(shape[0] * shape[1], told, config.widths, config.dropout)
-    return FootprintCritic(config.critic_features, config.dropout, told)
+        return DenseFootprintCritic(shape[0] * shape[1], condition_width, config.widths, config.dropout)
+    return FootprintCritic(config.critic_features, config.dropout, condition_width)
 
 
 def _check_footprints(context: BuildContext) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.models.airshower.dense_separable import DenseSeparable, initialise
-from moliere.models.networks.leaky_mlp import LeakyMLP
+from moliere.models.networks.leaky_mlp import LeakyMLP, kept
 
 FEATURES = (64, 128, 128, 256)
 _SLOPE = 0.2
@@ -28,14 +28,16 @@ class FootprintGenerator(nn.Module):
 
     Args:
         latent: width of the noise and of the dense layer.
-        told: width of what stands beside the noise.
+        condition_width: width of the condition, which enters beside the noise.
         shape: rows and columns.
         features: of the transposed convolutions.
     """
 
-    def __init__(self, latent: int, told: int, shape: tuple[int, int], features: Sequence[int] = FEATURES) -> None:
+    def __init__(
+        self, latent: int, condition_width: int, shape: tuple[int, int], features: Sequence[int] = FEATURES
+    ) -> None:
         super().__init__()
-        self.dense = nn.Linear(latent + told, latent)
+        self.dense = nn.Linear(latent + condition_width, latent)
         layers: list[nn.Module] = []
         for inputs, outputs, kernel in zip((latent, *features), features, growth(shape, len(features)), strict=False):
             layers += [nn.ConvTranspose2d(inputs, outputs, kernel), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -67,7 +69,7 @@ class DenseFootprintGenerator(nn.Module):
     """(n, inputs) → pictures (n, rows, columns), not negative, by dense layers.
 
     Args:
-        inputs: width of the noise and of what stands beside it.
+        inputs: width of the noise and the condition together.
         shape: rows and columns.
         widths: of the hidden layers.
     """
@@ -86,22 +88,22 @@ class DenseFootprintGenerator(nn.Module):
 
 
 class DenseFootprintCritic(nn.Module):
-    """Pictures (n, rows, columns) and what else is told of them → how real they are, (n,), by dense layers.
+    """Pictures (n, rows, columns) and their condition → how real they are, (n,), by dense layers.
 
     Args:
         pixels: rows times columns.
-        told: width of what stands beside the picture.
+        condition_width: width of the condition, which enters beside the picture.
         widths: of the hidden layers.
         dropout: share of the numbers behind them that are dropped in training.
     """
 
-    def __init__(self, pixels: int, told: int, widths: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, pixels: int, condition_width: int, widths: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        self.layers = LeakyMLP(pixels + told, widths, 1, dropout=dropout)
+        self.layers = LeakyMLP(pixels + condition_width, widths, 1, dropout=dropout)
 
-    def forward(self, pictures: Tensor, told: Tensor, rng: torch.Generator) -> Tensor:
+    def forward(self, pictures: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Judge; ``rng`` says what is dropped."""
-        verdict: Tensor = self.layers(torch.cat([pictures.flatten(1), told], dim=1), rng)
+        verdict: Tensor = self.layers(torch.cat([pictures.flatten(1), condition], dim=1), rng)
         return verdict.squeeze(1)
 
 
@@ -111,31 +113,27 @@ class FootprintCritic(nn.Module):
     Args:
         features: of the convolutions.
         dropout: share of the numbers behind them that are dropped in training.
-        told: width of what stands beside the pooled features; published is none.
+        condition_width: width of the condition, which enters beside the pooled features; 0 in the publication.
     """
 
-    def __init__(self, features: Sequence[int] = FEATURES, dropout: float = 0.0, told: int = 0) -> None:
+    def __init__(self, features: Sequence[int] = FEATURES, dropout: float = 0.0, condition_width: int = 0) -> None:
         super().__init__()
         self.dropout = dropout
         layers: list[nn.Module] = []
         for inputs, outputs in zip((1, *features), features, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(_SLOPE)]
         self.layers = nn.Sequential(*layers)
-        self.hidden, self.outward = nn.Linear(features[-1] + told, 100), nn.Linear(100, 1)
+        self.hidden, self.outward = nn.Linear(features[-1] + condition_width, 100), nn.Linear(100, 1)
 
-    def forward(self, pictures: Tensor, told: Tensor, rng: torch.Generator) -> Tensor:
+    def forward(self, pictures: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Judge; ``rng`` says what is dropped."""
         features = self._drop(self.layers(pictures[:, None]).amax(dim=(2, 3)), rng)
-        hidden = F.leaky_relu(self.hidden(torch.cat([features, told], dim=1)), _SLOPE)
+        hidden = F.leaky_relu(self.hidden(torch.cat([features, condition], dim=1)), _SLOPE)
         verdict: Tensor = self.outward(self._drop(hidden, rng))
         return verdict.squeeze(1)
 
     def _drop(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """Dropout whose random source is given, so that a run that is resumed stays the same."""
-        if not (self.training and self.dropout):
-            return x
-        kept = torch.rand(x.shape, generator=rng, device=rng.device).to(x.device) >= self.dropout
-        return x * kept / (1 - self.dropout)
+        return x * kept(x.shape, self.dropout, rng).to(x.device) if self.training and self.dropout else x
 
 
 class FootprintRegressor(nn.Module):

@@ -75,13 +75,13 @@ class Shower:
 
     Args:
         x: voxels in network space, 0 where they are empty, (n, n_channels).
-        told: the condition encoded, (n, width).
+        condition: encoded for networks, (n, width).
         clamped: the energy's bits, (n, n_clamped).
         layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
     """
 
     x: Tensor
-    told: Tensor
+    condition: Tensor
     clamped: Tensor
     layers: Tensor
 
@@ -125,10 +125,10 @@ def reward(model: Hierarchy, shower: Shower, level: int, rng: torch.Generator) -
     """
     logits, bits = model.encode(shower, lambda level_logits: draw_bits(level_logits, rng).detach())
     prior = model.prior_bits(shower, rng)
-    told = model.log_likelihood(forget(bits, prior, level), shower)
+    likelihood = model.log_likelihood(forget(bits, prior, level), shower)
     marginal = prior[level].mean(dim=0).clamp(0.01, 0.99)
     price = bernoulli_divergence(logits[level], marginal).sum(dim=1)
-    return told - price, log_probability(logits[level], bits[level]), told
+    return likelihood - price, log_probability(logits[level], bits[level]), likelihood
 
 
 def policy_gradient(rewards: tuple[Tensor, Tensor], log_q: tuple[Tensor, Tensor]) -> Tensor:
@@ -146,10 +146,10 @@ def policy_gradient(rewards: tuple[Tensor, Tensor], log_q: tuple[Tensor, Tensor]
 
 
 def reward_loss(model: Hierarchy, shower: Shower, level: int, rng: torch.Generator) -> Tensor:
-    """What a level is to do better: the encoder by its reward, the decoder by what it is told without earlier levels.
+    """What a level is to do better: the encoder by its reward, the decoder by the likelihood without earlier levels.
 
     Rewards are taken in units of their own spread, which falls by orders of magnitude while a model learns.
     """
-    (one, log_one, told), (two, log_two, told_too) = (reward(model, shower, level, rng) for _ in range(2))
+    (one, log_one, first), (two, log_two, second) = (reward(model, shower, level, rng) for _ in range(2))
     scale = (one - two).detach().square().mean().sqrt().clamp(min=1e-6)
-    return policy_gradient((one / scale, two / scale), (log_one, log_two)) - (told + told_too).mean() / 2
+    return policy_gradient((one / scale, two / scale), (log_one, log_two)) - (first + second).mean() / 2

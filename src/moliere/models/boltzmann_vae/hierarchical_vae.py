@@ -112,11 +112,15 @@ class HierarchicalVAE(GenerativeModel):
         self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
         self.voxels = LogitFraction()
         self.coder = LayerNumbers([grid.n_cells for grid in self.detector.grids], self.threshold)
-        told = self.encoding.width
-        self.encoder = HierarchicalEncoder(shape, told, config.channels, config.width, config.levels)
-        self.decoder = build_decoder(config.decoder, shape, config.levels, told, config.channels, slices=config.slices)
+        condition_width = self.encoding.width
+        self.encoder = HierarchicalEncoder(shape, condition_width, config.channels, config.width, config.levels)
+        self.decoder = build_decoder(
+            config.decoder, shape, config.levels, condition_width, config.channels, slices=config.slices
+        )
         self.head = (
-            CorrelatedNormal(sum(config.levels) + told, config.width, self.coder.width) if config.layers else None
+            CorrelatedNormal(sum(config.levels) + condition_width, config.width, self.coder.width)
+            if config.layers
+            else None
         )
         self.spread = CellSpread()
         self.machine = BoltzmannMachine(TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
@@ -169,12 +173,12 @@ class HierarchicalVAE(GenerativeModel):
 
     def encode(self, shower: Shower, draw: Callable[[Tensor], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Logits and bits of each level, (n, bits of the level)."""
-        logits, bits = self.encoder(shower.x, shower.told, draw)
+        logits, bits = self.encoder(shower.x, shower.condition, draw)
         return logits, bits
 
     def log_likelihood(self, bits: Bits, shower: Shower) -> Tensor:
         """The logarithm of p(x | z) with the settings' weights and up to a constant, (n,)."""
-        return self._log_likelihood(bits, shower, *self.decoder(bits, shower.told))
+        return self._log_likelihood(bits, shower, *self.decoder(bits, shower.condition))
 
     def _log_likelihood(self, bits: Bits, shower: Shower, hits: Tensor, activations: Tensor) -> Tensor:
         lit, settings = shower.x > 0, self.settings
@@ -182,8 +186,8 @@ class HierarchicalVAE(GenerativeModel):
         missed = F.binary_cross_entropy_with_logits(hits, lit.to(hits), reduction="none")
         loss: Tensor = (settings.voxel_weight * away + settings.hit_weight * missed).sum(dim=1)
         if self.head is not None:
-            told = torch.cat([*bits, shower.told], dim=1)
-            loss = loss + settings.layer_weight * self.head.negative_log_likelihood(told, shower.layers)
+            given = torch.cat([*bits, shower.condition], dim=1)
+            loss = loss + settings.layer_weight * self.head.negative_log_likelihood(given, shower.layers)
         return -loss
 
     def prior_bits(self, shower: Shower, rng: torch.Generator) -> list[Tensor]:
@@ -208,7 +212,7 @@ class HierarchicalVAE(GenerativeModel):
         shower = self.see(batch, rng)
         sharpness = self.sharpness if self.training else None
         logits, bits = self.encode(shower, lambda level: draw_bits(level, rng, sharpness))
-        hits, activations = self.decoder(bits, shower.told)
+        hits, activations = self.decoder(bits, shower.condition)
         evidence = self._log_likelihood(bits, shower, hits, activations)
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
@@ -265,14 +269,14 @@ class HierarchicalVAE(GenerativeModel):
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → voxels, and with ``layers`` their layers' energies → signals in MeV."""
         bits, noise, hits, scatter = latent.split([part.size for part in self.latent], dim=1)
-        energy, told = self._energy(condition), self.encoding(condition)
-        logits, activations = self.decoder(bits.split(self.settings.levels, dim=1), told)
+        energy, given = self._energy(condition), self.encoding(condition)
+        logits, activations = self.decoder(bits.split(self.settings.levels, dim=1), given)
         if self.settings.scatter:
             activations = activations + scatter * self.spread(self._log_energies(activations, energy))
         lit, values = logits + hits, self.voxels.inverse(activations, energy)
         if self.head is None:
             return self._cut(torch.where(lit > 0, values, torch.zeros_like(values))).float()
-        state = self.coder.decode(self.head(torch.cat([bits, told], dim=1), noise), energy)
+        state = self.coder.decode(self.head(torch.cat([bits, given], dim=1), noise), energy)
         return self.coder.share_out(state, lit, values, self.detector.slices).float()
 
     @property

@@ -62,7 +62,7 @@ def level_figures(model: HierarchicalVAE, batch: Batch, rng: torch.Generator) ->
 def _figures(
     model: HierarchicalVAE, shower: Shower, k: int, logits: Tensor, bits: list[Tensor], marginal: Tensor
 ) -> LevelFigures:
-    hits, _ = model.decoder(bits, shower.told)
+    hits, _ = model.decoder(bits, shower.condition)
     return LevelFigures(
         level=k,
         units=logits.shape[1],

@@ -126,27 +126,27 @@ class PolarConvolution(nn.Conv3d):
 class RingLinear(nn.Module):
     """Channels → one number a cell, with weights of each ring of each layer, the same all around.
 
-    A convolution alone treats all depths and radii alike; a shower does not. What is told moves every ring's number.
+    A convolution alone treats all depths and radii alike; a shower does not. The condition moves every ring's number.
 
     Args:
         channels: channels coming in.
         shape: layers, sectors, rings.
-        told: width of what is told.
+        condition_width: width of the encoded condition.
         period: sectors after which weights repeat; cells that grew out of one have weights of their own.
     """
 
-    def __init__(self, channels: int, shape: Shape, told: int, period: int = 1) -> None:
+    def __init__(self, channels: int, shape: Shape, condition_width: int, period: int = 1) -> None:
         super().__init__()
         self.shape, self.period = shape, period
         z, _, r = shape
         self.weight = nn.Parameter(torch.randn(channels, z, 1, period, r) / channels**0.5)
-        self.told = nn.Linear(told, z * r)
+        self.told = nn.Linear(condition_width, z * r)
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        """(n, channels, z, alpha, r), (n, told) → (n, z · alpha · r)."""
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(n, channels, z, alpha, r), condition (n, condition_width) → (n, z · alpha · r)."""
         z, alpha, r = self.shape
         turns = x.view(*x.shape[:3], alpha // self.period, self.period, r)
-        cells = (turns * self.weight).sum(dim=1) + self.told(told).view(-1, z, 1, 1, r)
+        cells = (turns * self.weight).sum(dim=1) + self.told(condition).view(-1, z, 1, 1, r)
         numbers: Tensor = cells.reshape(-1, prod(self.shape))
         return numbers
 

@@ -15,15 +15,16 @@ from moliere.preprocess.scaling import at_knots, mean_squares
 
 #: natural logarithms of cell energies in MeV between which the spread is known, and its knots
 _LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43
-#: what an update counts for, and cells at a knot from which it does
+#: weight of an update, and the number of cells at a knot that an update needs
 _RATE, _ENOUGH = 0.02, 5
 
 
 class CellSpread(nn.Module):
-    """Root mean square of residuals as a function of the energy that is said of a cell.
+    """Root mean square of residuals as a function of the energy that the decoder gives to a cell.
 
-    A decoder that is trained by squares says the mean; of the same bits, real cells scatter around it, the fainter the
-    farther. Without this scatter showers are too smooth: their centres move too little and their widths are too alike.
+    A decoder that is trained with squared errors gives the mean. For the same bits, real cells scatter around it, and
+    faint cells scatter more. Without this scatter showers are too smooth: their centres move too little and their
+    widths are too much alike.
 
     Example:
         >>> spread = CellSpread()
@@ -43,7 +44,7 @@ class CellSpread(nn.Module):
 
     @torch.no_grad()
     def learn(self, said: Tensor, residuals: Tensor) -> None:
-        """Take in cells: ln of the energies in MeV that were said of them, and how far they are from it, both (m,)."""
+        """Update with cells: ln of their decoded energies in MeV, and their distances from these, both (m,)."""
         mean, count = mean_squares(self._knots(said), residuals, _KNOTS)
         known = count >= _ENOUGH
         first = known & (self.squares == 0)
@@ -51,7 +52,7 @@ class CellSpread(nn.Module):
         self.squares.copy_(torch.where(known, moved.to(self.squares), self.squares))
 
     def forward(self, said: Tensor) -> Tensor:
-        """Spread of cells of which these logarithms of energies are said, of the same shape."""
+        """Spread of cells with these logarithms of decoded energies, of the same shape."""
         return at_knots(self.squares.sqrt(), self._knots(said))
 
     def _knots(self, said: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ _CARRIED = 64
 
 
 class VoxelGenerator(nn.Module):
-    """A vector and what is told → voxels: a coarse picture that grows to the detector's shape.
+    """A vector and the condition → voxels: a coarse picture that grows to the detector's shape.
 
     Pictures grow by repeating cells up to the exact size, then a convolution; so any shape is reached without padding
     by trial and without cropping. One trunk, two heads.
@@ -74,12 +75,14 @@ class VoxelGenerator(nn.Module):
     Args:
         shape: layers, sectors, rings.
         inward: width of the vector.
-        told: width of what is told.
+        condition_width: width of the encoded condition.
         channels: finest first.
-        drawn: channels of a picture of that shape which the heads see besides.
+        drawn: channels of a picture of that shape that the heads see, too.
     """
 
-    def __init__(self, shape: Shape, inward: int, told: int, channels: Sequence[int], drawn: int = 0) -> None:
+    def __init__(
+        self, shape: Shape, inward: int, condition_width: int, channels: Sequence[int], drawn: int = 0
+    ) -> None:
         super().__init__()
         self.shapes = pyramid(shape, len(channels))
         self.first = channels[-1]
@@ -88,25 +91,25 @@ class VoxelGenerator(nn.Module):
             PolarConvolution(channels[k + 1], channels[k]) for k in reversed(range(len(channels) - 1))
         )
         self.norms = nn.ModuleList(nn.GroupNorm(1, channels[k]) for k in reversed(range(len(channels) - 1)))
-        self.told = nn.Linear(told, channels[0])
+        self.told = nn.Linear(condition_width, channels[0])
         self.attention = LinearAttention(channels[0])
-        self.hits = _Head(self.shapes, channels[0], told, drawn, nn.PReLU(init=0.02))
-        self.activations = _Head(self.shapes, channels[0], told, drawn, nn.SiLU())
+        self.hits = _Head(self.shapes, channels[0], condition_width, drawn, nn.PReLU(init=0.02))
+        self.activations = _Head(self.shapes, channels[0], condition_width, drawn, nn.SiLU())
 
-    def forward(self, vector: Tensor, told: Tensor, picture: Tensor | None = None) -> Voxels:
+    def forward(self, vector: Tensor, condition: Tensor, picture: Tensor | None = None) -> Voxels:
         """Make voxels.
 
         Args:
             vector: (n, inward).
-            told: (n, told).
+            condition: encoded, (n, condition_width).
             picture: (n, drawn, layers, sectors, rings).
         """
         cells = self.seed(vector).view(-1, self.first, *self.shapes[-1])
         for convolution, norm, shape in zip(self.growing, self.norms, self.shapes[-2:0:-1], strict=True):
             cells = F.silu(norm(convolution(grow(cells, shape))))
-        cells = cells + self.told(told)[:, :, None, None, None]
+        cells = cells + self.told(condition)[:, :, None, None, None]
         looked = self.attention(cells)
-        return self.hits(cells, told, picture), self.activations(looked, told, picture)
+        return self.hits(cells, condition, picture), self.activations(looked, condition, picture)
 
     def start(self, rates: Tensor, values: Tensor) -> None:
         """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
@@ -126,20 +129,22 @@ def grow(cells: Tensor, shape: Shape) -> Tensor:
 class _Head(nn.Module):
     """One number a cell: what is convolved is the picture before its last growth, as full size costs most."""
 
-    def __init__(self, shapes: Sequence[Shape], channels: int, told: int, drawn: int, bend: nn.Module) -> None:
+    def __init__(
+        self, shapes: Sequence[Shape], channels: int, condition_width: int, drawn: int, bend: nn.Module
+    ) -> None:
         super().__init__()
         self.shape = shapes[0]
         width = max(4, channels // 2)
         self.convolution = PolarConvolution(channels, width)
         self.drawn = PolarConvolution(drawn, width) if drawn else None
         self.bend = bend
-        self.rings = RingLinear(width, self.shape, told, self.shape[1] // shapes[1][1])
+        self.rings = RingLinear(width, self.shape, condition_width, self.shape[1] // shapes[1][1])
 
-    def forward(self, cells: Tensor, told: Tensor, picture: Tensor | None) -> Tensor:
+    def forward(self, cells: Tensor, condition: Tensor, picture: Tensor | None) -> Tensor:
         fine = grow(self.convolution(cells), self.shape)
         if self.drawn is not None:
             fine = fine + self.drawn(picture)
-        values: Tensor = self.rings(self.bend(fine), told)
+        values: Tensor = self.rings(self.bend(fine), condition)
         return values
 
 
@@ -149,17 +154,17 @@ class PlainDecoder(nn.Module):
     Args:
         shape: layers, sectors, rings.
         levels: bits of each level.
-        told: width of what is told.
+        condition_width: width of the encoded condition.
         channels: finest first.
     """
 
-    def __init__(self, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int]) -> None:
+    def __init__(self, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int]) -> None:
         super().__init__()
-        self.generator = VoxelGenerator(shape, sum(levels) + told, told, channels)
+        self.generator = VoxelGenerator(shape, sum(levels) + condition_width, condition_width, channels)
 
-    def forward(self, bits: Sequence[Tensor], told: Tensor) -> Voxels:
-        """Bits of each level and what is told → voxels."""
-        voxels: Voxels = self.generator(torch.cat([*bits, told], dim=1), told)
+    def forward(self, bits: Sequence[Tensor], condition: Tensor) -> Voxels:
+        """Bits of each level and the encoded condition → voxels."""
+        voxels: Voxels = self.generator(torch.cat([*bits, condition], dim=1), condition)
         return voxels
 
     def start(self, rates: Tensor, values: Tensor) -> None:
@@ -168,15 +173,15 @@ class PlainDecoder(nn.Module):
 
 
 class HierarchicalDecoder(nn.Module):
-    """Sub-decoders one after the other: each sees all bits and what the one before has made, the last makes it all.
+    """Sub-decoders in a row: each sees all bits and the voxels of the one before it; the last makes all voxels.
 
-    Skip connections tell sub-decoder i once more what is told and the bits of level (last − i). In ``slices`` the
+    Skip connections bring the condition and the bits of level (last − i) to sub-decoder i once more. In ``slices`` the
     first sub-decoders, one a level, each make a part of the layers, front to back; else each makes all of them.
 
     Args:
         shape: layers, sectors, rings.
         levels: bits of each level.
-        told: width of what is told.
+        condition_width: width of the encoded condition.
         channels: finest first.
         slices: whether the first sub-decoders share the layers among them.
 
@@ -188,30 +193,31 @@ class HierarchicalDecoder(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int], *, slices: bool = True
+        self, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int], *, slices: bool = True
     ) -> None:
         super().__init__()
         self.shape = shape
         self.depths = shared_depth(shape[0], len(levels)) if slices else [shape[0]] * len(levels)
         self.slices = slices
-        inward = sum(levels) + told
+        inward = sum(levels) + condition_width
         parts = [(depth, *shape[1:]) for depth in self.depths]
         self.parts = nn.ModuleList(
-            VoxelGenerator(part, inward + (_CARRIED if k else 0), told, channels) for k, part in enumerate(parts)
+            VoxelGenerator(part, inward + (_CARRIED if k else 0), condition_width, channels)
+            for k, part in enumerate(parts)
         )
         self.carry = nn.ModuleList(nn.Linear(prod(part), _CARRIED) for part in parts)
-        self.skips = nn.ModuleList(nn.Linear(told + size, inward + _CARRIED) for size in reversed(levels))
-        self.whole = VoxelGenerator(shape, inward + _CARRIED, told, channels, drawn=1)
+        self.skips = nn.ModuleList(nn.Linear(condition_width + size, inward + _CARRIED) for size in reversed(levels))
+        self.whole = VoxelGenerator(shape, inward + _CARRIED, condition_width, channels, drawn=1)
 
-    def forward(self, bits: Sequence[Tensor], told: Tensor) -> Voxels:
-        """Bits of each level and what is told → voxels."""
-        everything = vector = torch.cat([*bits, told], dim=1)
+    def forward(self, bits: Sequence[Tensor], condition: Tensor) -> Voxels:
+        """Bits of each level and the encoded condition → voxels."""
+        everything = vector = torch.cat([*bits, condition], dim=1)
         made: list[Tensor] = []
         for part, carry, skip, level in zip(self.parts, self.carry, self.skips, reversed(bits), strict=True):
-            made.append(_answer(*part(vector, told)))
-            vector = torch.cat([everything, carry(made[-1])], dim=1) + skip(torch.cat([told, level], dim=1))
+            made.append(_answer(*part(vector, condition)))
+            vector = torch.cat([everything, carry(made[-1])], dim=1) + skip(torch.cat([condition, level], dim=1))
         picture = torch.cat(made, dim=1) if self.slices else made[-1]
-        voxels: Voxels = self.whole(vector, told, picture.view(-1, 1, *self.shape))
+        voxels: Voxels = self.whole(vector, condition, picture.view(-1, 1, *self.shape))
         return voxels
 
     def start(self, rates: Tensor, values: Tensor) -> None:
@@ -220,7 +226,7 @@ class HierarchicalDecoder(nn.Module):
 
 
 def build_decoder(
-    kind: str, shape: Shape, levels: Sequence[int], told: int, channels: Sequence[int], *, slices: bool
+    kind: str, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int], *, slices: bool
 ) -> PlainDecoder | HierarchicalDecoder:
     """A decoder by its kind, ``plain`` or ``hierarchical``.
 
@@ -228,8 +234,8 @@ def build_decoder(
         ConfigError: fewer layers than levels cannot be shared in ``slices``.
     """
     if kind == "plain":
-        return PlainDecoder(shape, levels, told, channels)
-    return HierarchicalDecoder(shape, levels, told, channels, slices=slices)
+        return PlainDecoder(shape, levels, condition_width, channels)
+    return HierarchicalDecoder(shape, levels, condition_width, channels, slices=slices)
 
 
 def shared_depth(layers: int, parts: int) -> list[int]:
@@ -245,5 +251,5 @@ def shared_depth(layers: int, parts: int) -> list[int]:
 
 
 def _answer(hits: Tensor, activations: Tensor) -> Tensor:
-    """What a sub-decoder hands on: a soft form of hit times activation, of order one."""
+    """Input of the next sub-decoder: a soft form of hit times activation, of order one."""
     return torch.sigmoid(hits) * F.softplus(activations) / 8

@@ -1,4 +1,4 @@
-"""The encoder of a hierarchical VAE: a shower → logits of several levels of bits, each told the levels before it."""
+"""The encoder of a hierarchical VAE: a shower → logits of several levels of bits, each given the levels before it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ _LARGEST_LOGIT = 88.0
 
 
 class HierarchicalEncoder(nn.Module):
-    """Voxels and what is told → logits of each level.
+    """Voxels and the condition → logits of each level.
 
     Strided polar convolutions read the shower once; each level has a perceptron of its own, which sees what they read
     and the bits of all levels before.
 
     Args:
         shape: layers, sectors, rings.
-        told: width of what is told.
+        condition_width: width of the encoded condition.
         channels: of the convolutions, finest first.
         width: hidden width of the levels.
         levels: bits of each level.
     """
 
-    def __init__(self, shape: Shape, told: int, channels: Sequence[int], width: int, levels: Sequence[int]) -> None:
+    def __init__(
+        self, shape: Shape, condition_width: int, channels: Sequence[int], width: int, levels: Sequence[int]
+    ) -> None:
         super().__init__()
         self.shape = shape
         shapes = pyramid(shape, len(channels))
@@ -39,25 +41,27 @@ class HierarchicalEncoder(nn.Module):
         self.convolutions = nn.ModuleList(PolarConvolution(a, b, stride) for a, b, stride in ends)
         self.norms = nn.ModuleList(nn.GroupNorm(1, n) for n in channels)
         self.slopes = nn.ModuleList(nn.PReLU(init=0.02) for _ in channels)
-        self.told = nn.Linear(told, channels[0])
+        self.told = nn.Linear(condition_width, channels[0])
         self.read = nn.Linear(channels[-1] * prod(shapes[-1]), width)
         before = [sum(levels[:k]) for k in range(len(levels))]
         self.levels = nn.ModuleList(
-            _perceptron(width + told + seen, width, own) for seen, own in zip(before, levels, strict=True)
+            _perceptron(width + condition_width + seen, width, own) for seen, own in zip(before, levels, strict=True)
         )
 
-    def forward(self, x: Tensor, told: Tensor, draw: Callable[[Tensor], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def forward(
+        self, x: Tensor, condition: Tensor, draw: Callable[[Tensor], Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Read a shower.
 
         Args:
             x: voxels in network space, exactly 0 where they are empty, (n, n_channels).
-            told: (n, told).
+            condition: encoded, (n, condition_width).
             draw: logits of a level → its bits.
 
         Returns:
             Logits and bits of each level, (n, bits of the level).
         """
-        seen = torch.cat([self._look(x, told), told], dim=1)
+        seen = torch.cat([self._look(x, condition), condition], dim=1)
         logits: list[Tensor] = []
         bits: list[Tensor] = []
         for level in self.levels:
@@ -65,13 +69,13 @@ class HierarchicalEncoder(nn.Module):
             bits.append(draw(logits[-1]))
         return logits, bits
 
-    def _look(self, x: Tensor, told: Tensor) -> Tensor:
+    def _look(self, x: Tensor, condition: Tensor) -> Tensor:
         cells = x.view(-1, 1, *self.shape)
         cells = torch.cat([cells / 8, (cells > 0).to(cells)], dim=1)
         for k, (convolution, norm, slope) in enumerate(zip(self.convolutions, self.norms, self.slopes, strict=True)):
             cells = convolution(cells)
             if k == 0:
-                cells = cells + self.told(told)[:, :, None, None, None]
+                cells = cells + self.told(condition)[:, :, None, None, None]
             cells = slope(norm(cells))
         return F.silu(self.read(cells.flatten(1)))
 

@@ -17,7 +17,7 @@ from moliere.models.calogan.lagan import Discriminator, Generator
 from moliere.preprocess import ConditionEncoding
 from moliere.units import GeV
 
-#: energies are told in parts of this
+#: unit in which energies scale the latent
 _SCALE = 100 * GeV
 
 
@@ -53,12 +53,13 @@ class CaloGAN(GenerativeModel):
 
     With several particles in the condition's ``pdg_id`` the latent is also multiplied by a learned vector of the
     particle, and the discriminator tells particles apart (ACGAN; its head has as many outputs as there are particles,
-    where the original's has one). Further columns of the condition, such as angles and positions, are told to both
+    where the original's has one). Further columns of the condition, such as angles and positions, are inputs of both
     networks. Signals below the threshold are cut when events are generated, not in training: the networks see what
     the discriminator may judge.
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
     energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
+    minibatch discrimination is the mean over the batch, where the original takes the hyperbolic tangent of the sum;
     unless ``normalise`` is off, both networks work in units made of the training's mean image, without which layers of
     little energy die at once, as a ReLU that is dark has no gradient.
 
@@ -81,16 +82,18 @@ class CaloGAN(GenerativeModel):
             )
         self.threshold = self.detector.threshold if config.threshold is None else config.threshold
         others = tuple(name for name in context.columns if name not in ("energy", "pdg_id"))
-        # an encoding always has the energy; what lies beside it is what is told besides
+        # an encoding always has the energy; the rest are further columns
         self.encoding = ConditionEncoding(("energy", *others))
-        told = self.encoding.width - ConditionEncoding(("energy",)).width
+        further_width = self.encoding.width - ConditionEncoding(("energy",)).width
         particles = context.particles if len(context.particles) > 1 else ()
         self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
         self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
-        self.generator = Generator(config.latent + told, self.sizes, attention=config.attention)
+        self.generator = Generator(config.latent + further_width, self.sizes, attention=config.attention)
         self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
         scale = config.sparsity_scale / GeV
-        self.discriminator = Discriminator(self.sizes, told, len(particles), config.channels, config.sparsity, scale)
+        self.discriminator = Discriminator(
+            self.sizes, further_width, len(particles), config.channels, config.sparsity, scale
+        )
 
     particles: Tensor
     mean_image: Tensor
@@ -129,8 +132,8 @@ class CaloGAN(GenerativeModel):
         scale = (self.incident(condition, "energy") / _SCALE).float()
         if self.embedding is not None:
             latent = latent * self.embedding(self._classes(condition))
-        told = self._told(condition)
-        images: list[Tensor] = self.generator(_join(latent * scale[:, None], told), self._split(self.mean_image))
+        further = self._further(condition)
+        images: list[Tensor] = self.generator(_join(latent * scale[:, None], further), self._split(self.mean_image))
         return images
 
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
@@ -160,7 +163,7 @@ class CaloGAN(GenerativeModel):
 
     def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
         scores: tuple[Tensor, Tensor | None] = self.discriminator(
-            images, *self._units(), self._energy(condition), self._told(condition)
+            images, *self._units(), self._energy(condition), self._further(condition)
         )
         return scores
 
@@ -200,12 +203,12 @@ class CaloGAN(GenerativeModel):
         """The columns of the encoding."""
         return torch.stack([self.incident(condition, name) for name in self.encoding.columns], dim=1)
 
-    def _told(self, condition: Tensor) -> Tensor | None:
-        """What is told besides energy and particle; nothing in the original."""
+    def _further(self, condition: Tensor) -> Tensor | None:
+        """Columns of the condition beside energy and particle, encoded; the original has none."""
         if len(self.encoding.columns) == 1:
             return None
-        told: Tensor = self.encoding(self._columns(condition))
-        return told[:, ConditionEncoding(("energy",)).width :]
+        further: Tensor = self.encoding(self._columns(condition))
+        return further[:, ConditionEncoding(("energy",)).width :]
 
     def _classes(self, condition: Tensor) -> Tensor:
         """Place of each event's particle among those seen in training, (n,)."""
@@ -226,8 +229,8 @@ def _check_detector(context: BuildContext) -> Calorimeter:
     return detector
 
 
-def _join(latent: Tensor, told: Tensor | None) -> Tensor:
-    return latent if told is None else torch.cat([latent, told], dim=1)
+def _join(latent: Tensor, further: Tensor | None) -> Tensor:
+    return latent if further is None else torch.cat([latent, further], dim=1)
 
 
 def _shuffled(condition: Tensor, rng: torch.Generator) -> Tensor:

@@ -124,7 +124,7 @@ class Generator(nn.Module):
     could learn as well, but not in a short time.
 
     Args:
-        inputs: width of the latent, with what it is told.
+        inputs: width of the latent and of further columns of the condition.
         sizes: rows and columns of the layers.
         attention: whether layers are mixed with those in front of them.
     """
@@ -194,21 +194,21 @@ class Discriminator(nn.Module):
 
     Args:
         sizes: rows and columns of the layers.
-        told: width of what it is told besides the energy.
+        further_width: width of the condition without the energy.
         classes: outputs of the auxiliary head; 0 has none.
         channels: of the first convolution.
-        sparsity: see :class:`LayerCritic`.
-        scale: likewise.
+        sparsity: how the share of lit cells lets gradients through.
+        scale: in GeV; a cell of much more counts as lit in the soft share.
     """
 
     def __init__(
-        self, sizes: Sequence[Size], told: int, classes: int, channels: int, sparsity: Sparsity, scale: float
+        self, sizes: Sequence[Size], further_width: int, classes: int, channels: int, sparsity: Sparsity, scale: float
     ) -> None:
         super().__init__()
         self.critics = nn.ModuleList(LayerCritic(size, channels, sparsity, scale) for size in sizes)
         self.batch = MinibatchDiscrimination(len(sizes))
         width = sum(critic.width for critic in self.critics if isinstance(critic, LayerCritic))
-        width += len(sizes) + 3 + self.batch.n_outputs + told
+        width += len(sizes) + 3 + self.batch.n_outputs + further_width
         self.real = nn.Linear(width, 1)
         self.kind = nn.Linear(width, classes) if classes else None
         for head in filter(None, (self.real, self.kind)):
@@ -216,7 +216,7 @@ class Discriminator(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(
-        self, images: Sequence[Tensor], units: Sequence[Tensor], sums: Tensor, energy: Tensor, told: Tensor | None
+        self, images: Sequence[Tensor], units: Sequence[Tensor], sums: Tensor, energy: Tensor, further: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Whether images are real, and of which class.
 
@@ -225,7 +225,7 @@ class Discriminator(nn.Module):
             units: that cells are looked at in, in GeV, each (rows, columns).
             sums: that layer energies are looked at in, in GeV, (n_layers,).
             energy: asked for, in GeV, (n,).
-            told: what else was told, (n, told).
+            further: the condition without the energy, encoded, (n, further_width).
 
         Returns:
             Logits (n,) and (n, classes).
@@ -236,5 +236,5 @@ class Discriminator(nn.Module):
         miss = (total - energy[:, None]).abs()
         layers = energies / sums
         summary = [layers, total / 100, miss, 10 * (miss > 5).to(miss.dtype), self.batch(layers)]
-        features = torch.cat([*seen, *summary, *([] if told is None else [told])], dim=1)
+        features = torch.cat([*seen, *summary, *([] if further is None else [further])], dim=1)
         return self.real(features)[:, 0], None if self.kind is None else self.kind(features)

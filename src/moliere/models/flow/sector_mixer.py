@@ -81,10 +81,10 @@ class SectorMixer(nn.Module):
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("back", order.argsort(), persistent=False)
         self.time = TimeEmbedding()
-        told = condition_width + self.time.width
+        given = condition_width + self.time.width
         self.token_in = nn.Linear(self.n_rings, width)
-        self.global_in = nn.Linear(len(layout.rest) + told, global_width)
-        self.told = nn.Sequential(nn.Linear(told, global_width), nn.SiLU(), nn.Linear(global_width, global_width))
+        self.global_in = nn.Linear(len(layout.rest) + given, global_width)
+        self.told = nn.Sequential(nn.Linear(given, global_width), nn.SiLU(), nn.Linear(global_width, global_width))
         self.blocks = nn.ModuleList(_Block(width, global_width) for _ in range(blocks))
         self.token_norm, self.global_norm = nn.LayerNorm(width), nn.LayerNorm(global_width)
         self.token_out = zero_init(nn.Linear(width, self.n_rings))
@@ -95,9 +95,9 @@ class SectorMixer(nn.Module):
         divided, rest = x[:, self.order].split(
             [self.n_sectors * self.n_rings, len(self.order) - self.n_sectors * self.n_rings], 1
         )
-        told = torch.cat([condition, self.time(t)], dim=1)
+        given = torch.cat([condition, self.time(t)], dim=1)
         tokens = self.token_in(divided.reshape(-1, self.n_sectors, self.n_rings))
-        overall = self.global_in(torch.cat([rest, told], dim=1)) + self.told(told)
+        overall = self.global_in(torch.cat([rest, given], dim=1)) + self.told(given)
         for block in self.blocks:
             tokens, overall = block(tokens, overall)
         divided = self.token_out(self.token_norm(tokens)).flatten(1)

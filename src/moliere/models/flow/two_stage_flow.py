@@ -81,11 +81,11 @@ class TwoStageFlow(GenerativeModel):
         """A shower may be turned only where nothing in the condition says which way it points."""
         return self.layout is not None and not {"theta", "phi", "eta", "alpha"} & set(self.context.columns)
 
-    def _build_backbone(self, told: int) -> nn.Module:
+    def _build_backbone(self, given: int) -> nn.Module:
         settings = self.settings
         if self.layout is None:
-            return ResidualMLP(self.n_channels, told, settings.width, settings.blocks)
-        return SectorMixer(self.layout, told, settings.width, settings.global_width, settings.blocks)
+            return ResidualMLP(self.n_channels, given, settings.width, settings.blocks)
+        return SectorMixer(self.layout, given, settings.width, settings.global_width, settings.blocks)
 
     def _build_symmetries(self) -> Tensor:
         if self.layout is None or not (self.settings.augment and self._is_symmetric()):
@@ -121,9 +121,9 @@ class TwoStageFlow(GenerativeModel):
     def _voxel_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         energy = self._energy(batch.condition)
         signals = self._turn(self._cut(batch.signals), rng)
-        told = self._tell(batch.condition, self.layers.measure(signals))
+        given = self._given(batch.condition, self.layers.measure(signals))
         target = self.voxels(signals, energy, rng).float()
-        return Loss(flow_matching_loss(self.voxel_velocity, target, told, rng))
+        return Loss(flow_matching_loss(self.voxel_velocity, target, given, rng))
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → layers → voxels → signals in MeV."""
@@ -132,8 +132,8 @@ class TwoStageFlow(GenerativeModel):
         settings = self.settings
         coded = flow(self.layer_velocity, first, self.encoding(condition), settings.solver, settings.layer_steps)
         state = self.layers.decode(coded, energy)
-        told = self._tell(condition, state)
-        values = flow(self.voxel_velocity, second, told, settings.solver, settings.steps)
+        given = self._given(condition, state)
+        values = flow(self.voxel_velocity, second, given, settings.solver, settings.steps)
         return self._assemble(state, self.voxels.inverse(values, energy))
 
     def _assemble(self, state: LayerState, voxels: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class TwoStageFlow(GenerativeModel):
         kept = keep_largest(voxels, state.counts, self.slices)
         return self._cut(self.layers.shares.join(state.energies, kept)).float()
 
-    def _tell(self, condition: Tensor, state: LayerState) -> Tensor:
+    def _given(self, condition: Tensor, state: LayerState) -> Tensor:
         return torch.cat([self.encoding(condition), self.layers.describe(state, self._energy(condition))], dim=1)
 
     def _energy(self, condition: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The muon GAN that is told how rare a muon shall be, and can therefore be steered."""
+"""The muon GAN that is conditioned on how rare a muon shall be, and can therefore be steered."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
 
     so that larger auxiliaries make rarer muons: generating with wider auxiliaries makes more of them.
 
+    Differences to the publication: the regressors end in a softplus, where the authors have a ReLU; batch normalisation
+    adds 1e-5 to the variance, where Keras adds 1e-3; the shipped recipe trains with Adam, the authors with its variant
+    AMSGrad (``optimizer = "amsgrad"``).
+
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
         2019, https://arxiv.org/abs/1909.04451, and the authors' later code, Enhanced_Generative_Networks
@@ -54,7 +58,7 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
     def __init__(self, config: AuxiliaryMuonGANConfig, context: BuildContext) -> None:
         quantities = QUANTITIES[config.form]
         names = quantities if config.rareness == "each" else (tuple(name for q in quantities for name in q),)
-        super().__init__(config, context, told=len(names))
+        super().__init__(config, context, n_auxiliaries=len(names))
         self.adversarial_weight = config.adversarial_weight
         self.groups = [self.columns.positions(group) for group in names]
         self.rareness = Rareness(self.groups, config.neighbours, config.reference)
@@ -91,7 +95,7 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         """Rareness among the muons trained on: (n, 7) → (n, 1) or (n, 4)."""
         return self.rareness(self.columns(signals)).float()  # type: ignore[no-any-return]
 
-    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
+    def _draw_auxiliaries(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.randn(n, len(self.groups), generator=rng, device=rng.device).abs()
 
     def _regressor_loss(self, batch: Batch, rng: torch.Generator) -> Loss:

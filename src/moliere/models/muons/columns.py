@@ -44,8 +44,8 @@ _SEED = 0  # draws the muons that rareness refers to
 class MuonColumns(nn.Module):
     """Muons in the detector's form and unit ⇄ rows of a network's form, (n, 7).
 
-    A row begins with the charge. In the polar form the two angles are uniform, so that nothing has to be learned of
-    them: networks are told them and hand them on.
+    A row begins with the charge. In the polar form the two angles are uniform, so that nothing has to be learned about
+    them: networks take them as a condition and copy them to the row.
 
     Args:
         detector: a phase space of charge, position and momentum, Cartesian or polar.

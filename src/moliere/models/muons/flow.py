@@ -28,7 +28,7 @@ class MuonFlowConfig(Config):
 
 @models.register("muon-flow")
 class MuonFlow(GenerativeModel):
-    """Straight-path flow matching on columns that are made normal by their quantiles; the charge is told.
+    """Straight-path flow matching on columns that are made normal by their quantiles; the charge is the condition.
 
     Unlike the GANs it learns the angles too, which in a real flux are not independent of each other. The latent is
     N(0, 1), one a column, then the charge.

@@ -1,4 +1,4 @@
-"""What the muon GANs share: a generator that is told charge and angles, and a discriminator of whole rows.
+"""The muon GANs: a generator that is conditioned on charge and angles, and a discriminator of whole rows.
 
 References:
     "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida, 2019,
@@ -36,7 +36,7 @@ def discrimination(discriminator: Discriminator, real: Tensor, made: Tensor, rng
 
 
 def deceit(discriminator: Discriminator, made: Tensor, rng: torch.Generator) -> Tensor:
-    """What made rows cost while they are found out, -log D, mean."""
+    """Mean of -log D over generated rows: large while the discriminator recognises them."""
     return F.softplus(-discriminator(made, rng)).mean()
 
 
@@ -57,19 +57,19 @@ class MuonGANConfig(Config):
 
 
 class MuonGAN(GenerativeModel):
-    """A generator and a discriminator of muons; what the generator is told further is up to the kind.
+    """A generator and a discriminator of muons; each kind of GAN may add auxiliary inputs of the generator.
 
-    The latent is N(0, 1), then charge and angles, then what :meth:`_draw_told` gives. The generator learns the
+    The latent is N(0, 1), then charge and angles, then what :meth:`_draw_auxiliaries` gives. The generator learns the
     remaining columns; batches are drawn by weight, so that it learns the weighted flux.
     """
 
     citation: ClassVar[str] = CITATION
 
-    def __init__(self, config: MuonGANConfig, context: BuildContext, told: int) -> None:
+    def __init__(self, config: MuonGANConfig, context: BuildContext, n_auxiliaries: int) -> None:
         super().__init__(config, context)
         self.settings = config
         self.columns = muon_columns(config, context)
-        inputs = config.latent + len(self.columns.passed) + told
+        inputs = config.latent + len(self.columns.passed) + n_auxiliaries
         self.generator = LeakyMLP(inputs, config.generator_width, len(self.columns.free), norm=True)
         self.discriminator = LeakyMLP(len(self.columns.names), config.discriminator_width, 1, dropout=config.dropout)
 
@@ -86,14 +86,14 @@ class MuonGAN(GenerativeModel):
 
     @property
     def latent(self) -> tuple[Latent, ...]:
-        """N(0, 1), then charge and angles; kinds append what else the generator is told."""
+        """N(0, 1), then charge and angles; each kind appends its auxiliary inputs."""
         return Latent(self.settings.latent), *self.columns.latent
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """N(0, 1), charge, angles, and what the kind tells; (n, latent_size)."""
+        """N(0, 1), charge, angles, and the auxiliary inputs; (n, latent_size)."""
         n = len(condition)
         noise = torch.randn(n, self.settings.latent, generator=rng, device=rng.device)
-        parts = [noise, self.columns.draw_passed(n, rng), self._draw_told(n, rng)]
+        parts = [noise, self.columns.draw_passed(n, rng), self._draw_auxiliaries(n, rng)]
         return torch.cat(parts, dim=1).to(condition.device)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
@@ -102,8 +102,8 @@ class MuonGAN(GenerativeModel):
         return self.columns.inverse(self._rows(latent))
 
     @abstractmethod
-    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
-        """What else the generator is told, (n, told)."""
+    def _draw_auxiliaries(self, n: int, rng: torch.Generator) -> Tensor:
+        """Further inputs of the generator, (n, n_auxiliaries)."""
 
     def _rows(self, latent: Tensor) -> Tensor:
         free = self.generator(latent)
@@ -125,7 +125,7 @@ class MuonGAN(GenerativeModel):
         return self._judge(latent, self._rows(latent), rng)
 
     def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
-        """What the generator pays for rows that it made of a latent."""
+        """Loss of the generator for the rows that it made of a latent."""
         del latent
         return Loss(deceit(self.discriminator, rows, rng))
 
@@ -144,10 +144,11 @@ class VanillaMuonGANConfig(MuonGANConfig):
 
 @models.register("muon-gan")
 class VanillaMuonGAN(MuonGAN):
-    """A GAN of muons that is told nothing of how rare they are; ``form`` says in which columns it thinks.
+    """A GAN of muons without auxiliary inputs; ``form`` says in which columns the networks see muons.
 
-    The authors trained one network for each charge and kind of origin; this one is told the charge, as in their later
-    work.
+    Differences to the publication: one network has the charge as a condition, as in the authors' later work, where the
+    publication has a network for each charge and kind of origin. Batch normalisation adds 1e-5 to the variance, where
+    Keras adds 1e-3. Shipped recipes train with Adam, the authors with its variant AMSGrad (``optimizer = "amsgrad"``).
 
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
@@ -157,7 +158,7 @@ class VanillaMuonGAN(MuonGAN):
     config_type: ClassVar[type[Config]] = VanillaMuonGANConfig
 
     def __init__(self, config: VanillaMuonGANConfig, context: BuildContext) -> None:
-        super().__init__(config, context, told=0)
+        super().__init__(config, context, n_auxiliaries=0)
 
-    def _draw_told(self, n: int, rng: torch.Generator) -> Tensor:
+    def _draw_auxiliaries(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.empty(n, 0, device=rng.device)

@@ -31,7 +31,7 @@ class RarenessAutoencoderConfig(Config):
 class RarenessAutoencoder(GenerativeModel):
     r"""Maps rareness, one number for each quantity of a muon, to as many independent half-Gaussians and back.
 
-    A muon far out in one quantity is often far out in another; a generator that is told four auxiliaries takes them as
+    A muon far out in one quantity is often far out in another; a generator with four auxiliary inputs takes them as
     independent. Encoder :math:`e` and decoder :math:`d` minimise
 
     .. math:: \mathrm{BCE}(a, d(e(a))) - 3 \langle \log D(e(a)) \rangle
@@ -39,6 +39,8 @@ class RarenessAutoencoder(GenerativeModel):
     while a discriminator :math:`D` learns to tell :math:`e(a)` from half-Gaussians. Decoding half-Gaussians gives
     rareness as muons have it. The events are a flux of such numbers,
     :func:`~moliere.preprocess.rareness.rareness_flux`.
+
+    Difference to the authors' code: the encoder ends in a softplus instead of a ReLU.
 
     References:
         Adversarial Autoencoders, A. Makhzani, 2015, https://arxiv.org/abs/1511.05644; the SHiP authors' code,

@@ -35,14 +35,18 @@ class MuonVAEConfig(Config):
 
 @models.register("muon-vae")
 class MuonVAE(GenerativeModel):
-    r"""An auto-encoder of the columns that charge and angles do not tell, with a normal latent.
+    r"""An auto-encoder of the columns other than charge and angles, which are its condition, with a normal latent.
 
     .. math:: L = \langle \mathrm{BCE}(x, \hat x) \rangle + 10^{-4} \langle \mathrm{KL} \rangle
 
     with columns moved to [0, 1]. Boosted by ``resample``, muons come in proportion to :math:`p = \sqrt{a}` of their
     rareness a, and their KL is divided by p, so that the latent stays normal for the flux as it is; by ``loss``, their
-    reconstruction counts in proportion to p. Rareness itself was found to be too much. The authors gave the model up:
-    what it makes is too narrow, as a decoder without noise makes means.
+    reconstruction counts in proportion to p. The authors found a itself to be too much. They gave the model up: its
+    distributions are too narrow, as a decoder without noise makes means.
+
+    Differences to the publication: muons are resampled inside each batch only, not in the whole sample; the
+    reconstruction is a cross-entropy, as in the authors' code, not a squared error; batch normalisation adds 1e-5 to
+    the variance, where Keras adds 1e-3; the shipped recipe trains with Adam, the authors with its variant AMSGrad.
 
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
@@ -56,10 +60,10 @@ class MuonVAE(GenerativeModel):
         super().__init__(config, context)
         self.settings = config
         self.columns = MuonColumns(context.detector, config.form)
-        free, told = len(self.columns.free), len(self.columns.passed)
+        free, n_passed = len(self.columns.free), len(self.columns.passed)
         self.free, self.passed = (self.columns.positions(c) for c in (self.columns.free, self.columns.passed))
-        self.encoder = LeakyMLP(free + told, config.width, 2 * config.latent, norm=True, dropout=config.dropout)
-        self.decoder = LeakyMLP(config.latent + told, config.width, free, norm=True, dropout=config.dropout)
+        self.encoder = LeakyMLP(free + n_passed, config.width, 2 * config.latent, norm=True, dropout=config.dropout)
+        self.decoder = LeakyMLP(config.latent + n_passed, config.width, free, norm=True, dropout=config.dropout)
         self.rareness = Rareness([self.free], config.neighbours, config.reference)
 
     def fit_transforms(self, batch: Batch) -> None:

@@ -104,7 +104,7 @@ class LayerCoder(LayerReader):
         return self.possible(energies, self.counts.inverse(values[:, self.n_layers :], energy))
 
     def describe(self, state: LayerState, energy: Tensor) -> Tensor:
-        """What stage two is told of the state, (n, 4 n_layers) float32: logs, fractions, occupancies, empty flags."""
+        """The state as a condition of stage two, (n, 4 n_layers) float32: logs, fractions, occupancies, empty flags."""
         filled = (state.counts + 0.5) / (self.sizes + 1)
         parts = [
             (state.energies + self.threshold / 10).log() / 3 - 1.5,

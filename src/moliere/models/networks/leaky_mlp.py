@@ -18,8 +18,10 @@ _MOMENTUM = 0.2
 class LeakyMLP(nn.Module):
     """Dense layers, each followed by a leaky unit and, where asked for, batch normalisation and dropout.
 
+    Batch normalisation adds 1e-5 to the variance, where Keras adds 1e-3; its momentum is that of the muon GANs.
+
     Args:
-        inputs: width of what comes in.
+        inputs: width of the input.
         hidden: widths, at least one.
         outputs: width of the last, linear layer.
         norm: batch normalisation behind each unit, as generators have it.
@@ -65,7 +67,7 @@ class LeakyMLP(nn.Module):
 
 
 def kept(shape: Sequence[int], dropout: float, rng: torch.Generator) -> Tensor:
-    """0 for what is dropped, and for the rest what makes up for it, so that the mean is 1.
+    """0 for numbers that are dropped, and for the others the factor that keeps the mean at 1.
 
     Eight numbers are made of each random one: drawn one by one, they took a third of an update. Shares are therefore
     in steps of 1/256.

@@ -50,18 +50,18 @@ class ResidualMLP(nn.Module):
     def __init__(self, dim: int, condition_width: int, width: int, blocks: int) -> None:
         super().__init__()
         self.time = TimeEmbedding()
-        told = condition_width + self.time.width
-        self.inward = nn.Linear(dim + told, width)
-        self.told = nn.Sequential(nn.Linear(told, width), nn.SiLU())
+        given = condition_width + self.time.width
+        self.inward = nn.Linear(dim + given, width)
+        self.told = nn.Sequential(nn.Linear(given, width), nn.SiLU())
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.outward = zero_init(nn.Linear(width, dim))
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """The velocity at x and t."""
-        told = torch.cat([condition, self.time(t)], dim=1)
-        hidden = self.inward(torch.cat([x, told], dim=1))
-        modulation = self.told(told)
+        given = torch.cat([condition, self.time(t)], dim=1)
+        hidden = self.inward(torch.cat([x, given], dim=1))
+        modulation = self.told(given)
         for block in self.blocks:
             hidden = block(hidden, modulation)
         velocity: Tensor = self.outward(self.norm(hidden))

@@ -61,7 +61,7 @@ class ThreeDGanConfig(Config):
 
 @models.register("3dgan")
 class ThreeDGan(GenerativeModel):
-    """Three-dimensional convolutional GAN that is told energy and angle.
+    """Three-dimensional convolutional GAN that is conditioned on energy and angle.
 
     The networks see signals in units of GeV / 50 to the power of 0.85. The discriminator says whether an image is real
     and which energy came in; angle and sum of the signals are measured on the image with the power undone. All four
