@@ -152,7 +152,7 @@ def of_kind(
     Args:
         detector: any, or ``None`` where nobody named one.
         kind: which is needed.
-        user: who needs it, for the message.
+        user: name of the model or program that needs it, for the message.
         error: what to raise.
         advice: what to do instead.
 

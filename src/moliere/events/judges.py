@@ -1,6 +1,6 @@
-"""Who scores generated events: registered by the room that compares samples, asked by the room that trains.
+"""Judges that score generated events: registered by the package that compares samples, used by the one that trains.
 
-The room that compares samples stands above the room that trains and knows no models; so both meet here.
+The two packages must not import each other, so they meet here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from moliere.events.events import Events
 from moliere.registry import Registry
 
-#: reference events × generated events → named numbers, of which ``score`` is to be small
+#: reference events × generated events → named numbers; the one called ``score`` is the better the smaller it is
 Judge = Callable[[Events, Events], Mapping[str, float]]
 
 #: modules that register judges; importing them takes half a second, so it is done when a judge is asked for

@@ -1,4 +1,4 @@
-"""How to make rare events more often: what a user asks for, made into what a model draws from."""
+"""How to generate rare events more often: a user's request → the distribution that a model draws from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moliere.models.steering import NearSeeds, Proposal, WiderHalfNormal
 
 
 def boost(bundle: Bundle, scale: float | None = None, seeds: EventSource | None = None) -> Proposal:
-    """What auxiliaries are drawn from so that rare events come more often.
+    """The distribution of auxiliaries that makes rare events more frequent.
 
     Args:
         bundle: of a model whose latent says how rare an event shall be.
         scale: width of the half-Gaussians; above 1 makes more rare events.
-        seeds: events to look like in rareness, of the bundle's detector.
+        seeds: events whose rareness the generated ones shall have, of the bundle's detector.
 
     Raises:
         BundleError: the model cannot be steered.

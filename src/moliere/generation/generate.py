@@ -39,13 +39,13 @@ def generate(
     Args:
         bundle: a trained generative model.
         incident: columns (n,) in MeV, rad, …; none for a model that is conditioned on nothing.
-        n_events: how many, where no column tells.
+        n_events: number of events, needed where there are no columns.
         seed: the same seed and position give the same event.
         proposal: makes rare events more often, with the weights that undo it; see :func:`boost`.
         outside: what to do outside the bundle's range of validity.
 
     Raises:
-        UnsupportedIncident: outside that range, or a column that the model knows nothing of.
+        UnsupportedIncident: outside that range, or a column that the model is not conditioned on.
         BundleError: not a generative model, or with a proposal not one that can be steered.
     """
     pieces = list(generate_batches(bundle, incident, n_events=n_events, seed=seed, proposal=proposal, outside=outside))
@@ -74,7 +74,7 @@ def generate_batches(
     Args:
         bundle: a trained generative model.
         incident: columns (n,).
-        n_events: how many, where no column tells.
+        n_events: number of events, needed where there are no columns.
         batch_size: events decoded at once, rounded up to whole blocks.
         seed: of all events.
         proposal: makes rare events more often, with the weights that undo it.
@@ -141,7 +141,7 @@ class _Source:
         return latent[: len(rows)], log_weights[: len(rows)]
 
     def boost_metadata(self) -> dict[str, Any]:
-        """What weights are worth, before any event is made, of as many as the first blocks hold."""
+        """Effective share of weighted events, estimated from the first blocks before any event is made."""
         if self.proposal is None or len(self.condition) == 0:
             return {}
         blocks = range(min(_PILOT, -(-len(self.condition) // BLOCK)))
@@ -150,7 +150,7 @@ class _Source:
 
 
 def _metadata(bundle: Bundle, seed: int) -> dict[str, Any]:
-    """What a file must say of where it comes from; the rest is in the bundle."""
+    """The origin of generated events, for their file; the rest is in the bundle."""
     facts = {key: bundle.provenance[key] for key in ("events", "iterations", "seed") if key in bundle.provenance}
     trained = {f"training_{key}": value for key, value in facts.items()}
     if bundle.undertrained:

@@ -1,4 +1,4 @@
-"""A model answers anything it is asked; this says no where it has not learned."""
+"""Refuses incident particles that a model has not learned: the model itself would generate something for any input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLACK = 1e-4
 
 
 def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse incident columns that would be written beside events which know nothing of them.
+    """Refuse incident columns that have no influence on the generated events they would be written with.
 
     A column that the model is not conditioned on may only repeat the one value that all training events had.
 
@@ -42,7 +42,7 @@ def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
 
 
 def known_columns(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Those of another sample's incident columns that generated events can carry, the others left out."""
+    """The incident columns of another sample that generated events may have; others are left out."""
     known = {*bundle.columns, *_fixed_columns(bundle)}
     return {name: values for name, values in incident.items() if name in known}
 
@@ -81,7 +81,7 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
 
 
 def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
-    """A particle between two known ones is still unknown."""
+    """Refuse particles that were not in the training: their identifiers have no range."""
     known = bundle.model.context.particles
     if "pdg_id" not in bundle.columns:
         return

@@ -1,4 +1,4 @@
-"""What refiners and reconstructors make of events that are there already."""
+"""Bundles that take existing events: refiners change their signals, reconstructors predict incident quantities."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Batch:
         condition: incident columns in physical units (n, n_columns), float64: float32 cannot hold a GeV to a keV.
         signals: (n, n_channels) in the detector's unit, float32.
         weights: statistical weights (n,).
-        extras: what else was recorded and the model asks for, such as arrival times, a row an event; and under
+        extras: other recorded quantities that the model needs, such as arrival times, one row for each event; and under
             :data:`SECOND` the signals of as many events of the recipe's second sample, drawn independently.
     """
 
@@ -59,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective's loss returns; computing it changes nothing in the model.
+    """The result of an objective's loss; computing it changes nothing in the model.
 
     Args:
         total: the scalar to minimise.
@@ -131,9 +131,9 @@ class Model(nn.Module, ABC):
     Attributes:
         config_type: its frozen configuration, with real defaults.
         citation: the paper to cite, one line with its address.
-        extras: names of what it needs of the events besides incident columns and signals.
-        resembles: whose signals its own are to be like: those of the events it is trained on, those of the recipe's
-            second sample, or nobody's.
+        extras: names of the recorded quantities that it needs besides incident columns and signals.
+        resembles: the sample that its signals shall agree with: the events it is trained on (``events``), the recipe's
+            second sample (``second``), or ``None`` where it makes no signals.
     """
 
     config_type: ClassVar[type[Config]]
@@ -151,7 +151,7 @@ class Model(nn.Module, ABC):
         del batch
 
     def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
-        """Signals that this model makes of some events, on the CPU, to be judged beside what they are to be like.
+        """Signals that this model makes for some events, to be compared with the sample it shall agree with.
 
         Args:
             batch: events on the CPU.
@@ -189,7 +189,7 @@ class GenerativeModel(Model):
     @property
     @abstractmethod
     def latent(self) -> tuple[Latent, ...]:
-        """What an event is made from: the parts of its latent, in their order."""
+        """The parts of the latent that an event is made from, in their order."""
 
     @property
     def latent_size(self) -> int:
@@ -197,7 +197,7 @@ class GenerativeModel(Model):
         return sum(part.size for part in self.latent)
 
     def draw_latent(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """All the randomness of n events: condition (n, n_columns) → (n, latent_size), N(0, 1) unless overridden."""
+        """All random numbers of n events: condition (n, n_columns) → (n, latent_size), N(0, 1) unless overridden."""
         shape = (len(condition), self.latent_size)
         return torch.randn(shape, generator=rng, device=rng.device).to(condition.device)
 
@@ -219,7 +219,7 @@ class GenerativeModel(Model):
 
 
 class Refiner(Model):
-    """Turns simulated signals into such as data have: a deterministic map from signals to signals."""
+    """Makes simulated signals look like measured ones: a deterministic map from signals to signals."""
 
     resembles = "second"
 

@@ -1,4 +1,4 @@
-"""Weights to start from: another bundle's, or those that the original of a model was published with."""
+"""Weights to start a training from: another bundle's, or the published weights of the original model."""
 
 from __future__ import annotations
 

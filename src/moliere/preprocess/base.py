@@ -1,4 +1,4 @@
-"""What a transform between physical and network space promises."""
+"""Transforms between physical and network space, and what each of them promises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moliere.registry import Registry
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of events besides the values that something is fitted to.
+    """Facts about events, beside the values that a transform is fitted to.
 
     Args:
         energy: incident energies in MeV, (n,).
@@ -31,7 +31,7 @@ NO_FACTS = Facts()
 
 
 def known(energy: Tensor | None) -> Tensor:
-    """Incident energies, where something cannot do without.
+    """Incident energies, for transforms that depend on them.
 
     Raises:
         ConfigError: there are none.
@@ -42,10 +42,10 @@ def known(energy: Tensor | None) -> Tensor:
 
 
 class Encoding(nn.Module, ABC):
-    """Physical space → network space, where nothing has to come back."""
+    """Physical space → network space, without an inverse."""
 
     def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
-        """Take statistics from training values, and from what else is known of their events."""
+        """Take statistics from training values and from facts about their events."""
 
     @abstractmethod
     def forward(self, values: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Transform(nn.Module, ABC):
     lossy: ClassVar[bool] = False
 
     def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
-        """Take statistics from training values (n, d) in front of this transform, and from what else is known."""
+        """Take statistics from training values (n, d) in front of this transform, and from facts about their events."""
 
     @abstractmethod
     def forward(self, values: Tensor, energy: Tensor | None = None, rng: torch.Generator | None = None) -> Tensor:

@@ -99,7 +99,7 @@ def condition_matrix(
     Args:
         incident: name → values (n_events,).
         columns: names; a model of a flux may need none.
-        n_events: how many there are, where there may be no columns to tell.
+        n_events: number of events, needed where there are no columns.
 
     Returns:
         (n_events, n_columns), float64.

@@ -17,7 +17,7 @@ from moliere.preprocess.kinematics import PhaseSpaceRanges, check_rows
 
 #: scikit-learn maps the outermost quantiles to the normal scores of this probability, ±5.2
 _OUTERMOST = 1e-7
-#: smallest number of which Box-Cox takes a power on the way back
+#: smallest number whose power the inverse of Box-Cox takes
 _TINY = 1e-12
 
 
@@ -78,8 +78,8 @@ class Affine(_Columns):
 class QuantileNormal(_Columns):
     """Normal score of the share of training values below: scikit-learn's ``QuantileTransformer`` to a normal output.
 
-    Unlike scikit-learn's, it goes on as a straight line outside of the training values, so that nothing is clipped and
-    all of it can be undone. Where many training values are equal, they get the score in the middle of their ranks.
+    Unlike scikit-learn's, it continues as a straight line outside the training values, so that nothing is clipped and
+    the inverse is exact. Where many training values are equal, they get the score in the middle of their ranks.
 
     Args:
         columns: positions of the columns.
@@ -123,7 +123,7 @@ class QuantileNormal(_Columns):
 
 
 def _even_scores(n: int, n_values: int) -> Tensor:
-    """Levels of which all but the ends have even normal scores, the outermost where one value lies beyond."""
+    """Levels with evenly spaced normal scores, except the two ends, which have one value beyond them."""
     if n < 4:
         return torch.linspace(0, 1, n, dtype=torch.float64)
     farthest = -torch.special.ndtri(torch.tensor(1 / (n_values + 1), dtype=torch.float64))
@@ -157,7 +157,7 @@ def _values(y: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
 
 
 def _interpolate(x: Tensor, knots: Tensor, values: Tensor, *, right: bool) -> Tensor:
-    """Straight lines between knots, of which several may be equal: then the last (right) or the first one counts."""
+    """Straight lines between knots; of several equal knots the last one counts (``right``), else the first."""
     at = torch.searchsorted(knots, x.contiguous(), right=right).clamp(1, len(knots) - 1)
     width = knots[at] - knots[at - 1]
     w = (x - knots[at - 1]) / torch.where(width > 0, width, torch.ones_like(width))

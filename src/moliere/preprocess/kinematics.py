@@ -117,7 +117,7 @@ class PhaseSpaceRanges(PlainTransform):
     """Every column of a flux from its range to [-0.97, 0.97] (z to [-1, 0.97]), as the published networks have it.
 
     Fitting widens a range where training muons lie outside, and never narrows one; :attr:`widened` says which. Nothing
-    is clipped: muons outside map outside. The way back makes of any network output something physical: r and pt are
+    is clipped: muons outside map outside. The inverse turns any network output into something physical: r and pt are
     reflected at 0, angles wrapped to ±π, charges taken by sign.
 
     Args:
@@ -181,7 +181,7 @@ class PhaseSpaceRanges(PlainTransform):
 
 
 def _is_fixed(column: Column) -> bool:
-    """Whether a column's range follows from what it is."""
+    """Whether a column's range follows from its kind, as that of an angle."""
     return column.name == "charge" or column.unit == "rad"
 
 

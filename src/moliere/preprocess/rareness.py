@@ -29,7 +29,7 @@ _QUANTITIES = ("r", "z", "pt", "pz")
 
 
 def half_normal_ranks(values: Floats, weights: Floats | None = None) -> Floats:
-    r"""Values to the numbers of a half-Gaussian :math:`|N(0, 1)|` in the same order, smallest to nearest to 0.
+    r"""Values → numbers of a half-Gaussian :math:`|N(0, 1)|` in the same order; the smallest gets the nearest to 0.
 
     With weights, the weighted sample becomes a half-Gaussian. Equal values get the same number, in the middle of their
     ranks.
@@ -60,11 +60,11 @@ class Rareness(Encoding):
     """Mean distance to the nearest neighbours in a reference sample, mapped by rank to a half-Gaussian.
 
     The rarer a muon, the farther its neighbours: 0 is the commonest, and one in a thousand lies above 3.3. A group of
-    several columns makes one number of them together (the 1-D auxiliary), a group of one column makes one of that
-    alone (of which four are the 4-D auxiliary); columns should be scaled alike before.
+    several columns gives one number for all of them (the 1-D auxiliary); four groups of one column each give four
+    numbers (the 4-D auxiliary). Columns should be scaled alike before.
 
-    Weights count twice: the reference is drawn by weight, no muon twice, and ranks are weighted. Muons that come again
-    (productions re-use them) are one muon of their weights together; a muon is not its own neighbour.
+    Weights count twice: the reference is drawn by weight, no muon twice, and ranks are weighted. Copies of a muon
+    (productions re-use muons) count as one muon with the sum of their weights; a muon is not its own neighbour.
 
     Args:
         groups: positions of columns.

@@ -214,7 +214,7 @@ def surface_array(detector: Detector, user: str) -> SurfaceArray:
 
     Args:
         detector: any.
-        user: who needs an array, for the message.
+        user: name of the model that needs an array, for the message.
 
     Raises:
         DetectorError: it is none.

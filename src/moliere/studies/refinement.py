@@ -1,8 +1,8 @@
 """The study of refinement: does a reconstruction that is trained on refined simulation do better on data?
 
 Two samples of air showers stand in for simulation and data. A refiner learns from both, without labels of the data;
-AixNet is trained three times, on the simulation, on the refined simulation and on data, which is as good as it gets,
-and is asked for the energies of data that none of them has seen.
+AixNet is trained three times, on the simulation, on the refined simulation and on data, which is the best possible
+case, and is asked for the energies of data that none of them has seen.
 
 References:
     Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,

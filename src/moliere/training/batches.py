@@ -31,11 +31,11 @@ class BatchSource:
 
     Args:
         source: the events.
-        index: positions of those that take part, increasing.
+        index: positions of the events to draw from, increasing.
         columns: incident columns of the condition.
         held: the events, where they fit in memory.
         extras: what else a batch holds of each event.
-        second: events of a second sample, of which batches hold as many signals beside their own.
+        second: events of a second sample; a batch holds as many of their signals beside its own.
     """
 
     source: EventSource

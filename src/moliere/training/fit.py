@@ -87,7 +87,7 @@ def _open_second(recipe: Recipe, folder: Path) -> tuple[EventSource, Split] | No
 
 
 def _paired(recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None) -> Split:
-    """The split, after the two samples of a recipe have been given, or have been found to have, the same energies.
+    """The split after the energies of the two samples have been matched, or checked to agree.
 
     Raises:
         ConfigError: there is no second sample where one is needed.
@@ -132,11 +132,10 @@ def fit(
         console: where progress is shown.
 
     Returns:
-        The bundle and what the loop says of the training.
+        The bundle and the outcome of the training.
 
     Raises:
         OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
-        WriteError: another training is running in the folder.
         WriteError: another training is in the folder, or the folder cannot be written.
     """
     folder = Path(folder)
@@ -163,7 +162,7 @@ def _fit(
 
 
 def _begin(recipe: Recipe, folder: Path) -> None:
-    """Clear what a run that is started again has left, except its bundle, and note the recipe."""
+    """Remove the files of an earlier run in the folder, except its bundle, and write the recipe."""
     for name in _LEFTOVERS:
         (folder / name).unlink(missing_ok=True)
     with replacing(folder / "recipe.toml", overwrite=True) as partial:
@@ -216,14 +215,14 @@ def _pack(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) -> Bundl
         name=recipe.name,
         model=outcome.model,
         recipe=_without_folders(recipe.to_table()),
-        # of all parts: of a continuous spectrum the outermost event may fall to the test part, and is not outside of it
+        # of all parts: the outermost event of a continuous spectrum may be a test event, and must not count as outside
         validity={name: _span(incident[name]) for name in recipe.data.condition},
         provenance=_provenance(recipe, prepared, outcome),
     )
 
 
 def _without_folders(table: Table) -> Table:
-    """A recipe's tables with files by their names: folders are of the machine that trained."""
+    """A recipe's tables with the names of files only: their folders exist only on the machine that trained."""
     data = {**table["data"], **{name: _file_name(table["data"][name]) for name in _FILES if name in table["data"]}}
     initial = {name: _file_name(path) for name, path in table["training"]["initial"].items()}
     return {**table, "data": data, "training": {**table["training"], "initial": initial}}

@@ -1,4 +1,4 @@
-"""What a training tells: a progress bar, a CSV file, and TensorBoard where it is installed."""
+"""Output of a training: a progress bar, a CSV file, and TensorBoard where it is installed."""
 
 from __future__ import annotations
 

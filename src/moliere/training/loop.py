@@ -157,7 +157,7 @@ class _Run:
         return {name: float(value) for name, value in values.items()} if show_now else {}
 
     def _optimise(self, k: int, objective: Objective, batch: Batch) -> Tensor:
-        """As many updates as the objective asks for; the last one's loss."""
+        """Make the updates that the objective asks for in one iteration; returns the last loss."""
         self._set_rate(k, objective)
         loss = torch.zeros(())
         with only_trained(self.model, objective) as parameters:
@@ -281,7 +281,7 @@ class _Run:
         restore_states(self.path, states, holders)
 
     def final_model(self) -> Model:
-        """The averaged weights, or the best of them, in the model that was given."""
+        """The given model with the averaged weights, or with the best averaged weights that were kept."""
         self.model.load_state_dict(self.average.module.state_dict())
         model = self.model.cpu().eval()
         self.selection.restore(model)
@@ -290,7 +290,7 @@ class _Run:
 
 @contextmanager
 def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
-    """Whatever ends the run, Ctrl-C included, what it has learned is on disk; but nothing that diverged."""
+    """Write a checkpoint however the run ends, by Ctrl-C too, except where it diverged."""
     try:
         yield
     except TrainingDiverged:

@@ -34,9 +34,9 @@ def check_same_energies(one: EventSource, rows: NDArray[np.int64], other: EventS
 
     Args:
         one: the recipe's first sample.
-        rows: of its events, those that are trained on.
+        rows: positions of its training events.
         other: the recipe's second sample.
-        like: of its events, those that are trained on.
+        like: positions of its training events.
 
     Raises:
         InvalidEvents: they differ; how, and what to do.
@@ -56,7 +56,7 @@ def check_same_energies(one: EventSource, rows: NDArray[np.int64], other: EventS
 
 
 def _energies(source: EventSource, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Incident energies of some events; of weighted ones those that are kept by weight."""
+    """Incident energies of some events; weighted events are first selected by their weight."""
     if source.weights is not None:
         rows = rows[unweighted_rows(source.weights[rows], np.random.default_rng(0))]
     return energy_of(source.incident)[rows]

@@ -39,10 +39,10 @@ class Selection:
         self.judge: Judge | None = None if kind in UNJUDGED else judges[kind]
 
     def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
-        """The judge's numbers for a model's own events; nothing where nobody judges or there is nothing to judge.
+        """The judge's numbers for a model's own events; none without a judge or without events.
 
-        Generated events are judged against those with the same incident particles, refined ones against the second
-        sample, which they are to be like.
+        Generated events are compared with those with the same incident particles, refined events with the second
+        sample, which they shall agree with.
         """
         if self.judge is None or len(validation) == 0:
             return {}
@@ -62,7 +62,7 @@ class Selection:
         return Events(source.detector, incident, torch.cat(parts).numpy())
 
     def _judged(self, validation: BatchSource) -> NDArray[np.int64]:
-        """The first validation events; where they have weights, the first of those that are kept by weight."""
+        """The first validation events; where they have weights, the first after a random selection by weight."""
         index, weights = validation.index, validation.source.weights
         if weights is not None:
             index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(self.seed, Purpose.JUDGE)))]

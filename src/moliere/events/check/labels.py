@@ -17,7 +17,7 @@ _CERTAIN = 1000
 _ERRORS = 4.0
 #: events of a run, and the fewest that have a correlation to speak of
 _RUN, _FEWEST = 500, 100
-#: a run below the first, in a file of which another run is above the second, has lost its energies
+#: a run below the first value, where another run of the file is above the second, has lost its energies
 _LOST, _KEPT = 0.2, 0.9
 #: energies that are closer than this factor (5 % to 95 %) order nothing
 _SPREAD = 4.0

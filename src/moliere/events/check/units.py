@@ -13,7 +13,7 @@ from moliere.events.quality import UNIT_MIXUP
 
 #: another unit leaves the number of hits; particles that pass through leave fewer than this share of the usual
 _HITS = 0.5
-#: as many cells as at a thousandfold energy, within this share; more than this share of all cells says nothing
+#: as many cells as at a thousandfold energy, within this share; a larger share of all cells is no evidence
 _ALIKE, _FULL = 0.8, 0.9
 #: responses within this factor of the usual one are in one unit
 _PLAUSIBLE = 30.0

@@ -33,7 +33,7 @@ class SeparableConvolution(nn.Module):
 
 
 class DenseSeparable(nn.Module):
-    """A separable convolution, then blocks that each see all that came before and add to it.
+    """A separable convolution, then blocks; each sees the outputs of all earlier ones and adds its own.
 
     Args:
         in_channels: of the picture.
@@ -74,7 +74,7 @@ class Tower(nn.Module):
     Args:
         in_channels: of the picture.
         shape: its rows and columns.
-        channels: of the convolutions, each of which takes a row and a column off every side.
+        channels: of the convolutions; each makes the picture smaller by one cell on every side.
         outputs: how many numbers.
 
     Raises:

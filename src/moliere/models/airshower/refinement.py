@@ -20,8 +20,9 @@ class TraceRefiner(nn.Module):
     """(m, n_bins) → (m, n_bins), not negative: residual blocks along time, as published for stations side by side.
 
     The first block's sum spreads the one channel of the input over all. The network starts as the identity: in every
-    block the second convolution of channel 0 is zero, so that this channel hands the trace on, and the last layer
-    starts to read that channel alone. Behind a ReLU what is zero stays zero: 4 of 256 filters are the price.
+    block the second convolution of channel 0 is zero, so that this channel passes the trace on, and the last layer
+    starts to read that channel alone. A filter behind a ReLU that starts at zero stays at zero: this costs 4 of 256
+    filters.
 
     Args:
         features: channels inside.
@@ -66,7 +67,8 @@ class TraceCritic(nn.Module):
     convolutions along time, the total signal in decades beside their features, and dense layers. A critic of whole
     events gives one verdict where this one gives a dozen, and the refiner learns many times more slowly from it.
     Roughness (:class:`~moliere.preprocess.traces.Roughness`) stands beside the signals because a critic's slope is
-    held to one: noise of a few percent is nothing to it in decades, and gives bright traces away at a glance. No
+    held to one: in decades, noise of a few percent is too small for it to notice, although the missing noise makes
+    bright refined traces easy to recognise. No
     normalisation, as the penalty is of single traces.
 
     Args:
@@ -92,9 +94,9 @@ class TraceCritic(nn.Module):
 class TotalsCritic(nn.Module):
     """Total signals of an event's stations (n, n_stations) → how real the event is, (n,).
 
-    What single traces do not show: that as many stations of an event are as bright as in data of the same energies,
-    without which a reconstruction that learns from refined events is biased. Stations are sorted, as showers fall
-    anywhere.
+    Single traces do not show how many stations of an event are bright. Where this number differs from data of the same
+    energies, a reconstruction that learns from refined events is biased. Stations are sorted, as showers fall anywhere
+    on the array.
 
     Args:
         brightest: how many stations are looked at.

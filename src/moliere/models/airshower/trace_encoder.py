@@ -53,9 +53,9 @@ class TraceEncoder(nn.Module):
 
 
 def covering_bins(n_bins: int, n: int) -> int:
-    """Smallest length from ``n_bins`` on of which n convolutions leave out no bin at the end.
+    """The smallest length, at least ``n_bins``, at which n convolutions see every bin, the last ones too.
 
-    Of 80 bins, two convolutions do not see the last: a network that is judged by them could do there what it likes.
+    Two convolutions do not see the last of 80 bins: a critic made of them would not notice wrong signals there.
 
     Example:
         >>> covering_bins(80, 2), covering_bins(79, 2), covering_bins(80, 0)

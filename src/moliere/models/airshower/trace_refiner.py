@@ -1,4 +1,4 @@
-"""The refiner: an adversarial network that turns simulated traces into such as data have, without touching labels."""
+"""The refiner: an adversarial network that makes simulated traces look like measured ones, without touching labels."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ class TraceRefinerGAN(Refiner):
 
     Four residual blocks of two convolutions along time, 7 bins and 64 channels each, and a last one of 1 × 1 refine
     every station by itself, in log10(1 + S). Only stations that have a signal are refined, and in the end those below
-    the ``trigger``, the smallest total of the data's stations, are silenced; not in training, as a cut has no gradient:
-    of stations that start below it nothing would be learned. The refiner starts as the identity.
+    the ``trigger``, the smallest total of the data's stations, are silenced. They are not silenced in training: a cut
+    has no gradient, and the refiner could not learn from stations that start below it. The refiner starts as the
+    identity.
 
     Two critics tell refined from measured showers: one by single traces, one by the totals of an event's stations; see
     :class:`~moliere.models.airshower.refinement.TraceCritic` and ``TotalsCritic``. The first is shown the brightest
@@ -90,7 +91,7 @@ class TraceRefinerGAN(Refiner):
     share: Tensor
 
     def fit_transforms(self, batch: Batch) -> None:
-        """What is known of the data: the trigger, how many stations an event has, how rough traces are.
+        """Measure the data: the trigger, the number of stations in an event, and the roughness of traces.
 
         The trigger, unless it is given, is the smallest total signal of the data's stations that have one.
         """
@@ -117,7 +118,7 @@ class TraceRefinerGAN(Refiner):
 
     @torch.no_grad()
     def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
-        """Signals in VEM → such as data have, whatever came in; NaN is silence."""
+        """Signals in VEM → signals as in data; NaN marks a silent station."""
         del condition
         traces = from_decades(self._refine(to_decades(to_traces(signals, self.array))))
         kept = traces.sum(dim=2, keepdim=True) >= self.trigger
@@ -155,7 +156,7 @@ class TraceRefinerGAN(Refiner):
         return simulation, data
 
     def _comparable(self, refined: Tensor) -> Tensor:
-        """Of refined traces (m, n_bins) as many as data have of as many events; those may have more."""
+        """As many refined traces (m, n_bins) as data have in as many events; the simulation may have more."""
         return _brightest(refined, min(1.0, float(self.share)) * len(refined))
 
     def _as_many(self, data: Tensor, refined: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -188,7 +189,7 @@ class TraceRefinerGAN(Refiner):
 
 
 def _brightest(traces: Tensor, n: float) -> Tensor:
-    """About n of some traces in decades, (m, n_bins)."""
+    """About n randomly chosen traces in decades, (m, n_bins)."""
     kept = max(1, round(n))
     return traces[total_decades(traces.detach())[:, 0].topk(kept).indices] if kept < len(traces) else traces
 

@@ -100,7 +100,7 @@ class Hierarchy(Protocol):
 
 
 def forget(bits: Bits, prior: Bits, level: int) -> list[Tensor]:
-    """Bits whose levels before ``level`` are the prior's, so that they tell nothing of the shower."""
+    """Bits whose levels before ``level`` are the prior's, so that they hold no information about the shower."""
     return [*prior[:level], *bits[level:]]
 
 

@@ -67,7 +67,9 @@ class HierarchicalVAEConfig(Config):
     layer_weight: float = Field(default=1.0, ge=0)
     kl_weight: float = Field(default=1.0, ge=0, description="of the divergence from the prior; 0 is an autoencoder")
     kl_steps: int = Field(default=0, ge=0, description="updates in which that weight rises from 0, against collapse")
-    reward: float = Field(default=0.0, ge=0, description="of what later levels tell alone; 0 leaves it out")
+    reward: float = Field(
+        default=0.0, ge=0, description="weight of the reward for what later levels alone explain; 0 leaves it out"
+    )
     threshold: float | None = Field(
         default=None, gt=0, description="MeV; smaller signals are learned and made as zero; the detector's by default"
     )
@@ -88,10 +90,10 @@ class HierarchicalVAE(GenerativeModel):
     them, errors of thousands of exponentials add up in every total.
 
     The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell's hit, and, with
-    ``scatter``, N(0, 1) for how far it lies from what is decoded: a decoder that is trained by squares says the mean.
+    ``scatter``, N(0, 1) for its distance from the decoded value: a decoder trained with squared errors gives the mean.
 
-    Differences to the original: the networks are told the energy as a number, and only the prior as bits; the levels
-    of the encoder share their convolutions; groups are normalised instead of batches.
+    Differences to the original: the condition of the networks is the energy as a number, that of the prior its bits;
+    the levels of the encoder share their convolutions; groups are normalised instead of batches.
 
     References:
         Zephyr quantum-assisted hierarchical Calo4pQVAE, I. Lu, 2024, https://arxiv.org/abs/2412.04677; Conditioned
@@ -234,7 +236,7 @@ class HierarchicalVAE(GenerativeModel):
         chains = self.chains.advance(self.machine, shower.clamped, self.settings.sweeps, rng)
         decay = self.settings.prior_decay
         slope = contrastive_divergence(self.machine, (shower.clamped, bits), chains, decay)
-        # the divergence's own value says nothing: near zero at the start and at the end
+        # the divergence's own value carries no information: it is near zero at the start and at the end
         unlikely = -pseudo_likelihood(self.machine, shower.clamped, bits).mean() / self.machine.n_free
         return Loss(slope - slope.detach() + unlikely, learn=lambda: self.chains.keep(chains[1]))
 

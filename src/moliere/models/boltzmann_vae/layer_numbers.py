@@ -1,4 +1,4 @@
-"""What each layer holds, in numbers that are normal one by one: for heads that know no other distribution."""
+"""What each layer holds, in numbers that are each normally distributed, as a normal head needs them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CorrelatedNormal(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """Start from the covariance of numbers of mean 0, (n, outward), as if the input said nothing of them."""
+        """Start from the covariance of numbers of mean 0, (n, outward), as if they did not depend on the input."""
         if len(x) <= x.shape[1]:
             return
         covariance = torch.cov(x.double().T)
@@ -81,9 +81,9 @@ class LayerNumbers(LayerReader):
     counts spread over their bins; each is made normal by its quantiles and then standardised energy by energy. On the
     way back layers share the whole response, so that it is as right as that one number.
 
-    A flow gets ladders (:class:`~moliere.models.networks.layer_state.LayerCoder`), which nothing is lost in. A normal
-    distribution of those cannot say that a layer is dark: what is left at the end of a ladder is a product of all
-    that came before, and the last layer of 45 lit up in half of the showers instead of a tenth.
+    A flow learns ladders (:class:`~moliere.models.networks.layer_state.LayerCoder`), which lose nothing. With a normal
+    distribution of ladders, dark layers do not come out dark: the end of a ladder is a product of all earlier shares,
+    and the last of 45 layers had energy in half of the showers instead of a tenth.
 
     Args:
         sizes: number of cells of each layer.

@@ -12,7 +12,7 @@ from moliere.models.boltzmann_vae.bits import Shower, bernoulli_divergence, draw
 from moliere.models.boltzmann_vae.boltzmann import gibbs_sample
 from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE
 
-#: a unit whose probability varies less than this over events says nothing of them
+#: a unit whose probability has a smaller variance over events does not depend on them
 _ACTIVE = 0.01
 _SWEEPS = 200
 

@@ -17,7 +17,7 @@ from moliere.models.networks.residual_mlp import TimeEmbedding, zero_init
 def find_sectors(detector: Calorimeter) -> SectorLayout | None:
     """The common division into sectors, or ``None`` where there is none.
 
-    Layers must be polar and have one number of alpha bins, except those that are not divided.
+    All layers must be polar, and all that are divided in alpha must have the same number of sectors.
 
     Example:
         >>> from moliere.detectors import catalog
@@ -58,10 +58,10 @@ class SectorLayout:
 class SectorMixer(nn.Module):
     """Velocity of n showers: (x, t, condition) → the shape of x; commutes with rotating and mirroring the sectors.
 
-    A shower looks the same from every side, so the sectors share their weights: ten sectors give ten times the data a
-    weight. A block mixes each token with its neighbours at distance 1 and 2 (both sides added, hence the mirror
-    symmetry), modulated by a global vector that holds the condition, the time and the undivided rings, and that reads
-    the tokens' mean in turn.
+    A shower looks the same from every side, so the sectors share their weights: with ten sectors, each weight learns
+    from ten times as much data. A block mixes each token with its neighbours at distance 1 and 2 (both sides added,
+    hence the mirror symmetry), modulated by a global vector that holds the condition, the time and the undivided rings,
+    and that reads the tokens' mean in turn.
 
     Args:
         layout: where the channels go.

@@ -42,9 +42,10 @@ class TwoStageFlowConfig(Config):
 class TwoStageFlow(GenerativeModel):
     """Straight-path flow matching, energies first.
 
-    Stage one makes each layer's energy and number of cells that answer from the condition. Stage two makes the voxels
-    from the condition and that; each layer keeps as many voxels as stage one says and is scaled to its energy. So sums
-    and occupancies are right by construction as far as stage one is, a problem of ten dimensions instead of hundreds.
+    Stage one makes each layer's energy and its number of cells with energy from the condition. Stage two makes the
+    voxels from the condition and the result of stage one; each layer keeps as many voxels as stage one gives it and is
+    scaled to its energy. So sums and occupancies are as good as stage one, which has ten dimensions instead of
+    hundreds.
 
     The latent is N(0, 1): first the numbers of stage one, then one a voxel.
 
@@ -78,7 +79,7 @@ class TwoStageFlow(GenerativeModel):
     symmetries: Tensor
 
     def _is_symmetric(self) -> bool:
-        """A shower may be turned only where nothing in the condition says which way it points."""
+        """Allow rotated showers only where the condition holds no direction or position."""
         return self.layout is not None and not {"theta", "phi", "eta", "alpha"} & set(self.context.columns)
 
     def _build_backbone(self, given: int) -> nn.Module:

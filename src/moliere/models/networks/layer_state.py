@@ -37,7 +37,7 @@ class LayerState:
 
 
 class LayerReader(nn.Module):
-    """What layers of given showers hold, and what they can hold; those that code it have their numbers beside.
+    """Measures what the layers of showers hold, and corrects states that no shower can have; coders derive from it.
 
     Args:
         sizes: number of cells of each layer.
@@ -116,9 +116,10 @@ class LayerCoder(LayerReader):
 
 
 def readout_threshold(asked: float | None, detector: Calorimeter) -> float:
-    """The smallest signal in MeV that a model learns: what a user asks for, else the detector's.
+    """The smallest signal in MeV that a model learns: the threshold of the settings, else the detector's.
 
-    What the readout does not see need not be learned: measured, a threshold ten times lower costs 0.2 in AUC.
+    Signals that the readout does not see need not be learned; a threshold ten times lower was measured to cost 0.2 in
+    AUC.
 
     Raises:
         ConfigError: neither says one.

@@ -51,7 +51,7 @@ class LeakyMLP(nn.Module):
         return out
 
     def _normed_before(self, x: Tensor) -> Tensor:
-        """The same with running statistics, which scale and shift: the layer behind does that as well, for nothing."""
+        """The same with running statistics, whose scale and shift are merged into the next layer."""
         x = F.leaky_relu_(self.layers[0](x), _SLOPE)
         for norm, layer in zip(self.norms, [*self.layers[1:], self.outward], strict=True):
             assert isinstance(norm, nn.BatchNorm1d)
@@ -69,8 +69,8 @@ class LeakyMLP(nn.Module):
 def kept(shape: Sequence[int], dropout: float, rng: torch.Generator) -> Tensor:
     """0 for numbers that are dropped, and for the others the factor that keeps the mean at 1.
 
-    Eight numbers are made of each random one: drawn one by one, they took a third of an update. Shares are therefore
-    in steps of 1/256.
+    Eight numbers are made from each random number: to draw them singly took a third of an update. The share that is
+    dropped is therefore a multiple of 1/256.
     """
     n, level = math.prod(shape), min(255, round(256 * dropout))
     words = torch.randint(-(2**63), 2**63 - 1, (-(-n // 8),), generator=rng, device=rng.device)

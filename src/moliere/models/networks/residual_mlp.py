@@ -33,8 +33,8 @@ class TimeEmbedding(nn.Module):
 class ResidualMLP(nn.Module):
     """Velocity of n points: (x, t, condition) → the shape of x.
 
-    Each block normalises, scales and shifts by what time and condition say, and adds what two linear layers make of
-    it. Blocks and output start at zero, so that the network starts as the identity's velocity: none.
+    Each block normalises its input, scales and shifts it as a function of time and condition, and adds the output of
+    two linear layers to it. Blocks and output start at zero, so that the velocity starts at zero.
 
     Args:
         dim: width of x.
@@ -83,7 +83,7 @@ class _Block(nn.Module):
 
 
 def zero_init(layer: nn.Linear) -> nn.Linear:
-    """A linear layer that starts by saying nothing."""
+    """A linear layer whose output is zero at the start."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

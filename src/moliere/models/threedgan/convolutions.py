@@ -1,8 +1,8 @@
 """Three-dimensional convolutions of few channels, with neighbours along the last axis side by side as channels.
 
-A processor multiplies 16 channels at a time, of which 6 leave ten idle. Two classes lay out the same sums such that
-fewer are: same weights, same results, less time. Both are meant for memory in the order of channels last, where no
-number has to be moved for it.
+A processor multiplies 16 channels at a time; with 6 channels it wastes ten of 16 multiplications. Two classes order the
+same sums so that it wastes fewer: same weights, same results, less time. Both are meant for tensors in the order of
+channels last, where no number has to be moved.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class PackedConvolution(nn.Conv3d, ABC):
 class PairedConvolution(PackedConvolution):
     """Computes two neighbours of the last axis at a time.
 
-    The kernel of such a pair lies on pairs of inputs; the taps that one of the two does not have are zero. That is a
-    fifth more than there was for a kernel of 5, and a third for one of 6.
+    The kernel of such a pair lies on pairs of inputs; where only one of the two neighbours has a tap, the other's is
+    zero. This makes a kernel of 5 a fifth larger, and one of 6 a third.
     """
 
     def forward(self, x: Tensor) -> Tensor:

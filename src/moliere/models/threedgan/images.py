@@ -17,7 +17,7 @@ from moliere.units import GeV
 NO_ANGLE = 100.0
 #: Keras's epsilon, which the original puts under the square root
 _SMALLEST = 1e-7
-#: share of an image's energy below which a layer says nothing: its gradient grows as one over its energy
+#: share of an image's energy below which a layer does not count: its gradient grows as one over its energy
 _FAINT = 1e-6
 
 
@@ -74,7 +74,7 @@ def _positions(cells: Tensor) -> Tensor:
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """0 where there is nothing, and with no gradient there: a plain ``where`` would make it NaN."""
+    """A quotient that is 0, without a gradient, where the divisor is 0; a plain ``where`` gives NaN as gradient."""
     there = whole > 0
     return torch.where(there, part, 0) / torch.where(there, whole, 1)
 

@@ -1,4 +1,4 @@
-"""3DGAN's two networks: random numbers to an image of 51 × 51 × 25 cells, and an image to a verdict and an energy.
+"""3DGAN's two networks: random numbers → an image of 51 × 51 × 25 cells, and an image → a verdict and an energy.
 
 They are the Keras prototype's, weight for weight, and not the PyTorch ports': nearest upsampling, LeakyReLU 0.3, batch
 normalisation that moves by 0.01, and Keras's padding where a kernel is even.
@@ -33,7 +33,7 @@ _DROPOUT = 0.2
 
 
 class Verdict(NamedTuple):
-    """What the discriminator says of n images: (n,) log odds that they are real, (n,) incident energies / 100 GeV."""
+    """The discriminator's output for n images: (n,) log odds that they are real, (n,) incident energies / 100 GeV."""
 
     logit: Tensor
     energy: Tensor
@@ -124,7 +124,7 @@ def _stage(convolution: nn.Conv3d) -> nn.Module:
 
 
 def _batch_norm(width: int) -> nn.BatchNorm3d:
-    """Keras's momentum of 0.99 is how much stays; PyTorch's is how much is new."""
+    """Keras's momentum of 0.99 is the weight of the old average; PyTorch's is the weight of the new batch."""
     return nn.BatchNorm3d(width, eps=1e-6, momentum=0.01)
 
 

@@ -195,13 +195,13 @@ class ThreeDGan(GenerativeModel):
         return Verdict(logit.float(), energy.float())
 
     def _autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """The model's own precision; with float32 a training's decides."""
+        """The precision that the settings ask for; with float32 the training's."""
         return torch.autocast(device.type, torch.bfloat16) if self.settings.precision == "bfloat16" else nullcontext()
 
     def _check_alive(self, images: Tensor) -> None:
-        """Empty images have no gradient: a generator that makes no others does not come back.
+        """Stop where all images are empty: they have no gradient, and the generator could never recover.
 
-        What it makes with averages, for the discriminator, may well be empty while these are still far off.
+        Images made with running averages, for the discriminator, may be empty while the averages are still far off.
         """
         if self.training and len(images) and not images.any():
             raise TrainingDiverged(
@@ -212,7 +212,7 @@ class ThreeDGan(GenerativeModel):
 
 @dataclass(frozen=True)
 class _Truth:
-    """What a batch says, in the networks' units: energies in 100 GeV, sums in GeV / 50."""
+    """The labels of a batch, in the networks' units: energies in 100 GeV, sums in GeV / 50."""
 
     condition: Tensor
     images: Tensor
@@ -232,7 +232,7 @@ def percentage_error(truth: Tensor, predicted: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor) -> Tensor:
-    """0 for a batch of which no event is left."""
+    """A loss of 0 for a batch without any event that has enough signal."""
     return values.sum() / max(1, len(values))
 
 

@@ -90,7 +90,7 @@ class EnergyBits:
         return bits
 
     def decode(self, bits: Tensor) -> Tensor:
-        """Energies that bits say: the middle of what all three numbers allow.
+        """Energies that bits stand for: the middle of the range that all three numbers allow.
 
         Args:
             bits: (n, n_nodes) of :meth:`encode`; only the first pattern is read.

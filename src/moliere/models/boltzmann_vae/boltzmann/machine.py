@@ -97,7 +97,7 @@ class BoltzmannMachine(nn.Module):
         Returns:
             (n,), differentiable in everything.
         """
-        # energies are sums of a hundred thousand terms, of which mixed precision would keep three digits
+        # energies are sums of a hundred thousand terms: mixed precision would keep only three digits of them
         with torch.autocast(self.bias_at_offset.device.type, enabled=False):
             parts = self.partitions(clamped, free)
             energy = -torch.cat(parts[1:], dim=1) @ self.bias
@@ -106,7 +106,7 @@ class BoltzmannMachine(nn.Module):
         return energy
 
     def fields(self, clamped: Tensor) -> Tensor:
-        """What biases and clamped nodes alone say to each free node (n, n_free)."""
+        """Field of biases and clamped nodes on each free node (n, n_free)."""
         with torch.autocast(self.bias_at_offset.device.type, enabled=False):
             matrix = self.coupling_matrix()
             return self.bias + clamped.to(matrix) @ matrix[: self.n_clamped, self.n_clamped :]

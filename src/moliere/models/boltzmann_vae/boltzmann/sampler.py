@@ -1,4 +1,4 @@
-"""Who draws the free nodes of a Boltzmann machine: Gibbs sampling by default, an annealer as a plug-in."""
+"""Samplers of the free nodes of a Boltzmann machine: Gibbs sampling by default, an annealer as a plug-in."""
 
 from __future__ import annotations
 
