@@ -19,9 +19,8 @@ from moliere.front.events import open, opened
 from moliere.front.particles import particles_for, particles_like
 from moliere.generation import generate as generate_all
 from moliere.generation import generate_batches
-from moliere.generation.boost import boost
 from moliere.models import Bundle, load_bundle
-from moliere.models.steering import Proposal
+from moliere.models.steering import Proposal, boost
 from moliere.threads import set_threads
 from moliere.training import Recipe, fit, load_recipe
 from moliere.units import Quantity, format_energy

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from moliere.errors import BundleError
 from moliere.events import Events
-from moliere.generation.boost import steered
 from moliere.generation.guard import check_incident, check_labels
 from moliere.models import Bundle, GenerativeModel, SteeredModel
-from moliere.models.steering import Proposal, effective_share
+from moliere.models.steering import Proposal, effective_share, steered
 from moliere.preprocess import condition_matrix
 from moliere.seeding import derive_seed
 

@@ -1,9 +1,4 @@
-"""Generating rare events more often, with the weights that undo it.
-
-References:
-    Weighted average importance sampling and defensive mixture distributions, T. Hesterberg, 1995,
-    doi:10.1080/00401706.1995.10484303
-"""
+"""Generating rare events more often, with the weights that undo it, from what a user asks for."""
 
 from __future__ import annotations
 
@@ -11,11 +6,14 @@ import math
 from abc import abstractmethod
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from moliere.errors import ConfigError
+from moliere.errors import BundleError, ConfigError, InvalidEvents
+from moliere.events import EventSource
 from moliere.models.base import GenerativeModel
+from moliere.models.bundle import Bundle
 
 #: below this scale the weights of a half-Gaussian have no variance, and no number of events makes up for it
 _LEAST_SCALE = math.sqrt(0.5)
@@ -182,3 +180,42 @@ def effective_share(log_weights: Tensor) -> float:
         return 1.0
     weights = (log_weights - log_weights.max()).exp()
     return float(weights.sum() ** 2 / (len(weights) * weights.square().sum()))
+
+
+def boost(bundle: Bundle, scale: float | None = None, seeds: EventSource | None = None) -> Proposal:
+    """The distribution of auxiliaries that makes rare events more frequent.
+
+    Args:
+        bundle: of a model whose latent says how rare an event shall be.
+        scale: width of the half-Gaussians; above 1 makes more rare events.
+        seeds: events whose rareness the generated ones shall have, of the bundle's detector.
+
+    Raises:
+        BundleError: the model cannot be steered.
+        ConfigError: neither or both are given, or the scale is too small.
+        InvalidEvents: seeds of another detector.
+    """
+    model = steered(bundle)
+    if (scale is None) == (seeds is None):
+        raise ConfigError("give either a rareness scale or events to take rareness from, not both and not none")
+    if scale is not None:
+        return WiderHalfNormal(model.n_auxiliaries, scale)
+    assert seeds is not None
+    if reason := bundle.detector.incomparable_with(seeds.detector):
+        raise InvalidEvents(f"{reason}; give seeds with the columns of bundle {bundle.name!r}")
+    signals = torch.from_numpy(np.array(seeds.take(slice(None)).signals))
+    return NearSeeds(model.rareness_of(signals))
+
+
+def steered(bundle: Bundle) -> SteeredModel:
+    """The model of a bundle, if it can be steered.
+
+    Raises:
+        BundleError: it cannot.
+    """
+    if not isinstance(bundle.model, SteeredModel):
+        raise BundleError(
+            f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which has no input for how rare an event "
+            "shall be; train one that has, such as muons-aux-gan"
+        )
+    return bundle.model

@@ -11,7 +11,6 @@ import torch
 from moliere.errors import BundleError, ConfigError, InvalidEvents
 from moliere.events import Events
 from moliere.generation import generate
-from moliere.generation.boost import boost
 from moliere.models import (
     AuxiliaryMuonGAN,
     AuxiliaryMuonGANConfig,
@@ -21,7 +20,7 @@ from moliere.models import (
     MuonFlow,
     MuonFlowConfig,
 )
-from moliere.models.steering import WiderHalfNormal
+from moliere.models.steering import WiderHalfNormal, boost
 from moliere.preprocess import to_polar
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from moliere.events.check.clean import write_clean
 from moliere.events.check.findings import CheckReport, Finding
-from moliere.events.check.run import check_source
+from moliere.events.check.run import check_source, write_clean
 
 __all__ = ["CheckReport", "Finding", "check_source", "write_clean"]

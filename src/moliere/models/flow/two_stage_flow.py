@@ -79,7 +79,7 @@ class TwoStageFlow(GenerativeModel):
     symmetries: Tensor
 
     def _is_symmetric(self) -> bool:
-        """Allow rotated showers only where the condition holds no direction or position."""
+        """Whether showers may be rotated: only where the condition holds no direction."""
         return self.layout is not None and not {"theta", "phi", "eta", "alpha"} & set(self.context.columns)
 
     def _build_backbone(self, given: int) -> nn.Module:

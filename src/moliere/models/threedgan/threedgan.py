@@ -232,7 +232,7 @@ def percentage_error(truth: Tensor, predicted: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor) -> Tensor:
-    """A loss of 0 for a batch without any event that has enough signal."""
+    """The mean; 0 for a batch without any event that has enough signal."""
     return values.sum() / max(1, len(values))
 
 
