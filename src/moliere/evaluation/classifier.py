@@ -48,7 +48,7 @@ class Score:
         auc_error: standard deviation over seeds, and of the test sample's size, in quadrature.
         jsd: Jensen-Shannon divergence 1 - BCE / ln 2 after isotonic calibration, mean over seeds, 0 where that is
             negative.
-        jsd_error: likewise.
+        jsd_error: standard deviation over seeds, and of the test sample's size, in quadrature.
         p_value: of the held-out scores having nothing to do with the labels: a permutation of them gives such an AUC,
             or a larger one, so often. Exact for each seed (Mann-Whitney); the seeds' are combined.
     """

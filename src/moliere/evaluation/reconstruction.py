@@ -78,7 +78,7 @@ def energy_quality(true: Floats, reconstructed: Floats, n_bins: int = 8) -> tupl
 
     Args:
         true: in MeV, (n,).
-        reconstructed: likewise.
+        reconstructed: in MeV, (n,).
         n_bins: most bins; fewer where there are few events.
 
     Returns:
@@ -101,7 +101,7 @@ def deviations_of(true: Mapping[str, Floats], reconstructed: Mapping[str, Floats
 
     Args:
         true: incident columns, (n,) each.
-        reconstructed: likewise; columns that are not among the true ones are left out.
+        reconstructed: predicted columns, (n,) each; columns that are not among the true ones are left out.
 
     Returns:
         Name → deviations (n,) and their unit, empty for relative ones.

@@ -63,7 +63,7 @@ class ExampleTrace:
     Args:
         energy: of the shower in MeV.
         original: signals of the time bins in VEM.
-        refined: likewise.
+        refined: signals of the time bins after refinement, in VEM.
     """
 
     energy: float

@@ -27,7 +27,7 @@ class ResponsePoint:
         reference_width: its standard deviation over events.
         generated_mean: of the generated events.
         generated_width: of the generated events.
-        reference_mean_error: of the mean; likewise the three others.
+        reference_mean_error: standard error of the mean; the other three errors are those of their quantities.
     """
 
     energy: float
@@ -53,8 +53,8 @@ def response_points(
     Args:
         reference_energy: incident energies in MeV.
         reference: responses of the same events.
-        generated_energy: likewise.
-        generated: likewise.
+        generated_energy: incident energies of the generated events in MeV.
+        generated: responses of the generated events.
     """
     points = []
     for low, high in energy_bins(reference_energy):

@@ -88,7 +88,7 @@ def equivalent_size(reference: Sequence[Floats], generated: Sequence[Floats], se
 
     Args:
         reference: one array (n,) an observable.
-        generated: likewise, (m,).
+        generated: one array (m,) an observable.
         seed: of halves, draws and bootstraps.
 
     Returns:

@@ -64,9 +64,9 @@ class EtaRow:
         layer: what it is called.
         eta: ends of the slice.
         reference: mean in MeV and its error, over both sides.
-        generated: likewise.
+        generated: mean of the generated events in MeV and its error.
         reference_asymmetry: (μ+ − μ−) / (μ+ + μ−) and its error; ``None`` where one side has no events.
-        generated_asymmetry: likewise.
+        generated_asymmetry: the same quantity of the generated events.
     """
 
     layer: str

@@ -40,7 +40,7 @@ def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
 
     Args:
         reference: (n, d), standardised by the caller.
-        generated: (m, d), likewise.
+        generated: (m, d), standardised in the same way.
         k: neighbours that make a neighbourhood.
     """
     trees = cKDTree(reference), cKDTree(generated)

@@ -44,10 +44,10 @@ class Plane:
         x_edges: increasing.
         y_edges: increasing.
         reference: share of the events in each bin, (n_x, n_y).
-        generated: likewise.
+        generated: share of the generated events in each bin, (n_x, n_y).
         reference_rareness: mean distance to neighbours in each bin, in spreads of the columns; 0 in empty ones, and no
             rows where nobody asked.
-        generated_rareness: likewise.
+        generated_rareness: the same of the generated events.
     """
 
     names: tuple[str, str]
