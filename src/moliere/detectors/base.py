@@ -1,4 +1,4 @@
-"""What every detector can say of itself: name, channels, and a description that travels with files and bundles."""
+"""The properties that every detector has: name, channels, and a description that travels with files and bundles."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Detector(ABC):
         return np.ones(1)
 
     def amounts(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What may be summed: all signals, unless a kind keeps positions among them.
+        """The signals that may be summed: all, unless a kind keeps positions among them.
 
         Args:
             signals: (n_events, n_channels).
@@ -111,7 +111,7 @@ class Detector(ABC):
         return None
 
     def displaced_from(self, other: Detector) -> str | None:
-        """Where channels of the same number lie elsewhere in the other detector; ``None`` if nowhere."""
+        """The channels of equal number that have other places in the other detector; ``None`` if there are none."""
         del other
         return None
 

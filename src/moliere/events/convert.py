@@ -1,4 +1,4 @@
-"""From one file format to another that describes the same thing, in pieces, with a word on what gets lost."""
+"""Converts a file to another format of the same kind of detector, in pieces, and says which quantities are lost."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ _PIECE_SIGNALS = 2**22
 
 
 def piece_rows(detector: Detector) -> int:
-    """How many events of a detector are looked at together, so that memory does not grow with a file."""
+    """The number of events of a detector that are processed together, so that memory does not grow with the file."""
     return max(1, _PIECE_SIGNALS // detector.n_channels)
 
 

@@ -1,4 +1,4 @@
-"""What is broken in a set of events, said so that it can be mended."""
+"""Checks of the values of events; each error names what is wrong, in which events, and how to mend it."""
 
 from __future__ import annotations
 

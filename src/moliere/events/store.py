@@ -163,7 +163,7 @@ def _read_index(path: Path, n: int) -> tuple[Ints, NDArray[np.uint32]] | None:
 
 
 def _checksums(data: bytes | bytearray, sizes: Ints) -> NDArray[np.uint32]:
-    """Of each row, (n,)."""
+    """Checksums of the rows, (n,)."""
     view = memoryview(data)
     ends = np.cumsum(sizes).tolist()
     return np.array([zlib.crc32(view[end - size : end]) for end, size in zip(ends, sizes.tolist(), strict=True)], "u4")

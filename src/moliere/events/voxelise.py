@@ -24,7 +24,7 @@ OUTSIDE = "outside"
 
 @dataclass(frozen=True, eq=False)
 class Voxels:
-    """What the points of n events left in a detector.
+    """Signals that the points of n events leave in a detector.
 
     Args:
         signals: (n_events, n_channels) in MeV.

@@ -52,7 +52,7 @@ def half_normal_ranks(values: Floats, weights: Floats | None = None) -> Floats:
 
 
 def _half_normal(level: Floats) -> Floats:
-    """Where a half-Gaussian has this share below."""
+    """The value below which a half-Gaussian has this share."""
     return np.asarray(ndtri((1 + level) / 2))
 
 
@@ -160,7 +160,7 @@ class Rareness(Encoding):
         return [mean_distance(tree, columns[:, g], self.k) for tree, g in zip(self._trees(), groups, strict=True)]
 
     def _trees(self) -> list[Any]:
-        """Of the reference, one a group; made again only when the reference was filled again."""
+        """Search trees of the reference, one for each group; built again only for a new reference."""
         from scipy.spatial import cKDTree
 
         if self._grown[0] != self.reference._version:

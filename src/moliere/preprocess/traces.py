@@ -107,7 +107,7 @@ def total_decades(traces: Tensor) -> Tensor:
 
 
 class Roughness(Encoding):
-    """How far a bin is from the mean of its neighbours, in units of how far it is in the traces that it was fitted to.
+    """Distance of a bin from the mean of its neighbours, in units of that distance in the traces of the fit.
 
     Decades hide noise: the electronics' few percent are two hundredths of a decade in a bright trace, and ten times
     that in a faint one. Here both are of order one.

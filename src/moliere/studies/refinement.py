@@ -77,7 +77,7 @@ class RefinementStudy(Config):
 
 @dataclass(frozen=True)
 class _Study:
-    """Where the study lies and what it tells whom.
+    """The folder of the study, and what is called to report its progress.
 
     Args:
         settings: of the study.
@@ -106,7 +106,7 @@ class _Study:
             partial.write_text(json.dumps(own, indent=1))
 
     def sample(self, name: str) -> str:
-        """Where simulation or data are: the user's own, or made."""
+        """Path of simulation or data: the user's own file, or one that the study makes."""
         own: str | None = getattr(self.settings, name)
         if own is not None:
             return own
@@ -146,7 +146,7 @@ class _Study:
         return bundle
 
     def refined(self, refiner: Bundle, simulation: str) -> str:
-        """Where the whole simulation is, refined."""
+        """Path of the refined simulation."""
         path = self.folder / "refined.h5"
         if not path.is_file():
             self.step("refining")
@@ -189,7 +189,7 @@ def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | N
 
 
 def _test_part(path: str, network: Bundle) -> Events:
-    """What the network that was trained on a sample has not seen of it."""
+    """The events of a sample that its network was not trained on."""
     source = open_source(path)
     return source.take(network.rows_of(source, "test"))
 

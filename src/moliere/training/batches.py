@@ -51,7 +51,7 @@ class BatchSource:
 
     @property
     def window(self) -> int:
-        """How many neighbouring events are shuffled among each other: all in memory, else what a disk reads at once."""
+        """The number of neighbouring events that are shuffled together: all in memory, fewer on disk."""
         return len(self) if self.held is not None else _WINDOW
 
     @cached_property
@@ -130,7 +130,7 @@ def to_batch(
 
 
 def describe(batch: Batch) -> str:
-    """What is in a batch, for those who look for events at fault."""
+    """The ranges of a batch, which help to find events at fault."""
     parts = [f", on a batch of {len(batch)} events with signals from {float(batch.signals.min()):g} to "]
     parts.append(f"{float(batch.signals.max()):g}")
     if batch.condition.shape[1]:

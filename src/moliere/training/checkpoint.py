@@ -26,7 +26,7 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
     Args:
         iteration: iterations done.

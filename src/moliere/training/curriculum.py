@@ -15,7 +15,7 @@ from moliere.training.config import StageConfig
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is.
+    """The position in a run.
 
     Args:
         stage: number of the stage, from 0.
@@ -72,7 +72,7 @@ def _length(stage: StageConfig) -> float:
 
 
 def stage_batches(batches: BatchSource, stage: StageConfig) -> BatchSource:
-    """Those events of a batch source that a stage asks for.
+    """The events of a batch source that a stage asks for.
 
     Raises:
         ConfigError: it asks for a column that the events lack, or for a range in which there are none.

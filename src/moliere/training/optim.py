@@ -1,4 +1,4 @@
-"""What moves the weights: devices and precision, optimisers, the schedule of their rates, the moving average."""
+"""Everything that changes the weights: devices and precision, optimisers, learning rates, the moving average."""
 
 from __future__ import annotations
 
@@ -127,6 +127,6 @@ class Losses(nn.Module):
         return loss.total
 
     def learn(self) -> None:
-        """What the last loss asks for once the weights have moved."""
+        """Do what the last loss asks for after the weights have moved."""
         if self._learn is not None:
             self._learn()

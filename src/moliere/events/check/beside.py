@@ -1,4 +1,4 @@
-"""What lies beside the detector: hits in no cell, directions that miss it, quantities beyond its limits."""
+"""Checks of what lies outside the detector: hits in no cell, directions that miss it, quantities beyond its limits."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _bright_cells(detector: Detector, view: Overview, ratio: Floats, bright: Bools) -> str:
-    """Where the bright cells are, and which is the worst."""
+    """A sentence that names the bright cells and the worst of them."""
     worst = int(np.argmax(np.where(bright, ratio, 0)))
     return (
         f"hold a cell above the incident energy ({_by_layer(detector, view, bright)}); worst: event {worst}, "

@@ -1,4 +1,4 @@
-"""What a check says: findings with the events they are about, and all of them together."""
+"""The result of checks: findings with the events that they concern, and the report of all findings."""
 
 from __future__ import annotations
 

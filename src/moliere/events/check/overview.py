@@ -67,7 +67,7 @@ def group_energies(energy: Floats, sound: Bools) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """What one pass has seen; arrays have a row an event.
+    """The quantities that one pass over a file collects; arrays have one row for each event.
 
     Args:
         detector: what was read out.
@@ -199,7 +199,7 @@ def _count_beyond(detector: Detector, signals: NDArray[np.float32]) -> Ints:
 
 
 def _sum_outside(n: int, extras: Columns) -> Floats:
-    """What readers say that lay in no cell: hits beside all of them, or energy beyond a layer's edge."""
+    """Energy that the reader found in no cell: of hits outside all cells, or beyond a layer's edge."""
     found = [np.asarray(extras[name], np.float64).reshape(n, -1).sum(axis=1) for name in _OUTSIDE if name in extras]
     return np.asarray(np.sum([np.zeros(n), *found], axis=0))
 
