@@ -27,8 +27,8 @@ from moliere.events.formats import open_events
 from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
 from moliere.generation import generate_batches
-from moliere.generation.boost import boost
 from moliere.models import Batch, BuildContext, Bundle, VanillaMuonGAN, VanillaMuonGANConfig, load_bundle
+from moliere.models.steering import boost
 from moliere.simulators import Muons
 from moliere.training.config import TrainingConfig
 from moliere.training.optim import make_optimizer, only_trained

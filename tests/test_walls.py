@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,20 @@ def test_light_imports_stay_light(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'matplotlib', 'sklearn', 'scipy') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("room", ["detectors", "events", "samples", "simulators", "models", "training", "evaluation"])
+def test_messages_outside_the_command_line_hold_no_flag(room: str) -> None:
+    for path in (ROOT / room).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        options = [word for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg == "options"]
+        docs = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+        allowed = {
+            id(part)
+            for root in (*options, *docs)
+            if not isinstance(root, ast.Expr) or isinstance(root.value, ast.Constant)
+            for part in ast.walk(root)
+        }
+        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        flags = [n.value for n in texts if id(n) not in allowed and re.search(r"(?<!\S)--[a-z]{2}", n.value)]
+        assert not flags, f"{path}: {flags}"

@@ -65,7 +65,7 @@ def test_a_baseline_stands_beside(mini: Events) -> None:
 def test_matched_energies_are_the_references(mini: Events) -> None:
     low = mini.take(np.flatnonzero(mini.energy < 4000))
     plain = evaluate(low, mini, classifier_seeds=0)
-    assert any("--match-incident" in warning for warning in plain.warnings)
+    assert any("matching energies" in warning for warning in plain.warnings)
     matched = evaluate(low, mini, classifier_seeds=0, match_incident=True)
     assert not any("incident energies" in warning for warning in matched.warnings)
     assert matched.generated.energy_range[1] < 4000

@@ -41,7 +41,9 @@ def test_chunks_put_together_are_the_whole(polar_events: Events) -> None:
 def test_broken_values_are_counted_and_named(polar: Calorimeter, value: float, words: str) -> None:
     incident, signals = parts(polar)
     signals[[2, 4], 3] = value
-    with pytest.raises(InvalidEvents, match=rf"2 of 6 events hold a signal that is {words} \(events 2, 4\).*--fix"):
+    with pytest.raises(
+        InvalidEvents, match=rf"2 of 6 events hold a signal that is {words} \(events 2, 4\).*write a file without them"
+    ):
         Events(polar, incident, signals)
 
 

@@ -126,5 +126,5 @@ def test_full_data_sets_that_are_not_there_are_missed_by_name(monkeypatch: pytes
     for name in ("GEANT4_DATA_DIR", "G4LEDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(ConfigError, match="moliere geant4 setup --download"):
+    with pytest.raises(ConfigError, match="download them"):
         find_tables("geant4")

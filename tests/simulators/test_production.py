@@ -50,7 +50,7 @@ def test_an_interrupted_run_goes_on_where_it_was(job: Production, tmp_path: Path
         if next(counts) == 4:
             raise KeyboardInterrupt
 
-    with pytest.raises(IncompleteRun, match=r"interrupted; 40 of 65 events are kept .*--resume"):
+    with pytest.raises(IncompleteRun, match=r"interrupted; 40 of 65 events are kept .*; resume the run"):
         produce(job, progress=interrupt)
     assert not job.output.exists()
     with pytest.raises(OutputExists, match="resume it"):

@@ -55,6 +55,8 @@ def check(
     if fix is not None:
         kept = write_clean(source, found, fix, overwrite=overwrite)
         console.print(f"{fix}: {kept:,} events kept, {len(found.reasons):,} dropped")
+    elif found.faults:
+        console.print("a file without them: moliere check FILE --fix CLEAN.h5")
     if found.faults:
         raise typer.Exit(1)
 

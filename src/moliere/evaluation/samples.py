@@ -145,8 +145,8 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
         if p < 1e-3:
             yield (
                 f"the incident energies of the two samples differ (Kolmogorov-Smirnov distance {distance:.3f}, p = "
-                f"{p:.1e}): differences below may be those of the energies; generate with --like the reference, or "
-                "compare with --match-incident"
+                f"{p:.1e}): differences below may be those of the energies; generate with the "
+                "particles of the reference, or compare events of matching energies only"
             )
     if (shared := _shared_events(one, other)) >= _SHARED and not sources.reference.detector.repeats:
         yield (

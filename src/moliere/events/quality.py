@@ -120,7 +120,8 @@ def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     events = np.flatnonzero(bad.any(axis=1))
     raise InvalidEvents(
         f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {list_events(events)}); "
-        "drop them with: moliere check FILE --fix CLEAN.h5"
+        "write a file without them",
+        options=("moliere check FILE --fix CLEAN.h5",),
     )
 
 

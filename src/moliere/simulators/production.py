@@ -134,14 +134,14 @@ def _produce(job: Production, workers: int, progress: Progress, *, overwrite: bo
         progress(len(job) - _count(job, job.waiting))
         problems = _simulate(job, workers, progress)
     except KeyboardInterrupt:
-        raise IncompleteRun(_interrupted(job)) from None
+        raise IncompleteRun(_interrupted(job), options=("--resume",) if job.folder.exists() else ()) from None
     except MoliereError:
         _drop_empty(job)
         raise
     missing = job.waiting
     _join(job, missing)
     if missing:
-        raise IncompleteRun(_explain(job, missing, problems))
+        raise IncompleteRun(_explain(job, missing, problems), options=("--resume",))
     shutil.rmtree(job.folder)
     job.incomplete.unlink(missing_ok=True)
 
@@ -260,7 +260,7 @@ def _interrupted(job: Production) -> str:
     if not done:
         _drop_empty(job)
         return "interrupted before the first events were whole; nothing is kept"
-    return f"interrupted; {done:,} of {len(job):,} events are kept in {job.folder}: go on with --resume"
+    return f"interrupted; {done:,} of {len(job):,} events are kept in {job.folder}; resume the run"
 
 
 def _explain(job: Production, missing: list[int], problems: dict[int, str]) -> str:
@@ -273,4 +273,4 @@ def _explain(job: Production, missing: list[int], problems: dict[int, str]) -> s
     first = next(iter(problems.values()), "")
     n = len(job) - _count(job, missing)
     kept = f"the other {n:,} events are in {job.incomplete}" if n else "no events are there"
-    return f"events {listed}{more} are missing: {first}\n{kept}; --resume tries the missing ones"
+    return f"events {listed}{more} are missing: {first}\n{kept}; resume the run to try the missing ones"

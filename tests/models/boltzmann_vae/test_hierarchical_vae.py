@@ -236,7 +236,7 @@ def test_a_cell_with_more_than_the_incident_energy_is_refused(regular_events: Ev
     signals = batch.signals.clone()
     signals[7, 3] = 2 * float(batch.condition[7, 0])
     model, _ = fitted(regular_events)
-    with pytest.raises(InvalidEvents, match=r"1 of 400 .* moliere check FILE --fix"):
+    with pytest.raises(InvalidEvents, match=r"1 of 400 .* write a file without them"):
         model.fit_transforms(replace(batch, signals=signals))
 
 

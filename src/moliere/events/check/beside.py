@@ -27,7 +27,7 @@ def find_outside(view: Overview) -> Iterator[Finding]:
     """Energy that the reader found in no cell, and hits whose position or energy is no number."""
     unknown = ~np.isfinite(view.outside)
     text = "have hits whose position or energy is no number, so that they lie in no cell"
-    yield from about_events("outside", "fault", unknown, text, "drop them with --fix, or make the file again")
+    yield from about_events("outside", "fault", unknown, text, "write a file without them, or make the file again")
     outside, total = (np.where(unknown | ~np.isfinite(view.total), 0.0, x) for x in (view.outside, view.total))
     deposited = outside + np.maximum(total, 0)
     if not deposited.sum() > 0:
@@ -60,7 +60,7 @@ def find_directions(view: Overview) -> Iterator[Finding]:
         return
     text = "do not fly into the detector: their direction (theta, phi) points sideways or back"
     if wrong.mean() <= _FEW:
-        yield from about_events("direction", "fault", wrong, text, "drop them with --fix")
+        yield from about_events("direction", "fault", wrong, text, "write a file without them")
         return
     advice = "directions of another frame? Here theta is counted from the detector's y axis, (pi/2, 0) is straight in"
     yield from about_events("direction", "warning", wrong, text, advice)
@@ -94,4 +94,6 @@ def find_noise(view: Overview) -> Iterator[Finding]:
     """Negative signals that are so small that they are numerical noise."""
     if not view.detector.signed:
         text = "hold negative signals far below the threshold: numerical noise, which counts as 0"
-        yield from about_events("noise", "note", view.noisy, text, "nothing is to be done; --fix writes them as 0")
+        yield from about_events(
+            "noise", "note", view.noisy, text, "nothing is to be done; the clean copy holds 0 there"
+        )

@@ -34,7 +34,7 @@ _SAME_ENERGY = 1e-5
 _ANGLES = {"theta": (0.0, np.pi), "phi": (-2 * np.pi, 2 * np.pi), "eta": (-6.0, 6.0)}
 #: layers of a finding that are listed
 _LAYERS = 5
-_DROP = "drop them with --fix"
+_DROP = "write a file without them"
 
 
 def find_unreadable(view: Overview) -> Iterator[Finding]:

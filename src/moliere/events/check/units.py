@@ -21,7 +21,7 @@ _PLAUSIBLE = 30.0
 _FEWEST = 20
 #: energies of a grid, written in GeV in single precision, are a thousandth within this
 _ROUNDING = 1e-3
-_DROP = "drop them with --fix, or bring them to MeV"
+_DROP = "write a file without them, or bring them to MeV"
 
 
 def find_units(view: Overview) -> Iterator[Finding]:

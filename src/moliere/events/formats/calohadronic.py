@@ -127,7 +127,7 @@ def open_either(path: Path, detector: Detector | None = None) -> FileSource:
 
 formats.register("calohadronic")(
     Format(
-        summary="CaloHadronic HDF5 (events: x, layer, z in mm, energy in GeV; or ecal and hcal), put into --detector",
+        summary="CaloHadronic HDF5 (events: x, layer, z in mm, energy in GeV; or ecal and hcal), with a detector",
         extensions=(".h5", ".hdf5"),
         sniff=sniff,
         open=open_either,

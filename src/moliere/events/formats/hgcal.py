@@ -91,7 +91,7 @@ def _check_shapes(file: h5py.File) -> int:
 
 formats.register("hgcal")(
     Format(
-        summary="HGCal challenge HDF5 (showers: layer, cell; gen_info: energy in GeV, eta, phi), cells of --detector",
+        summary="HGCal challenge HDF5 (showers: layer, cell; gen_info: energy in GeV, eta, phi), with a detector",
         extensions=(".h5", ".hdf5"),
         sniff=sniff,
         open=HgcalFile,

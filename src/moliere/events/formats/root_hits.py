@@ -258,7 +258,7 @@ def _check_shapes(path: Path, tree: Any, branches: HitBranches) -> None:
 
 formats.register("root-hits")(
     Format(
-        summary="ROOT tree of hits (channel or x, y, z, and energy; MeV, mm), put into --detector",
+        summary="ROOT tree of hits (channel or x, y, z, and energy; MeV, mm), with a detector",
         extensions=(".root",),
         # any ROOT file that no other format knows: opening it then says what it holds
         sniff=is_root,

@@ -118,7 +118,7 @@ def _read_primaries(file: h5py.File) -> tuple[NDArray[Any], dict[str, NDArray[An
 
 formats.register("step2point")(
     Format(
-        summary="step2point HDF5 (steps: x, y, z in mm, energy in GeV; primary), put into --detector",
+        summary="step2point HDF5 (steps: x, y, z in mm, energy in GeV; primary), with a detector",
         extensions=(".h5", ".hdf5"),
         sniff=sniff,
         open=StepsFile,

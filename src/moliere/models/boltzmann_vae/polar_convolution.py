@@ -50,7 +50,8 @@ def check_signals(detector: Calorimeter, signals: Tensor, energy: Tensor) -> Non
     if above.any():
         raise InvalidEvents(
             f"{int(above.sum())} of {len(signals)} training events have a cell with more than the incident energy; "
-            "take them out with: moliere check FILE --fix"
+            "write a file without them",
+            options=("moliere check FILE --fix CLEAN.h5",),
         )
 
 

@@ -144,8 +144,8 @@ def choose_physics(name: str, tables: Tables) -> PhysicsList:
     if physics.needs_data and (tables.kind == "built" or (physics.hadronic and not tables.hadronic)):
         rough = f", or accept rough tables with {name}{APPROXIMATE}" if f"{name}{APPROXIMATE}" in PHYSICS_LISTS else ""
         raise ConfigError(
-            f"{name} reads data sets of Geant4 that are not here; set GEANT4_DATA_DIR, run moliere geant4 setup "
-            f"--download{rough}"
+            f"{name} reads data sets of Geant4 that are not here; set GEANT4_DATA_DIR, download them{rough}",
+            options=("moliere geant4 setup --download",),
         )
     return physics
 

@@ -55,8 +55,9 @@ def find_tables(choice: Choice = "auto") -> Tables:
     own = None if choice == "built" else _own_tables()
     if own is None and choice == "geant4":
         raise ConfigError(
-            "no Geant4 data sets found in GEANT4_DATA_DIR, G4LEDATA or ~/.geant4_pybind; set one of them, or run: "
-            "moliere geant4 setup --download"
+            "no Geant4 data sets found in GEANT4_DATA_DIR, G4LEDATA or ~/.geant4_pybind; set one of them, or "
+            "download them",
+            options=("moliere geant4 setup --download",),
         )
     return own or Tables("built", hadronic=False, environment={"GEANT4_DATA_DIR": str(built_tables())})
 
