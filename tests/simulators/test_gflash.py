@@ -242,3 +242,19 @@ def test_a_tuning_of_ones_own_and_blocks_are_not_warned_of() -> None:
     assert not Gflash(lead_block()).warning
     assert not Gflash(plates("G4_W", 14.0, "G4_Si", 0.5, 10), tuning=Tuning()).warning
     assert not Gflash(catalog.get("calochallenge-2")).warning  # type: ignore[arg-type]
+
+
+#: Geant4 11.4.1, option 0, 300 e- of 2 GeV: mean layer
+FEW_GEV = {
+    ("G4_Fe", 10.0, "G4_Si", 1.0, 44): 8.55,
+    ("G4_W", 3.0, "G4_lAr", 1.0, 30): 6.71,
+    ("G4_Pb", 8.0, "G4_POLYSTYRENE", 3.0, 18): 3.67,
+}
+
+
+@pytest.mark.parametrize(("stack", "layer"), FEW_GEV.items(), ids=["-".join(map(str, key)) for key in FEW_GEV])
+def test_depth_in_plates_that_nobody_tuned_follows_the_energy(
+    stack: tuple[str, float, str, float, int], layer: float
+) -> None:
+    signals = showers(Gflash(plates(*stack)), 2e3, 1000).signals.astype(np.float64)
+    assert np.average(np.arange(stack[-1]), weights=signals.sum(axis=0)) == pytest.approx(layer, rel=0.06)
