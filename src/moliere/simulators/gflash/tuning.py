@@ -97,9 +97,8 @@ def scaled_tuning(period: float, thickness: float) -> Tuning:
 
     Fitted to Geant4 11.4.1 (option 0, 300 electrons of 10 GeV each) in nine sandwiches of W, Pb or Fe with silicon,
     argon or scintillator: response within 6 %, resolution within 30 %, mean depth within 5 %. How the depth goes with
-    the energy is from four other sandwiches; more were set aside to test it (benchmarks/sandwiches.py). The number of
-    crossings falls with the period; thin plates see Landau's tail as well. The first layers are not followed: what a
-    single electron loses before it showers is not in the paper's profile.
+    the energy was fitted in four sandwiches, and tested in others (benchmarks/sandwiches.py). The number of
+    crossings falls with the period; thin plates see Landau's tail as well. The first layer is not followed.
 
     Args:
         period: depth of an active plate with its absorber, in X0.
