@@ -98,13 +98,19 @@ def find_branches(names: Collection[str]) -> HitBranches | None:
         >>> find_branches(["event", "energy", "hit_x", "hit_y", "hit_z", "hit_e"])
         HitBranches(incident='energy', energy='hit_e', where=('hit_x', 'hit_y', 'hit_z'), ...)
     """
-    incident = next((name for name in _INCIDENTS if name in names), None)
+    columns = incident_branches(names)
+    incident = columns.pop("energy", None)
     energy = next((name for name in _HIT_ENERGIES if name in names), None)
     channel = next(((name,) for name in _CHANNELS if name in names), None)
     where = channel or next((triple for triple in _POSITIONS if set(triple) <= set(names)), None)
-    usual = {column: [name for name in known if name in names] for column, known in _COLUMNS.items()}
-    columns = {column: found[0] for column, found in usual.items() if found}
     return HitBranches(incident, energy, where, columns=columns) if incident and energy and where else None
+
+
+def incident_branches(names: Collection[str]) -> dict[str, str]:
+    """Incident columns → the first of their usual names among some, of those that there are."""
+    known = {"energy": _INCIDENTS, **_COLUMNS}
+    usual = {column: [name for name in usual if name in names] for column, usual in known.items()}
+    return {column: found[0] for column, found in usual.items() if found}
 
 
 def parse_branches(text: str) -> HitBranches:

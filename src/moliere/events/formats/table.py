@@ -1,8 +1,8 @@
-"""Plain tables of particles for phase spaces: Parquet or NumPy's npz, a column a quantity.
+"""Plain tables: Parquet, CSV or NumPy's npz, of particles for phase spaces, or of cells or hits of a calorimeter.
 
-Columns are those of the phase space, in moliere's units (mm, MeV); ``weight`` is the statistical weight, and further
-columns of numbers are taken as incident ones. The detector and the provenance are carried along. Structured arrays in
-npy, which have no place for either, are read too.
+Columns of particles are those of the phase space, in moliere's units (mm, MeV); ``weight`` is the statistical weight,
+and further columns of numbers are taken as incident ones. The detector and the provenance are carried along. Structured
+arrays in npy, which have no place for either, are read too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moliere.detectors import Detector, PhaseSpace, catalog, from_spec, of_kind
+from moliere.detectors import Calorimeter, Detector, PhaseSpace, catalog, from_spec, of_kind
 from moliere.errors import FormatError, MissingExtra, did_you_mean
 from moliere.events.events import Events, EventSource, provenance_of
 from moliere.events.formats.base import Format, formats
+from moliere.events.formats.calorimeter_table import cell_names, is_calorimeter, read_calorimeter
 from moliere.events.formats.foreign import check_unpacked, foreign
 from moliere.events.formats.npz import open_npz, write_npz
 from moliere.events.formats.published import left_out
@@ -31,16 +32,21 @@ WEIGHT = "weight"
 _ABOUT = "moliere"
 _PARQUET_MAGIC = b"PAR1"
 
+#: letters of a line of names, and of a number; more is no table
+_LONGEST_HEADER, _NUMBER_BYTES = 2**22, 40
+
 Columns = dict[str, NDArray[Any]]
 
 
 def sniff(path: Path) -> bool:
-    """Whether a file is Parquet, an npz of equally long columns, or a structured array."""
+    """Whether a file is Parquet, an npz of equally long columns, a structured array, or CSV of a calorimeter."""
     if not path.is_file():
         return False
     kind = _kind(path)
     if kind == ".npy":  # a plain array is refused in words when it is opened
         return True
+    if kind == ".csv":
+        return is_calorimeter(_header(path))
     return kind == ".parquet" or (zipfile.is_zipfile(path) and _holds_columns(path))
 
 
@@ -55,13 +61,17 @@ def read_table(path: Path, detector: Detector | None = None) -> Events:
 
     Args:
         path: the file.
-        detector: a phase space; by default the one that the file names, else the catalogue's with these columns.
+        detector: a phase space, or the calorimeter of cells and hits; by default the one that the file names, else the
+            catalogue's with these columns.
 
     Raises:
         FormatError: no table, truncated, a column missing (the nearest is named) or not of numbers.
         MissingExtra: Parquet without pyarrow.
     """
     columns, about = _READERS[_kind(path)](path)
+    if is_calorimeter(columns):
+        recorded = from_spec(about["detector_spec"]) if "detector_spec" in about else None
+        return read_calorimeter(path, columns, detector or recorded, about)
     space = _recognise(path, columns, about, detector)
     for name, values in columns.items():
         if values.dtype.kind not in "fiub" or values.ndim != 1:
@@ -100,7 +110,29 @@ def _kind(path: Path) -> str:
         head = file.read(6)
     if head.startswith(_PARQUET_MAGIC):
         return ".parquet"
-    return ".npy" if head == b"\x93NUMPY" else ".npz"
+    if head == b"\x93NUMPY":
+        return ".npy"
+    return ".csv" if path.suffix.lower() == ".csv" else ".npz"
+
+
+def _header(path: Path) -> list[str]:
+    """Names of the columns of a CSV file."""
+    with path.open(errors="replace") as file:
+        return [name.strip().strip('"') for name in file.readline(_LONGEST_HEADER).split(",")]
+
+
+def _read_csv(path: Path) -> tuple[Columns, Mapping[str, Any]]:
+    names = _header(path)
+    with foreign(path, "CSV"), path.open("rb") as file:
+        file.readline(_LONGEST_HEADER)
+        if len(file.readline(most := _NUMBER_BYTES * len(names))) == most:
+            raise FormatError(
+                f"{path}: the second line has more than {most} letters, too many for {len(names)} numbers"
+            )
+        values = np.loadtxt(path, np.float64, delimiter=",", comments=None, skiprows=1, ndmin=2)
+    if len(values) and values.shape[1] != len(names):
+        raise FormatError(f"{path} has rows of {values.shape[1]} numbers below {len(names)} names")
+    return dict(zip(names, values.reshape(-1, len(names)).T, strict=True)), {}
 
 
 def _read_parquet(path: Path) -> tuple[Columns, Mapping[str, Any]]:
@@ -143,7 +175,7 @@ def _read_npy(path: Path) -> tuple[Columns, Mapping[str, Any]]:
     return {name: table[name] for name in table.dtype.names}, {}
 
 
-_READERS = {".parquet": _read_parquet, ".npz": _read_npz, ".npy": _read_npy}
+_READERS = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz, ".npy": _read_npy}
 
 
 def _import_parquet() -> Any:
@@ -170,11 +202,12 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
     """A writer whose file appears, whole, when the block ends well; its ending says which kind of table.
 
     Raises:
-        FormatError: another ending, or a detector that is no phase space.
+        FormatError: another ending, or a detector that is neither phase space nor calorimeter.
         OutputExists: the file exists.
         WriteError: disk full or no permission; what was there is untouched.
     """
-    of_kind(detector, PhaseSpace, f"table {path}", FormatError)
+    if not isinstance(detector, Calorimeter):
+        of_kind(detector, PhaseSpace, f"table {path}", FormatError)
     if path.suffix not in _WRITERS:
         raise FormatError(f"{path}: tables are files that end in {' or '.join(_WRITERS)}")
     check_free(path, overwrite=overwrite)
@@ -184,7 +217,8 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
 
 
 def _columns(events: Events) -> Columns:
-    columns = {name: events.signals[:, k] for k, name in enumerate(events.detector.column_names)}
+    names = events.detector.column_names or cell_names(events.detector)
+    columns = {name: events.signals[:, k] for k, name in enumerate(names)}
     columns |= events.incident
     return columns if events.weights is None else {**columns, WEIGHT: events.weights}
 
@@ -217,12 +251,12 @@ def losses(source: EventSource) -> list[str]:
 
 formats.register("table")(
     Format(
-        summary="table of particles (Parquet, npz; mm, MeV)",
+        summary="table of particles, of cells or of hits (Parquet, npz; CSV of a calorimeter; mm, MeV)",
         extensions=(".parquet", ".npz", ".npy"),
         sniff=sniff,
         open=read_table,
         create=create,
-        kinds=("phase-space",),
+        kinds=("phase-space", "calorimeter"),
         losses=losses,
     )
 )
