@@ -22,7 +22,7 @@ demo: $(READY)
 	$(BIN)/moliere train flow-photons -o $(DEMO)/run --set data.events=$(EVENTS) --overwrite
 	$(BIN)/moliere generate $(BUNDLE) --like $(EVENTS) --part test -o $(DEMO)/generated.h5 --overwrite
 	$(BIN)/moliere evaluate $(EVENTS) $(DEMO)/generated.h5 --part test --bundle $(BUNDLE) \
-	  $(if $(filter 0,$(GFLASH)),--reference-ms $(GEANT4_MS)) -o $(DEMO)/report --overwrite
+	  $(if $(filter 0,$(GFLASH)),--reference-ms $(GEANT4_MS) --reference-on "one core") -o $(DEMO)/report --overwrite
 
 test: lint
 	$(BIN)/python -m pytest -q -n auto

@@ -8,6 +8,7 @@ helps is to take no more threads than there are idle cores.
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,15 @@ from moliere.errors import ConfigError
 
 _WATCH = 0.2  # seconds
 _MOST = 1024  # threads
+
+
+def processor() -> str:
+    """What this machine calculates with, in its maker's words where the operating system knows them."""
+    with suppress(OSError), open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine() or "CPU"
 
 
 def idle_threads() -> int:

@@ -14,7 +14,8 @@ Run = Callable[..., Any]
 
 def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trained: Path, tmp_path: Path) -> None:
     arguments = ["evaluate", files / "one.h5", files / "other.h5", "-o", tmp_path, "--threads", 1]
-    outcome = run(*arguments, "--bundle", trained / "tiny.bundle", "--max-events", 100, "--reference-ms", 12)
+    speed = ["--bundle", trained / "tiny.bundle", "--reference-ms", 12, "--reference-on", "one core"]
+    outcome = run(*arguments, *speed, "--max-events", 100)
     assert outcome.code == 0, outcome.err
     assert "too few events for a verdict" in outcome.out
     assert "warning: 100 events are too few" in outcome.out
@@ -22,7 +23,8 @@ def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trai
     report = Report.from_dict(json.loads((tmp_path / "report.json").read_text()))
     assert (report.reference.n_events, report.reference.n_used) == (120, 100)
     assert report.timing is not None
-    assert report.timing.reference_ms == 12
+    assert (report.timing.reference_ms, report.timing.reference_on) == (12, "one core")
+    assert "thread" in report.timing.device
     again = run(*arguments)
     assert again.code == 1
     assert "--overwrite" in again.err

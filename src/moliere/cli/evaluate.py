@@ -44,6 +44,9 @@ def evaluate(
     reference_ms: Annotated[
         float | None, typer.Option("--reference-ms", min=0, help="Milliseconds a shower of the reference simulation.")
     ] = None,
+    reference_on: Annotated[
+        str, typer.Option("--reference-on", help="Threads and machine of that time, such as 'one core, Xeon 2.1 GHz'.")
+    ] = "",
     threshold: Annotated[
         str | None,
         typer.Option("--threshold", help="Smaller signals count as zero, such as 0.5 MeV; the detector's by default."),
@@ -91,6 +94,7 @@ def evaluate(
             bundle=bundle,
             part=part,
             reference_ms=reference_ms,
+            reference_on=reference_on,
             threshold=threshold,
             max_events=max_events,
             suite=suite,

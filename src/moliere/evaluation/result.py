@@ -47,6 +47,7 @@ class Timing:
         batch_size: at this batch size.
         device: in words, threads included.
         reference_ms: milliseconds a shower of the reference simulation, where known.
+        reference_on: threads and machine of the reference simulation, in words; empty where nobody said it.
         training_minutes: what the model's training took, where known.
         training_memory_mb: largest memory of the process that trained it, in MB.
         n_parameters: of the model.
@@ -56,6 +57,7 @@ class Timing:
     batch_size: int
     device: str
     reference_ms: float | None = None
+    reference_on: str = ""
     training_minutes: float | None = None
     training_memory_mb: float | None = None
     n_parameters: int | None = None

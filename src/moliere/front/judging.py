@@ -24,7 +24,7 @@ from moliere.generation import generate
 from moliere.models import Bundle
 from moliere.report import write_report
 from moliere.report.ranking_page import write_ranking
-from moliere.threads import limited_threads
+from moliere.threads import limited_threads, processor
 from moliere.units import parse_energy
 
 Part = Literal["all", "train", "validation", "test"]
@@ -42,6 +42,7 @@ def evaluate(
     bundle: str | Path | Bundle | None = None,
     part: Part = "all",
     reference_ms: float | None = None,
+    reference_on: str = "",
     threshold: float | str | None = None,
     max_events: int = 100_000,
     suite: str = "default",
@@ -63,6 +64,7 @@ def evaluate(
         bundle: the generated events' model: its split is used for ``part``, and it is timed.
         part: only this part of the reference, in the split that the bundle was trained with.
         reference_ms: milliseconds a shower of the reference simulation.
+        reference_on: threads and machine that these were measured on, such as ``"one core, Xeon 2.1 GHz"``.
         threshold: smaller signals count as zero, MeV or a text with a unit; by default the threshold that
             the bundle was trained with, else the detector's.
         max_events: use so many events of each at most.
@@ -112,7 +114,7 @@ def evaluate(
         warnings = (*report.warnings, *_other_file(model, part, first))
         report = replace(report, warnings=warnings, settings={**report.settings, **asked})
         progress("timing")
-        report = timed(report, model, one, threads, reference_ms)
+        report = timed(report, model, one, threads, reference_ms, reference_on)
     if output is not None:
         progress("drawing")
         write_report(report, output, overwrite=overwrite)
@@ -156,7 +158,14 @@ def _other_file(bundle: Bundle, part: str, name: str) -> list[str]:
     ]
 
 
-def timed(report: Report, bundle: Bundle, like: EventSource, threads: int, reference_ms: float | None) -> Report:
+def timed(
+    report: Report,
+    bundle: Bundle,
+    like: EventSource,
+    threads: int,
+    reference_ms: float | None,
+    reference_on: str = "",
+) -> Report:
     """A report with what an event of a bundle costs, measured on the reference's incident particles.
 
     Args:
@@ -165,20 +174,23 @@ def timed(report: Report, bundle: Bundle, like: EventSource, threads: int, refer
         like: events whose incident particles are taken, 1,000 at once.
         threads: CPU threads; 0 takes as many as there are idle cores.
         reference_ms: milliseconds an event of the reference simulation, where known.
+        reference_on: threads and machine of the reference simulation.
     """
     rows = np.arange(_TIMED) % len(like)
     incident = {name: like.incident[name][rows] for name in bundle.columns if name in like.incident}
     with limited_threads(threads):
+        threads_used = torch.get_num_threads()
         timing = measure(
             # what lies outside the bundle's range costs the same
             lambda n: generate(bundle, incident, n_events=n, outside="extrapolate"),
             _TIMED,
-            f"CPU, {torch.get_num_threads()} threads",
+            f"{processor()}, {threads_used} thread{'s' if threads_used > 1 else ''}",
             reference_ms=reference_ms,
         )
     made = bundle.provenance
     timing = replace(
         timing,
+        reference_on=reference_on,
         training_minutes=made["training_seconds"] / 60 if "training_seconds" in made else None,
         training_memory_mb=made.get("peak_memory_mb"),
         n_parameters=bundle.n_parameters,

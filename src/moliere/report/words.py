@@ -74,17 +74,18 @@ def sentence(text: str) -> str:
 
 
 def speed_up(timing: Timing) -> str:
-    """How the cost compares with that of the reference simulation; empty where that is not known.
+    """How the cost compares with that of the reference simulation, and where that ran; empty where it is not known.
 
     Example:
-        >>> speed_up(Timing(0.5, 1000, "CPU", reference_ms=1000.0))
-        '2,000 times faster than the reference (1,000 ms)'
+        >>> speed_up(Timing(0.5, 1000, "CPU", reference_ms=1000.0, reference_on="one core"))
+        '2,000 times faster than the reference (1,000 ms on one core)'
     """
     if timing.reference_ms is None:
         return ""
     factor = timing.reference_ms / timing.generated_ms
     words = f"{number(factor)} times faster" if factor >= 1 else f"{number(1 / factor)} times slower"
-    return f"{words} than the reference ({number(timing.reference_ms)} ms)"
+    where = f" on {timing.reference_on}" if timing.reference_on else "; its threads and machine were not said"
+    return f"{words} than the reference ({number(timing.reference_ms)} ms{where})"
 
 
 def energy_range(sample: Sample) -> str:
