@@ -86,6 +86,7 @@ def test_events_are_simulated_in_memory_and_to_a_file_alike(tmp_path: Path) -> N
         moliere.simulate("gflash", n=1)
 
 
+@pytest.mark.slow
 def test_from_training_to_the_page(tmp_path: Path) -> None:
     sample = moliere.samples.open("photons-mini")[:300]
     write_events(tmp_path / "few.h5", sample)
@@ -172,6 +173,7 @@ def test_what_no_machine_can_do_is_refused_in_one_sentence(words: dict[str, obje
         moliere.generate("flow-photons-hour", **{"energy": "20 GeV", "n": 3, "threads": 1, **words})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "used"), [(None, 3.5), ("2 MeV", 2.0), (0.25, 0.25)])
 def test_the_threshold_is_the_one_that_the_bundle_was_trained_with(given: str | float | None, used: float) -> None:
     bundle = moliere.load("flow-photons-hour")

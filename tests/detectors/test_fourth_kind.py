@@ -120,6 +120,7 @@ def test_who_needs_another_kind_says_so(tmp_path: Path, call: str) -> None:
     assert "alorimeter" in run(tmp_path, code)
 
 
+@pytest.mark.slow
 def test_an_evaluation_finds_its_suite_and_its_page_comes_whole(tmp_path: Path) -> None:
     code = """
         import json

@@ -51,6 +51,7 @@ def test_events_of_one_kind_only_cover_little(mini: Events) -> None:
     assert report.metric("precision").verdict.startswith("at the floor")
 
 
+@pytest.mark.slow
 def test_a_baseline_stands_beside(mini: Events) -> None:
     wide = Events(mini.detector, mini.incident, mini.signals * np.float32(1.1))
     report = evaluate(mini[:1500], mini[1500:3000], names=("a", "b", "c"), baseline=wide[3000:4500], classifier_seeds=0)
@@ -62,6 +63,7 @@ def test_a_baseline_stands_beside(mini: Events) -> None:
     assert figure.value < 3
 
 
+@pytest.mark.slow
 def test_matched_energies_are_the_references(mini: Events) -> None:
     low = mini.take(np.flatnonzero(mini.energy < 4000))
     plain = evaluate(low, mini, classifier_seeds=0)
@@ -96,6 +98,7 @@ def test_an_energy_left_out_is_only_in_the_test_part(mini: Events) -> None:
     assert len(seen) + len(split.test) == len(mini)
 
 
+@pytest.mark.slow
 def test_wrong_showers_at_the_energy_left_out_are_seen(mini: Events) -> None:
     energy = float(np.unique(mini.energy)[3])
     one, other = mini[:2500], mini[2500:]

@@ -240,6 +240,7 @@ def test_a_dark_generator_is_not_perfect_where_nothing_can_be_measured(mini: Eve
     assert Report.from_dict(json.loads(text(report))) == report
 
 
+@pytest.mark.slow
 def test_energies_without_response_are_a_report_and_a_page(mini: Events, tmp_path: Path) -> None:
     from moliere.report import write_report
 

@@ -140,6 +140,7 @@ def page(folder: Path) -> str:
     return (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_finding_of_a_script_is_in_the_table_and_the_json(folder: Path, report: Report) -> None:
     metric = report.metric("halo-share")
     assert metric.value is not None

@@ -49,6 +49,7 @@ def histograms(report: Report) -> tuple[HistogramPair, ...]:
     return found.histograms
 
 
+@pytest.mark.slow
 def test_air_showers_need_no_options() -> None:
     same = evaluate(footprints(400, 0), footprints(400, 1), classifier_seeds=1)
     assert same.settings["suite"] == "surface-array"

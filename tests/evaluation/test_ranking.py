@@ -34,6 +34,7 @@ def test_the_nearest_sample_comes_first(rows: list[Row]) -> None:
     assert rows[0].metrics["AUC, observables"].value < rows[-1].metrics["AUC, observables"].value
 
 
+@pytest.mark.slow
 def test_the_page_leads_to_every_report(rows: list[Row], tmp_path: Path) -> None:
     page = write_ranking(rows, tmp_path / "comparison")
     text = page.read_text()

@@ -249,6 +249,7 @@ def test_a_bundle_brings_back_the_same(case: tuple[Model, Batch], tmp_path: Path
     assert torch.equal(use(model, batch[:10]), use(again, batch[:10]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "k"), CASES)
 def test_training_lowers_every_objective(name: str, k: int, request: pytest.FixtureRequest) -> None:
     """Each by itself: of two adversaries the other one stands still."""

@@ -59,6 +59,7 @@ def test_kept_ones_come_back_from_files_that_say_so(noisy: Path, tmp_path: Path)
     assert (moliere.open(tmp_path / "kept.h5", negative="clip").take([0]).signals < 0).any()  # the file says: signed
 
 
+@pytest.mark.slow
 def test_kept_ones_are_evaluated(noisy: Path, tmp_path: Path) -> None:
     events = moliere.open(noisy, negative="keep").take(slice(None))
     write_events(tmp_path / "one.h5", events[: N // 2])

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from moliere import samples
 from moliere.events.formats import write_events
 
 Run = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_two_samples_are_ranked_and_a_pipeline_can_stop(run: Run, files: Path, tmp_path: Path) -> None:
     one, two = files / "one.h5", tmp_path / "two.h5"
     write_events(two, samples.open("photons-mini")[200:320])

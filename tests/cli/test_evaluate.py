@@ -12,6 +12,7 @@ from moliere.evaluation import Report
 Run = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trained: Path, tmp_path: Path) -> None:
     arguments = ["evaluate", files / "one.h5", files / "other.h5", "-o", tmp_path, "--threads", 1]
     speed = ["--bundle", trained / "tiny.bundle", "--reference-ms", 12, "--reference-on", "one core"]
