@@ -76,7 +76,8 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
             raise UnsupportedIncident(
                 f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
                 f"({int(outside.sum())} of {len(values)} events outside); choose particles "
-                "inside this range, or pass outside='extrapolate'"
+                "inside this range, or pass outside='extrapolate'",
+                options=("--outside extrapolate",),
             )
 
 
@@ -89,7 +90,8 @@ def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> No
     if strange:
         raise UnsupportedIncident(
             f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(known)}, got {strange}; "
-            "choose among these, or pass outside='extrapolate'"
+            "choose among these, or pass outside='extrapolate'",
+            options=("--outside extrapolate",),
         )
 
 
