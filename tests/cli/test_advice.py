@@ -27,6 +27,11 @@ _ADVICE = [
     ("simulate gflash --detector calochalenge-2 -n 2 -o {tmp}/a.h5", "'calochallenge-2'", f"{_GFLASH} -o {{tmp}}/a.h5"),
     ("convert {one} {tmp}/a.h5 --to calochalenge", "'calochallenge'", "convert {one} {tmp}/a.h5 --to calochallenge"),
     (f"{_GFLASH} --set metod=analytic -o {{tmp}}/a.h5", "method", f"{_GFLASH} --set method=analytic -o {{tmp}}/a.h5"),
+    (
+        "generate flow-photons-hou -n 2 --energy 1GeV -o {tmp}/a.h5",
+        "'flow-photons-hour'",
+        f"{_GENERATE} --energy 1GeV -o {{tmp}}/a.h5",
+    ),
     # what is missing or too much
     (
         f"{_GENERATE} -o {{tmp}}/a.h5",

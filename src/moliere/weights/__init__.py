@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from moliere.errors import BundleError, did_you_mean
+
 
 def bundle_paths() -> dict[str, Path]:
     """Shipped bundles by name."""
@@ -13,5 +15,14 @@ def bundle_paths() -> dict[str, Path]:
 
 
 def find_bundle(name: str | Path) -> Path:
-    """The shipped bundle of that name, or the path itself."""
-    return bundle_paths().get(str(name), Path(name))
+    """The shipped bundle of that name, or the path itself.
+
+    Raises:
+        BundleError: there is no such file, and the name is nearly that of a shipped bundle.
+    """
+    known = bundle_paths()
+    path = known.get(str(name), Path(name))
+    nearest = did_you_mean(str(name), known)
+    if nearest.startswith("did") and not path.exists():
+        raise BundleError(f"no bundle {name}; {nearest}")
+    return path
