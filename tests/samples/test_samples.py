@@ -7,7 +7,7 @@ import pytest
 
 from moliere import samples
 from moliere.detectors import catalog
-from moliere.errors import UnknownName
+from moliere.errors import FormatError, UnknownName
 
 
 def test_the_shipped_photons() -> None:
@@ -31,3 +31,14 @@ def test_names_are_files_small_enough_to_ship() -> None:
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'photons-mini'"):
         samples.open("photon-mini")
+
+
+@pytest.mark.parametrize("name", ["photons-minni", "photon-mini", "photonsmini"])
+def test_a_mistyped_sample_is_answered_with_the_nearest(name: str) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'photons-mini'"):
+        samples.open_source(name)
+
+
+def test_a_name_with_an_ending_is_a_file() -> None:
+    with pytest.raises(FormatError, match=r"no file showers\.h5"):
+        samples.open_source("showers.h5")

@@ -49,8 +49,13 @@ def open_source(name: Files, detector: str | Detector | None = None, **how: Any)
         name: of a sample, or path of a file; several files are one sample.
         detector: the detector, its catalogue name or its file, where the events do not say it.
         how: ``format``, ``negative`` and ``branches``, as of :func:`moliere.events.formats.open_events`.
+
+    Raises:
+        UnknownName: a name without an ending that is neither a file nor a sample.
     """
     name = name[0] if isinstance(name, list | tuple) and len(name) == 1 else name
     if isinstance(name, str) and name in names() and how.get("format") is None:
         return open(name)
+    if isinstance(name, str) and name.replace("-", "_").isidentifier() and not Path(name).exists():
+        raise UnknownName(f"there is no file and no sample {name!r}; {did_you_mean(name, names())}")
     return open_events(name, load(detector) if isinstance(detector, str) else detector, **how)
