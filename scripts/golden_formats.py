@@ -10,6 +10,7 @@ little is in it: the tests make theirs.)
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,22 @@ def airshower(path: Path) -> None:
     )
 
 
+def auger(path: Path) -> None:
+    """One event of 10 EeV at 30 degrees in two stations, the second with one photomultiplier."""
+    place = {"y": 0.0, "z": 1400.0, "isSelected": 1}
+    stations = [
+        {"id": 1, "x": 0.0, "t": 100.0, "signal": 6.0, "pmt1": [1, 2, 3], "pmt2": [3, 4, 1], "pmt3": [], **place},
+        {"id": 2, "x": 1500.0, "t": 200.0, "signal": 2.0, "pmt1": [2, 0, 0], "pmt2": [], "pmt3": [], **place},
+    ]
+    sdrec = {"energy": 10.0, "theta": 30.0, "phi": 90.0, "x": 1.0, "y": 2.0, "z": 1400.0}
+    path.write_text(json.dumps({"id": 1, "sdrec": sdrec, "stations": stations}))
+
+
+def cells_csv(path: Path) -> None:
+    """Two events of 4 GeV in two cells."""
+    path.write_text("energy,cell_0,cell_1\n4000,1000,0\n4000,500,250.5\n")
+
+
 def table(path: Path) -> None:
     """Two muons of SHiP's flux, in mm and MeV."""
     columns = {"charge": [1, -1], "x": [10.0, -20.0], "y": [0.0, 5.0], "z": [-7e4, -6.6e4]}
@@ -176,6 +193,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "golden-step2point.h5": step2point,
     "golden-airshower.npz": airshower,
     "golden-table.npz": table,
+    "golden-auger.json": auger,
+    "golden-cells.csv": cells_csv,
 }
 
 if __name__ == "__main__":

@@ -97,10 +97,17 @@ def join(
     if len(named) != len(files):
         raise ConfigError(f"--particles names {len(named)} particles for {len(files)} files; name one for each")
     kinds = [None if name is None else particle_id(name.strip()) for name in named]
+    replaced = [
+        file
+        for file, source, kind in zip(files, sources, kinds, strict=True)
+        if kind is not None and "pdg_id" in source.incident and (source.incident["pdg_id"] != kind).any()
+    ]
     writing = create_events(output, sources[0].detector, overwrite=overwrite)
     total = sum(map(len, sources))
     stream("joining", joined(sources, kinds, seed), writing, total)
     console.print(f"{output}: {total:,} events of {len(files)} files")
+    if replaced:
+        console.print(f"--particles replaced the particles that were recorded in {', '.join(replaced)}")
 
 
 def slices(

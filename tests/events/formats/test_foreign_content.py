@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 from moliere import samples
+from moliere.detectors import catalog
 from moliere.errors import FormatError, MoliereError
 from moliere.events import convert
 from moliere.events.formats import formats, open_events, read_events
+from moliere.events.formats.foreign import foreign
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = {
+    "auger": "golden-auger.json",
     "hgcal": "golden-hgcal.h5",
     "calohadronic": "golden-calohadronic.h5",
     "lemurs": "golden-lemurs.h5",
@@ -166,6 +169,12 @@ def hdf5_bomb(path: Path) -> None:
         file.create_dataset("showers", (10**9, 368), "f4", chunks=(10**4, 368), compression="gzip")
 
 
+def compound_bomb(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        kind = np.dtype([("energy", "f4"), ("ecal", "f4", (3, 12, 12)), ("hcal", "f4", (12, 6))])
+        file.create_dataset("events", (10**8,), kind, chunks=(1000,), compression="gzip")
+
+
 def folder(path: Path) -> None:
     path.mkdir()
 
@@ -174,11 +183,18 @@ def empty(path: Path) -> None:
     path.touch()
 
 
-@pytest.mark.parametrize("make", [objects, header_cut, huge_shape, npz_bomb, hdf5_bomb, folder, empty])
+@pytest.mark.parametrize("make", [objects, header_cut, huge_shape, npz_bomb, hdf5_bomb, compound_bomb, folder, empty])
 def test_what_is_no_sound_file_is_refused_in_words(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "x.npy")
     with pytest.raises(FormatError, match=r"x\.npy"):
-        read_events(tmp_path / "x.npy")
+        read_events(tmp_path / "x.npy", catalog.get("calogan") if make is compound_bomb else None)
+
+
+def test_a_bug_inside_a_reader_keeps_its_cause(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="division") as caught, foreign(tmp_path, "events"):
+        1 / 0  # noqa: B018  what no damaged file does, but a bug of a reader
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert "--debug" in caught.value.options[0]
 
 
 def test_a_long_line_of_csv_is_refused_before_it_is_read(tmp_path: Path) -> None:

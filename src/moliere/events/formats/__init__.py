@@ -13,6 +13,7 @@ from moliere.errors import ConfigError, FormatError
 from moliere.events.events import Events, EventSource, piece_rows
 from moliere.events.formats import airshower as airshower
 from moliere.events.formats import atlas_slices as atlas_slices
+from moliere.events.formats import auger as auger
 from moliere.events.formats import calochallenge as calochallenge
 from moliere.events.formats import calogan as calogan
 from moliere.events.formats import calogan_root as calogan_root

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.hdf5 import column, dataset, further, looks_like, read_rows_of, reading
+from moliere.events.formats.hdf5 import column, compound_dataset, dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import calorimeter, signal_unit
 from moliere.events.voxelise import OUTSIDE, voxelise
@@ -92,11 +92,9 @@ class CellsFile(FileSource):
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         own = calorimeter(path, detector)
         with reading(path) as file:
-            events = file[EVENTS]
+            events = compound_dataset(file, EVENTS, (ENERGY, *PARTS))
             kinds = {name: events.dtype[name] for name in (ENERGY, *PARTS)}
             cells = sum(int(np.prod(kinds[name].shape)) for name in PARTS)
-            if events.ndim != 1 or any(kind.base.kind not in "fiu" for kind in kinds.values()):
-                raise FormatError(f"{path}: {EVENTS} holds {events.dtype} of shape {events.shape}, expected numbers")
             if own.n_channels != cells or int(np.prod(kinds[ENERGY].shape)) != 1:
                 raise FormatError(
                     f"{path} has {cells} cells in {' and '.join(f'{kinds[p].shape} of {p}' for p in PARTS)}, but "

@@ -81,6 +81,22 @@ def dataset(file: h5py.File, key: str) -> h5py.Dataset:
     return found
 
 
+def compound_dataset(file: h5py.File, key: str, fields: Collection[str]) -> h5py.Dataset:
+    """The dataset of that name whose entries have these fields of numbers, an entry an event.
+
+    Raises:
+        FormatError: there is none, or it would fill the memory.
+    """
+    found = file.get(key)
+    names = found.dtype.names or () if isinstance(found, h5py.Dataset) else ()
+    if not set(fields) <= set(names) or found.ndim != 1:
+        raise FormatError(f"{file.filename}: {key!r} should hold fields {', '.join(fields)}; it has {', '.join(names)}")
+    if wrong := [name for name in fields if found.dtype[name].base.kind not in "fiu"]:
+        raise FormatError(f"{file.filename}: field {wrong[0]!r} of {key!r} holds {found.dtype[wrong[0]]}, not numbers")
+    check_unpacked(Path(file.filename), found.size * found.dtype.itemsize)
+    return found
+
+
 def column(file: h5py.File, key: str, n: int | None = None) -> NDArray[Any]:
     """A number an event, (n,), from a dataset of shape (n,) or (n, 1).
 

@@ -21,7 +21,7 @@ from moliere.detectors import Calorimeter, Detector, catalog
 from moliere.errors import FormatError
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
 from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.hdf5 import Further, dataset, further, looks_like, read_rows_of, reading
+from moliere.events.formats.hdf5 import Further, compound_dataset, dataset, further, looks_like, read_rows_of, reading
 from moliere.events.formats.published import calorimeter, signal_unit
 from moliere.units import GeV, MeV
 
@@ -94,9 +94,7 @@ def _field(file: h5py.File, key: str, compound: bool) -> Any:
     """The shape of a dataset, or of a field of the one dataset, with its rows."""
     if not compound:
         return dataset(file, key)
-    events = file[EVENTS]
-    if not isinstance(events, h5py.Dataset) or key not in (events.dtype.names or ()):
-        raise FormatError(f"{file.filename}: {EVENTS!r} has no field {key!r}")
+    events = compound_dataset(file, EVENTS, (key,))
     kind = events.dtype[key]
     return np.broadcast_to(np.zeros((), kind.base), (*events.shape, *kind.shape))
 
