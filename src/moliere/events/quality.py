@@ -114,14 +114,17 @@ def _check_values(what: str, values: NDArray[Any], *, negative: bool) -> None:
     if np.isfinite(low) and np.isfinite(high) and (negative or low >= 0):
         return
     bad = ~np.isfinite(values)
-    words = "not finite"
-    if not bad.any():
-        bad, words = values < 0, "negative"
-    events = np.flatnonzero(bad.any(axis=1))
+    words = "not finite" if bad.any() else "negative"
+    events = np.flatnonzero((bad if bad.any() else values < 0).any(axis=1))
+    clipped = words == "negative" and what == "signal"
+    other = ", or one in which negative signals are clipped or kept" if clipped else ""
     raise InvalidEvents(
         f"{len(events)} of {len(values)} events hold a {what} that is {words} (events {list_events(events)}); "
-        "write a file without them",
-        options=("moliere check FILE --fix CLEAN.h5",),
+        f"write a file without them{other}",
+        options=(
+            "moliere check FILE --fix CLEAN.h5",
+            *(["moliere convert FILE CLEAN.h5 --negative clip"] if clipped else []),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import moliere
+from moliere.cli import main
 from moliere.detectors import catalog, from_spec
 from moliere.errors import ConfigError, InvalidEvents
 from moliere.events.check import check_source, write_clean
@@ -34,8 +35,13 @@ def raw(path: Path) -> np.ndarray:
 
 
 def test_they_are_refused_unless_a_user_says_otherwise(noisy: Path) -> None:
-    with pytest.raises(InvalidEvents, match="negative"):
+    with pytest.raises(InvalidEvents, match="negative") as refused:
         read_events(noisy)
+    program, *advice = refused.value.options[-1].split()  # and what is advised helps
+    names = {"FILE": str(noisy), "CLEAN.h5": str(noisy.with_name("clean.h5"))}
+    assert program == "moliere"
+    assert main([names.get(word, word) for word in advice]) == 0
+    assert (read_events(noisy.with_name("clean.h5")).signals >= 0).all()
     assert len(check_source(open_events(noisy)).reasons) == N
 
 

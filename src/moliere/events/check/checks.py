@@ -35,13 +35,14 @@ _ANGLES = {"theta": (0.0, np.pi), "phi": (-2 * np.pi, 2 * np.pi), "eta": (-6.0, 
 #: layers of a finding that are listed
 _LAYERS = 5
 _DROP = "write a file without them"
+_NEGATIVE = f"{_DROP}, or clip or keep negative signals where the file is opened"
 
 
 def find_unreadable(view: Overview) -> Iterator[Finding]:
     """Signals, incident columns and weights that are no numbers, or numbers that cannot be."""
     yield from about_events("not-finite", "fault", view.not_finite, "hold NaN or infinite signals", _DROP)
     if not view.detector.signed:
-        yield from about_events("negative", "fault", view.negative, "hold negative signals", _DROP)
+        yield from about_events("negative", "fault", view.negative, "hold negative signals", _NEGATIVE)
     columns = {f"an incident {name}": column for name, column in view.incident.items()}
     for name, column in (columns if view.weights is None else {**columns, "a weight": view.weights}).items():
         yield from about_events("not-finite", "fault", ~np.isfinite(column), f"have {name} that is no number", _DROP)
