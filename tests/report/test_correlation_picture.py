@@ -44,7 +44,7 @@ def test_names_are_thinned_and_numbered(n: int, named: int) -> None:
 def test_long_names_are_cut() -> None:
     long = replace(_some(2), labels=("a" * 80, "$b$"))
     texts = [text.get_text() for text in draw_correlations(long).findobj(Text)]
-    assert f"{'a' * 31}… · 1" in texts
+    assert f"{'a' * 15}…{'a' * 16} · 1" in texts
     assert "$b$ · 2" in texts
 
 

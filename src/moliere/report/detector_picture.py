@@ -15,7 +15,7 @@ from moliere.detectors.surface_array import SurfaceArray
 from moliere.errors import DetectorError
 from moliere.files import replacing
 from moliere.report.scene import Scene, SceneLayer, build_scene
-from moliere.report.style import GENERATED, GUIDE, new_figure, show_names_as_they_are, style
+from moliere.report.style import GENERATED, GUIDE, colours, new_figure, show_names_as_they_are, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -223,11 +223,12 @@ def paint_cells(axes: Axes, layer: SceneLayer, values: Floats, cmap: str, norm: 
     """
     table = values.reshape(len(layer.u) - 1, len(layer.v) - 1)
     if layer.kind == "cartesian":
-        return axes.pcolormesh(layer.u, layer.v, table.T, rasterized=True, cmap=cmap, norm=norm)
+        return axes.pcolormesh(layer.u, layer.v, table.T, rasterized=True, cmap=colours(cmap), norm=norm)
     pieces = max(1, int(np.ceil((layer.u[1] - layer.u[0]) / _CHORD)))
     alpha = np.linspace(layer.u[0], layer.u[-1], pieces * len(table) + 1)
     x, y = np.outer(np.cos(alpha), layer.v), np.outer(np.sin(alpha), layer.v)
-    return axes.pcolormesh(x, y, np.repeat(table, pieces, axis=0), rasterized=True, cmap=cmap, norm=norm)
+    cells = np.repeat(table, pieces, axis=0)
+    return axes.pcolormesh(x, y, cells, rasterized=True, cmap=colours(cmap), norm=norm)
 
 
 def draw_grid(axes: Axes, layer: SceneLayer, colour: str = GUIDE) -> None:

@@ -85,7 +85,9 @@ def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
 
     x, y = (array.stations[:, k] / _KM for k in (0, 1))
     with style():
-        figure, (left, right), scale = _two_grounds()
+        figure, (left, right), scale = _two_grounds(array)
+        for axes, mean in ((left, means[0]), (right, means[1])):
+            axes.scatter(x[mean <= 0], y[mean <= 0], 6, facecolors="none", edgecolors=GUIDE, linewidths=0.6)
         left.scatter(x, y, _AREA * np.log10(1 + means[0]), color=GUIDE)
         colours = divide(means[1], means[0])
         points = right.scatter(
@@ -118,7 +120,7 @@ def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> 
     sides = [footprint_of(event, array) for event in pair]
     latest = max((float(np.nanmax(side.times)) for side in sides if np.isfinite(side.times).any()), default=1.0)
     with style():
-        figure, grounds, scale = _two_grounds()
+        figure, grounds, scale = _two_grounds(array)
         for axes, name, side in zip(grounds, ("reference", "generated"), sides, strict=True):
             points = _draw_stations(axes, side, array, latest)
             axes.set_title(f"{name}: {np.count_nonzero(side.totals)} stations, {side.totals.sum():,.0f} {array.unit}")
@@ -126,13 +128,16 @@ def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> 
     return figure
 
 
-def _two_grounds() -> tuple[Figure, tuple[Axes, Axes], Axes]:
+def _two_grounds(array: SurfaceArray) -> tuple[Figure, tuple[Axes, Axes], Axes]:
     """A figure with the ground of the reference, that of the generated events, and a place for a colour scale."""
-    figure = new_figure(8.4, 3.9)
+    figure = new_figure(9.6, 4.46)
+    low, high = array.stations[:, :2].min(axis=0) / _KM - 0.6, array.stations[:, :2].max(axis=0) / _KM + 0.6
+    x, y = zip(low, high, strict=True)
     left, right = (figure.add_axes((0.07 + 0.43 * k, 0.13, 0.41, 0.78)) for k in (0, 1))
     for axes in (left, right):
         axes.set_aspect("equal")
         axes.set_xlabel("x (km)")
+        axes.set(xlim=x, ylim=y)
     left.set_ylabel("y (km)")
     right.tick_params(labelleft=False)
     return figure, (left, right), figure.add_axes((0.925, 0.13, 0.014, 0.78))

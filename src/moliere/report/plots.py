@@ -9,9 +9,10 @@ import numpy as np
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.observables.binning import number_of_bins
 from moliere.evaluation.response import ResponsePoint
 from moliere.report.style import GENERATED, GUIDE, REFERENCE, log_ticks, new_figure, style
-from moliere.units import GeV
+from moliere.units import GeV, m
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Ratio panels of histograms end here.
 _RATIO = (0.5, 1.5)
+#: A ratio is drawn where the reference has so many entries.
+_ENOUGH = 10
 #: Letters of a label of the usual size below a panel.
 _LETTERS = 44
 #: A histogram with fewer than this share of its filled bins near its peak's height is drawn logarithmically.
@@ -29,27 +32,26 @@ _EMPTY, _SPARE = 1e-3, 0.8
 
 def draw_histogram(pair: HistogramPair) -> Figure:
     """Fractions of all events in each bin above their ratio, with statistical errors and what is outside."""
-    seen = visible_bins(pair)
-    edges = np.asarray(pair.edges)[seen.start : seen.stop + 1]
-    reference, generated = (
-        (values[seen], errors[seen]) for values, errors in map(fractions, (pair.reference, pair.generated))
-    )
+    bins, (factor, unit) = shown_bins(pair), _readable_unit(pair)
+    edges = np.asarray(pair.edges)[[bins[0].start, *(part.stop for part in bins)]] / factor
+    counts = [gather(sample, bins) for sample in (pair.reference, pair.generated)]
+    reference, generated = map(fractions, counts)
     with style():
         figure, upper, lower = with_ratio_panel()
         upper.stairs(reference[0], edges, fill=True, color=REFERENCE, alpha=0.35, label="reference")
         upper.stairs(reference[0], edges, color=REFERENCE, baseline=None, linewidth=0.8)
         upper.stairs(generated[0], edges, color=GENERATED, baseline=None, label="generated")
-        _draw_errors(upper, edges, *generated)
+        _draw_errors(upper, _middles(edges[:-1], edges[1:], log=pair.log_x), *generated)
         _scale_contents(upper, np.concatenate([reference[0], generated[0]]))
-        _draw_ratio(lower, edges, reference, generated)
+        _draw_ratio(lower, edges, *counts, log=pair.log_x)
         lower.set_xlim(edges[0], edges[-1])
         if pair.log_x:
             lower.set_xscale("log")
             log_ticks(lower, "x")
-        label_axis(lower, pair)
+        label_axis(lower, with_unit(pair.label, unit))
         upper.set_ylabel("fraction")
         draw_legend(upper)
-        figure.text(0.01, 0.935, _outside(1 - reference[0].sum(), 1 - generated[0].sum()), fontsize=7.0)
+        figure.text(0.01, 0.935, _outside(*counts), fontsize=7.0)
     return figure
 
 
@@ -64,6 +66,50 @@ def visible_bins(pair: HistogramPair) -> slice:
     if last - first > _SPARE * n_bins or first >= n_bins:
         return slice(0, n_bins)
     return slice(max(0, int(first) - 1), min(n_bins, int(last) + 2))
+
+
+def shown_bins(pair: HistogramPair) -> list[slice]:
+    """The visible bins, neighbours together where both samples are too small to fill them all."""
+    seen = visible_bins(pair)
+    n_entries = min(sum(pair.reference), sum(pair.generated))
+    step = -(-(seen.stop - seen.start) // number_of_bins(seen.stop - seen.start, int(n_entries)))
+    return [slice(first, min(first + step, seen.stop)) for first in range(seen.start, seen.stop, step)]
+
+
+def gather(counts: Sequence[float] | Floats, bins: Sequence[slice]) -> Floats:
+    """Content of neighbouring bins together; first what is below them, last what is above.
+
+    Args:
+        counts: first what is below the axis, last what is above.
+        bins: disjoint, in order; what lies between two of them is lost.
+
+    Example:
+        >>> gather([1, 2, 3, 4, 5, 6], [slice(1, 3)]).tolist()
+        [3.0, 7.0, 11.0]
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    inside = [values[1 + part.start : 1 + part.stop].sum() for part in bins]
+    return np.array([values[: 1 + bins[0].start].sum(), *inside, values[1 + bins[-1].stop :].sum()])
+
+
+def well_filled(reference: Floats, generated: Floats) -> list[slice]:
+    """Neighbouring bins together until the reference has enough entries for a ratio; the rest joins the last.
+
+    Example:
+        >>> well_filled(np.array([0.0, 20.0, 4.0, 6.0, 1.0]), np.array([0.0, 18.0, 5.0, 5.0, 0.0]))
+        [slice(1, 2, None), slice(2, 5, None)]
+    """
+    filled = np.flatnonzero((reference > 0) | (generated > 0)).tolist()
+    found, waiting = list[slice](), list[int]()
+    for k in filled:
+        waiting.append(k)
+        if reference[waiting].sum() >= _ENOUGH:
+            found.append(slice(waiting[0], k + 1))
+            waiting = []
+    if waiting:
+        first = found.pop().start if found else waiting[0]
+        found.append(slice(first, waiting[-1] + 1))
+    return found
 
 
 def draw_response(points: Sequence[ResponsePoint]) -> Figure:
@@ -88,7 +134,7 @@ def draw_resolution(points: Sequence[ResponsePoint]) -> Figure:
     )
 
 
-def fractions(counts: Sequence[float]) -> tuple[Floats, Floats]:
+def fractions(counts: Sequence[float] | Floats) -> tuple[Floats, Floats]:
     """Content of the bins as fractions of all entries, out of range included, and their Poisson errors."""
     values = np.asarray(counts, dtype=np.float64)
     total = max(float(values.sum()), 1e-300)
@@ -100,9 +146,8 @@ def divide(value: Floats, base: Floats) -> Floats:
     return np.asarray(value / np.where(base > 0, base, np.nan))
 
 
-def label_axis(axes: Axes, pair: HistogramPair) -> None:
+def label_axis(axes: Axes, text: str) -> None:
     """The observable below its axis, in smaller letters where it is long."""
-    text = with_unit(pair.label, pair.unit)
     axes.set_xlabel(text, labelpad=2, parse_math=False, fontsize=min(9.0, 9.0 * _LETTERS / max(len(text), 1)))
 
 
@@ -111,11 +156,21 @@ def with_unit(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
-def _outside(*shares: float) -> str:
-    """Shares of both samples beyond the axis; rounding of a sum leaves less than 1e-9."""
-    if max(shares) < 1e-9:
+def _readable_unit(pair: HistogramPair) -> tuple[float, str]:
+    """Factor and unit of the axis: GeV and m where MeV and mm would need five digits."""
+    unit, factor = {"MeV": ("GeV", GeV), "mm": ("m", m)}.get(pair.unit, (pair.unit, 1.0))
+    return (factor, unit) if np.abs(pair.edges).max() >= 1e4 else (1.0, pair.unit)
+
+
+def _outside(*samples: Floats) -> str:
+    """Shares of both samples beyond the axis, and on which side; rounding of a sum leaves less than 1e-9."""
+    ends = np.array([[counts[0], counts[-1]] for counts in samples]).T / [
+        max(counts.sum(), 1e-300) for counts in samples
+    ]
+    sides = [name for name, shares in zip(("below", "above"), ends, strict=True) if shares.max() >= 1e-9]
+    if not sides:
         return ""
-    return "outside " + " | ".join(_share(share) for share in shares)
+    return f"{sides[0] if len(sides) == 1 else 'outside'} " + " | ".join(map(_share, ends.sum(axis=0)))
 
 
 def _share(share: float) -> str:
@@ -183,10 +238,14 @@ def draw_legend(axes: Axes) -> None:
     )
 
 
-def _draw_errors(axes: Axes, edges: Floats, values: Floats, errors: Floats) -> None:
+def _middles(low: Floats, high: Floats, *, log: bool) -> Floats:
+    return np.asarray(np.sqrt(low * high) if log else (low + high) / 2)
+
+
+def _draw_errors(axes: Axes, places: Floats, values: Floats, errors: Floats) -> None:
     """Bars as one broken line: an SVG holds one path instead of one a bin."""
     filled = values > 0
-    centres = ((edges[1:] + edges[:-1]) / 2)[filled]
+    centres = places[filled]
     low = np.maximum(values - errors, 1e-3 * values)[filled]
     bars = np.column_stack([low, (values + errors)[filled], np.full(len(low), np.nan)])
     axes.plot(np.repeat(centres, 3), bars.ravel(), color=GENERATED, linewidth=0.5, scaley=False)
@@ -203,18 +262,23 @@ def _scale_contents(axes: Axes, values: Floats) -> None:
         axes.set_ylim(0, 1.12 * top)
 
 
-def _draw_ratio(axes: Axes, edges: Floats, reference: tuple[Floats, Floats], generated: tuple[Floats, Floats]) -> None:
-    """Generated over reference; the band is the reference's own error, bars are the generated sample's."""
-    band = divide(reference[1], reference[0])
-    low, high = (np.append(side, side[-1]) for side in (1 - band, 1 + band))
-    axes.fill_between(edges, low, high, step="post", color=REFERENCE, alpha=0.35, linewidth=0)
+def _draw_ratio(axes: Axes, edges: Floats, reference: Floats, generated: Floats, *, log: bool) -> None:
+    """Generated over reference where there are entries enough; the band is the reference's own error."""
     axes.axhline(1.0, color=GUIDE, linewidth=0.7)
-    ratio = divide(generated[0], reference[0])
-    axes.stairs(np.clip(ratio, *_RATIO), edges, baseline=None, color=GENERATED, linewidth=0.9)
-    _draw_errors(axes, edges, ratio, divide(generated[1], reference[0]))
     axes.set_ylim(*_RATIO)
     axes.set_yticks([0.6, 1.0, 1.4], ["0.6", "1", "1.4"])
-    point_beyond(axes, (edges[1:] + edges[:-1]) / 2, ratio)
+    bins = well_filled(reference[1:-1], generated[1:-1])
+    if not bins:
+        return
+    (base, base_error), (value, error) = (fractions(gather(counts, bins)) for counts in (reference, generated))
+    low, high = (edges[[getattr(part, end) for part in bins]] for end in ("start", "stop"))
+    gaps, ratio, band = np.full(len(bins), np.nan), divide(value, base), divide(base_error, base)
+    places = np.column_stack([low, high, gaps]).ravel()
+    axes.fill_between(places, np.repeat(1 - band, 3), np.repeat(1 + band, 3), color=REFERENCE, alpha=0.35, linewidth=0)
+    axes.plot(places, np.repeat(ratio, 3), color=GENERATED, linewidth=1.1)
+    centres = _middles(low, high, log=log)
+    _draw_errors(axes, centres, ratio, divide(error, base))
+    point_beyond(axes, centres, ratio)
 
 
 def point_beyond(axes: Axes, places: Floats, values: Floats) -> None:

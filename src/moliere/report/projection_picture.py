@@ -14,6 +14,7 @@ from moliere.report.scene import Scene, compress
 from moliere.report.style import (
     ENERGY,
     RATIO,
+    colours,
     draw_energy_key,
     draw_ratio_key,
     energy_norm,
@@ -104,9 +105,12 @@ def _paint(axes: Axes, plane: Plane, values: Floats, cmap: str, norm: Normalize,
         pieces = -(-_CHORDS // (len(plane.u) - 1))
         alpha, r = np.linspace(-np.pi, np.pi, pieces * (len(plane.u) - 1) + 1), _shown(plane.v, scale)
         corners = np.outer(np.cos(alpha), r), np.outer(np.sin(alpha), r)
-        axes.pcolormesh(*corners, np.repeat(values, pieces, axis=0), rasterized=True, cmap=cmap, norm=norm)
+        axes.pcolormesh(*corners, np.repeat(values, pieces, axis=0), rasterized=True, cmap=colours(cmap), norm=norm)
+        axes.set(xlim=(-r[-1], r[-1]), ylim=(-r[-1], r[-1]))
     else:
-        axes.pcolormesh(plane.u, _shown(plane.v, scale), values.T, rasterized=True, cmap=cmap, norm=norm)
+        v = _shown(plane.v, scale)
+        axes.pcolormesh(plane.u, v, values.T, rasterized=True, cmap=colours(cmap), norm=norm)
+        axes.set(xlim=(plane.u[0], plane.u[-1]), ylim=(v[0], v[-1]))
 
 
 def _shown(lengths: Floats, scale: float | None) -> Floats:
@@ -127,6 +131,7 @@ def _name_axes(column: NDArray[Any], plane: Plane, scale: float | None) -> None:
 
 def _mark_lengths(axes: Axes, plane: Plane, scale: float) -> None:
     """Ticks at true lengths on compressed axes."""
+    axes.minorticks_off()
     marks = _MARKS[np.abs(_MARKS) <= np.abs(plane.v).max()]
     labels = [f"{mark:g}".replace("-", "−") for mark in marks]
     axes.set_yticks(compress(marks, scale), labels)

@@ -14,7 +14,7 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.reading import Row
 from moliere.files import check_free, replacing_entries
 from moliere.report.html import make_environment, package_version, write_report
-from moliere.report.plots import draw_legend, fractions, label_axis, visible_bins
+from moliere.report.plots import draw_legend, fractions, label_axis, visible_bins, with_unit
 from moliere.report.section import Picture, file_name
 from moliere.report.style import GUIDE, REFERENCE, log_ticks, new_figure, style
 
@@ -126,7 +126,7 @@ def draw_overlay(pairs: dict[str, HistogramPair]) -> Figure:
         if first.log_x:
             axes.set_xscale("log")
             log_ticks(axes, "x")
-        label_axis(axes, first)
+        label_axis(axes, with_unit(first.label, first.unit))
         axes.set_ylabel("fraction")
         draw_legend(axes)
     return figure

@@ -11,22 +11,14 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from moliere.detectors.base import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import LogNorm
+    from matplotlib.colors import Colormap, LogNorm
     from matplotlib.figure import Figure
-
 
 #: Text and axes; in a page it becomes the colour of the text around, so that figures follow light and dark.
 INK = "#1a1d22"
@@ -35,7 +27,12 @@ REFERENCE, GENERATED = "#7b8591", "#c2410c"
 #: Guides, and bands of what is allowed.
 GUIDE = "#8a929c"
 
+#: ticks as mplhep draws them; to import it would cost 0.1 s and its fonts for these few lines
 _RC: dict[Any, Any] = {
+    "xtick.top": True,
+    "ytick.right": True,
+    **{f"{axis}tick.minor.visible": True for axis in "xy"},
+    **{f"{axis}tick.minor.size": 1.8 for axis in "xy"},
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -44,8 +41,6 @@ _RC: dict[Any, Any] = {
     "axes.facecolor": "none",
     "axes.labelcolor": INK,
     "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 9.0,
     "xtick.color": INK,
@@ -100,9 +95,29 @@ def show_names_as_they_are(figure: Figure) -> None:
             text.set_parse_math(_POWER.fullmatch(text.get_text()) is not None)
 
 
+def clear_ticks(figure: Figure) -> None:
+    """Numbers at ticks that would touch their neighbour or leave the canvas are left out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    for axes in filter(lambda axes: axes.axison, figure.axes):
+        place: Any = axes.get_axes_locator()
+        axes.apply_aspect(None if place is None else place(axes, renderer))
+        for axis in (axes.xaxis, axes.yaxis):
+            kept: list[Any] = []
+            for label in axis.get_ticklabels():
+                if label.get_visible() and label.get_text():
+                    box = label.get_window_extent(renderer)
+                    inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+                    label.set_visible(bool(inside and not any(box.overlaps(other) for other in kept)))
+                    kept += [box] if label.get_visible() else []
+
+
 def to_svg(figure: Figure) -> str:
     """The figure as an SVG document; the same figure gives the same text."""
     show_names_as_they_are(figure)
+    clear_ticks(figure)
     text = io.StringIO()
     with style():  # says how text is written
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), dpi=110)
@@ -112,6 +127,7 @@ def to_svg(figure: Figure) -> str:
 def to_pdf(figure: Figure) -> bytes:
     """The figure as a PDF of one page; the same figure gives the same bytes."""
     show_names_as_they_are(figure)
+    clear_ticks(figure)
     page = io.BytesIO()
     with style():
         figure.savefig(page, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")), dpi=150)
@@ -161,13 +177,14 @@ def to_png_uri(figure: Figure, dpi: int = 110) -> str:
 
 def log_ticks(axes: Axes, axis: Literal["x", "y"]) -> None:
     """Few ticks with plain numbers where they are short; call it when the limits are set."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     chosen = axes.xaxis if axis == "x" else axes.yaxis
     low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
     decades = LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0), numticks=6)
     chosen.set_major_locator(decades if high > 3 * low else MaxNLocator(3))  # a decade's part has no 1, 2 and 5
-    chosen.set_minor_locator(NullLocator())
+    chosen.set_minor_locator(LogLocator(subs="auto", numticks=12))
+    chosen.set_minor_formatter(NullFormatter())
     chosen.set_major_formatter(_log_label)
 
 
@@ -175,7 +192,7 @@ def _log_label(value: float, _: float | None = None) -> str:
     if 1e-3 <= value < 1e4:
         return f"{value:g}"
     exponent = math.floor(math.log10(value) + 1e-9)
-    return f"${value / 10.0**exponent:.0f}\\times10^{{{exponent}}}$".replace("1\\times", "")
+    return f"${value / 10.0**exponent:.2g}\\times10^{{{exponent}}}$".replace("1\\times", "")
 
 
 #: Maps for energies and for ratios and differences; both can be read without telling red from green.
@@ -186,13 +203,20 @@ _DECADES = 4
 _FACTOR = 2.0
 
 
+def colours(name: str) -> Colormap:
+    """A map of colours in which what holds no energy is a light grey, on any page."""
+    from matplotlib import colormaps
+
+    return colormaps[name].with_extremes(bad=(0.54, 0.57, 0.61, 0.25))
+
+
 def lit(values: Floats) -> Floats:
-    """What holds no energy stays blank instead of taking the faintest colour."""
+    """What holds no energy stays grey instead of taking the faintest colour."""
     return np.where(values > 0, values, np.nan)
 
 
 def ratio(reference: Floats, generated: Floats) -> Floats:
-    """Generated over reference, blank where either is dark."""
+    """Generated over reference, grey where either is dark."""
     both = (reference > 0) & (generated > 0)
     return np.asarray(np.divide(generated, reference, out=np.full(reference.shape, np.nan), where=both))
 
@@ -219,6 +243,7 @@ def draw_energy_key(figure: Figure, place: Axes, norm: LogNorm, label: str) -> N
 
     key = figure.colorbar(ScalarMappable(norm, ENERGY), cax=place, orientation="horizontal")
     key.set_label(label, parse_math=False)
+    log_ticks(key.ax, "x")
 
 
 def draw_ratio_key(figure: Figure, place: Axes, norm: LogNorm) -> None:

@@ -91,11 +91,13 @@ def _square(figure: Figure, left: float) -> Axes:
 def _paint(figure: Figure, axes: Axes, values: Floats, scale: float, label: str) -> None:
     """A matrix, a pixel a coefficient: as paths, hundreds of observables would be megabytes."""
     from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
 
     image = axes.imshow(values, cmap=colormaps[RATIO].resampled(_SHADES), vmin=-scale, vmax=scale, interpolation="none")
     box = axes.get_position()
     key = figure.add_axes((box.x0 + 0.1 * box.width, 0.4 / _HEIGHT, 0.8 * box.width, 0.12 / _HEIGHT))
-    figure.colorbar(image, cax=key, orientation="horizontal", label=label)
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10])  # more numbers would touch
+    figure.colorbar(image, cax=key, orientation="horizontal", label=label, ticks=ticks).ax.minorticks_off()
 
 
 def _name_rows(left: Axes, right: Axes, labels: tuple[str, ...]) -> None:
@@ -106,8 +108,10 @@ def _name_rows(left: Axes, right: Axes, labels: tuple[str, ...]) -> None:
     for axes in (left, right):
         some = named[:: -(-len(named) // 12)]
         axes.set_xticks(list(some), [str(k + 1) for k in some], fontsize=6.5)
-        axes.tick_params(length=0)
+        axes.tick_params(which="both", length=0)
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= _MAX_LETTERS else f"{label[: _MAX_LETTERS - 1]}…"
+    """Beginning and end, because names of one family differ in either."""
+    half = _MAX_LETTERS // 2
+    return label if len(label) <= _MAX_LETTERS else f"{label[: half - 1]}…{label[-half:]}"

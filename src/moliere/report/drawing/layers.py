@@ -62,6 +62,7 @@ def draw_ratios(rows: Sequence[LayerRow]) -> Figure:
                 ratios[energies.index(row.energy), layers.index(row.layer)] = (getattr(row, name) or _UNKNOWN)[0]
             axes = figure.add_axes((0.09 + 0.46 * k, 0.3, 0.44, 0.58))
             _paint(axes, ratios, layers)
+            axes.tick_params(which="both", length=0)
             axes.set_title(f"{title}, generated / reference", fontsize=8)
             axes.set_yticks([] if k else range(len(energies)), [] if k else [_middle(e) for e in energies])
     return figure

@@ -157,7 +157,7 @@ def _projections(shower: _Average) -> tuple[Picture, ...]:
     sums = [project(shower.detector, lattice, mean) for mean in shower.means]
     table = projection_table(lattice, sums[0], sums[1], shower.scene.unit)
     title = f"Mean shower from the front, from above and from the side, {shower.words}"
-    notes = "Energy summed over the third axis.", *_lengths_note(shower.scene)
+    notes = "Energy summed over the third axis; grey holds none.", *_lengths_note(shower.scene)
     figure = draw_projections(shower.scene, lattice, sums[0], sums[1])
     return (Picture(f"projections-{shower.name}", figure, title, notes, broad=True, table=table),)
 
@@ -166,7 +166,10 @@ def _cells_picture(shower: _Average, layers: Sequence[int]) -> Picture:
     name = f"showers-{shower.name}-{layers[0]}-{layers[-1]}-{len(layers)}"
     title, table = f"Mean energy of each cell, {shower.words}", cells_table(shower.scene, *shower.means, layers)
     figure = draw_average_showers(shower.scene, *shower.means, layers)
-    return Picture(name, figure, title, _radii_note(shower.scene), broad=True, table=table)
+    left_out = len(shower.scene.layers) - len(layers)
+    some = (f"{len(layers)} of {len(shower.scene.layers)} layers are drawn.",) if left_out else ()
+    notes = ("Grey cells hold no energy.", *some, *_radii_note(shower.scene))
+    return Picture(name, figure, title, notes, broad=True, table=table)
 
 
 def _radii_note(scene: Scene) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ _GROUPS = {
 _KEY = (
     "Fraction of all events in each bin: reference filled, generated as a line with statistical errors. "
     "Below, generated / reference on the band of the reference's own error. "
-    "“Outside” is the share beyond the axis, reference | generated."
+    "“Below”, “above” or “outside” is the share beyond the axis, reference | generated."
 )
 #: Families of more layers than this are condensed; so many of their worst members are drawn in full.
 _MANY, _WORST = 10, 2

@@ -15,6 +15,7 @@ from moliere.report.section import Picture, Section, draw
 from moliere.report.style import (
     ENERGY,
     RATIO,
+    colours,
     draw_energy_key,
     draw_ratio_key,
     energy_norm,
@@ -89,7 +90,6 @@ def _draw_row(figure: Figure, line: list[Axes], plane: Plane, samples: tuple[Flo
     line[0].set_ylabel(plane.labels[1], labelpad=1, parse_math=False)
     key = _below(figure, line[:2])
     draw_energy_key(figure, key, norm, label)
-    log_ticks(key, "x")
     draw_ratio_key(figure, _below(figure, line[2:]), ratio_norm())
 
 
@@ -102,7 +102,7 @@ def _below(figure: Figure, line: list[Axes]) -> Axes:
 
 
 def _paint(axes: Axes, plane: Plane, values: Floats, cmap: str, norm: Normalize) -> None:
-    axes.pcolormesh(plane.x_edges, plane.y_edges, values.T, cmap=cmap, norm=norm, rasterized=True)
+    axes.pcolormesh(plane.x_edges, plane.y_edges, values.T, cmap=colours(cmap), norm=norm, rasterized=True)
     if plane.log[0]:
         axes.set_xscale("log")
         log_ticks(axes, "x")
@@ -139,10 +139,11 @@ def _square() -> dict[str, float]:
 def _paint_pair(below: Axes, above: Axes, plane: Plane) -> None:
     reference, generated = np.asarray(plane.reference), np.asarray(plane.generated)
     norm = energy_norm(np.concatenate([reference.ravel(), generated.ravel()]))
-    below.pcolormesh(plane.x_edges, plane.y_edges, lit(reference).T, cmap=ENERGY, norm=norm, rasterized=True)
-    above.pcolormesh(plane.y_edges, plane.x_edges, lit(generated), cmap=ENERGY, norm=norm, rasterized=True)
+    below.pcolormesh(plane.x_edges, plane.y_edges, lit(reference).T, cmap=colours(ENERGY), norm=norm, rasterized=True)
+    above.pcolormesh(plane.y_edges, plane.x_edges, lit(generated), cmap=colours(ENERGY), norm=norm, rasterized=True)
     for axes in (below, above):
         axes.set_axis_on()
+        axes.minorticks_off()
         axes.set_xticks([])
         axes.set_yticks([])
 
