@@ -89,7 +89,9 @@ def _draw_average(means: Sequence[Floats], array: SurfaceArray) -> Figure:
         for axes, mean in ((left, means[0]), (right, means[1])):
             axes.scatter(x[mean <= 0], y[mean <= 0], 6, facecolors="none", edgecolors=GUIDE, linewidths=0.6)
         left.scatter(x, y, _AREA * np.log10(1 + means[0]), color=GUIDE)
-        colours = divide(means[1], means[0])
+        # a station that only one sample has ends the scale: infinitely more is still more
+        colours = np.where(means[0] > 0, divide(means[1], means[0]), np.inf)
+        colours = np.clip(colours, 0.5, 2)
         points = right.scatter(
             x, y, _AREA * np.log10(1 + means[1]), c=colours, cmap="RdBu_r", norm=LogNorm(0.5, 2), edgecolors=GUIDE,
             linewidths=0.4,

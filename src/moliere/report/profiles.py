@@ -108,6 +108,7 @@ def _scale_layers(axes: Axes, energies: Floats) -> None:
 
 def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     if len(names) <= _MAX_NAMES:
+        axes.tick_params(axis="x", which="minor", bottom=False)
         size = 7.0 if len(names) * max(map(len, names)) <= _MAX_LETTERS else 5.5  # neighbours must not touch
         axes.set_xticks(range(len(names)), names, fontsize=size, parse_math=False)
     else:

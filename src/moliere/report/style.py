@@ -31,6 +31,8 @@ GUIDE = "#8a929c"
 _RC: dict[Any, Any] = {
     "xtick.top": True,
     "ytick.right": True,
+    "xtick.minor.top": False,  # every tick is an element of the page
+    "ytick.minor.right": False,
     **{f"{axis}tick.minor.visible": True for axis in "xy"},
     **{f"{axis}tick.minor.size": 1.8 for axis in "xy"},
     "font.family": "sans-serif",
