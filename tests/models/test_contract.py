@@ -103,7 +103,7 @@ CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 ADVERSARIES = {"footprint-gan", "trace-refiner"}
 #: of an untrained encoder's bits, hardly better than coins, there is little to learn; nor for a decoder that starts
 #: from the mean shower
-SLOW = {("hierarchical-vae", "prior"), ("hierarchical-vae", "reward")}
+SLOW = {("hierarchical-vae", "prior")}
 
 
 def to_batch(events: Events, columns: tuple[str, ...]) -> Batch:

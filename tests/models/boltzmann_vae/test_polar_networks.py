@@ -5,10 +5,9 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from torch import Tensor
 from torch.distributions import Bernoulli, MultivariateNormal, kl_divergence
 
-from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability, policy_gradient
+from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability
 from moliere.models.boltzmann_vae.boltzmann import all_states
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal
 from moliere.models.boltzmann_vae.polar_convolution import (
@@ -140,20 +139,3 @@ def test_the_normal_head_is_a_normal_distribution() -> None:
     constant = head.log_scale.sum() + 1.5 * math.log(2 * math.pi)
     expected = noise.square().sum(dim=1) / 2 + log_spread.sum(dim=1) + constant
     torch.testing.assert_close(head.negative_log_likelihood(told, head(told, noise)), expected)
-
-
-def test_the_policy_gradient_is_that_of_the_mean_reward() -> None:
-    """Against the sum over all states of four bits."""
-
-    def worth(bits: Tensor) -> Tensor:
-        return bits @ torch.tensor([1.0, -2.0, 0.5, 3.0]) + 2 * bits[:, 0] * bits[:, 3]
-
-    logits = torch.tensor([0.3, -0.5, 1.0, -1.0], requires_grad=True)
-    states = all_states(4)
-    mean = (log_probability(logits.expand(16, 4), states).exp() * worth(states)).sum()
-    (truth,) = torch.autograd.grad(mean, logits)
-    many = logits.expand(40_000, 4)
-    one, two = (draw_bits(many, rng(seed)).detach() for seed in (1, 2))
-    loss = policy_gradient((worth(one), worth(two)), (log_probability(many, one), log_probability(many, two)))
-    (estimate,) = torch.autograd.grad(loss, logits)
-    torch.testing.assert_close(-estimate, truth, atol=0.05, rtol=0)

@@ -12,24 +12,29 @@ from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
-from moliere.models.boltzmann_vae.bits import Bits, Shower, draw_bits, entropy, logistic_noise, reward_loss
+from moliere.models.boltzmann_vae.bits import Bits, Shower, draw_bits, entropy, logistic_noise
 from moliere.models.boltzmann_vae.boltzmann import (
     TOPOLOGIES,
     BoltzmannMachine,
     EnergyBits,
     PersistentChains,
     build_sampler,
+    conditional_means,
     contrastive_divergence,
     pseudo_likelihood,
 )
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal, LayerNumbers
-from moliere.models.boltzmann_vae.polar_convolution import check_signals, polar_stack
-from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, build_decoder
+from moliere.models.boltzmann_vae.polar_convolution import Shape, check_signals, polar_stack
+from moliere.models.boltzmann_vae.reward import reward_loss
+from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, Decoder, Voxels, build_decoder
 from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder
 from moliere.models.networks.layer_state import readout_threshold
 from moliere.preprocess import ConditionEncoding, LogitFraction
 
 _SEED = 0  # of the noise in the layers' numbers that transforms and correlations are fitted to
+#: chains an event that the prior's means at its energy are taken from, and how close to 0 and 1 these may come: a bit
+#: that the chains never saw differ would otherwise cost as much as all others
+_CHAINS, _SUREST = 8, 1e-3
 
 
 class HierarchicalVAEConfig(Config):
@@ -68,8 +73,11 @@ class HierarchicalVAEConfig(Config):
     kl_weight: float = Field(default=1.0, ge=0, description="of the divergence from the prior; 0 is an autoencoder")
     kl_steps: int = Field(default=0, ge=0, description="updates in which that weight rises from 0, against collapse")
     reward: float = Field(
-        default=0.0, ge=0, description="weight of the reward for what later levels alone explain; 0 leaves it out"
+        default=0.0,
+        ge=0,
+        description="weight of the reward for what each level and those after it tell; 0 leaves it out",
     )
+    reward_discount: float = Field(default=0.9, ge=0, le=1, description="of the rewards of later levels, a level")
     threshold: float | None = Field(
         default=None, gt=0, description="MeV; smaller signals are learned and made as zero; the detector's by default"
     )
@@ -88,6 +96,10 @@ class HierarchicalVAE(GenerativeModel):
     cells that answer, and, with ``layers``, correlated normal numbers for the energy and the count of every layer.
     Cells then only share their layer's energy, so that the response is as right as those few numbers are: without
     them, errors of thousands of exponentials add up in every total.
+
+    With ``reward``, levels are rewarded for what they and those after them tell
+    (:func:`~moliere.models.boltzmann_vae.reward.reward_loss`), each by a decoder of its own that never sees the levels
+    before; these decoders are of no use in generation. A nat of divergence costs there what it costs above.
 
     The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell's hit, and, with
     ``scatter``, N(0, 1) for its distance from the decoded value: a decoder trained with squared errors gives the mean.
@@ -124,6 +136,8 @@ class HierarchicalVAE(GenerativeModel):
             if config.layers
             else None
         )
+        following = [config.levels[k:] for k in range(1, len(config.levels))] if config.reward else []
+        self.skips = nn.ModuleList(_Skip(config, shape, left, condition_width, self.coder.width) for left in following)
         self.spread = CellSpread()
         self.machine = BoltzmannMachine(TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
         self.chains = PersistentChains(config.chains, self.machine.n_free)
@@ -143,24 +157,23 @@ class HierarchicalVAE(GenerativeModel):
         state = self.coder.measure(signals)
         rng = torch.Generator().manual_seed(_SEED)
         self.coder.fit(state, energy, rng)
-        if self.head is not None:
-            self.head.start(self.coder.encode(state, energy, rng))
+        numbers = self.coder.encode(state, energy, rng)
         x = self.voxels(signals, energy).float()
         lit = (x > 0).sum(dim=0)
-        self.decoder.start(lit / max(1, len(x)), x.sum(dim=0) / lit.clamp(min=1))
+        for decoder, head in self._heads:
+            if head is not None:
+                head.start(numbers)
+            decoder.start(lit / max(1, len(x)), x.sum(dim=0) / lit.clamp(min=1))
 
     def objectives(self) -> tuple[Objective, ...]:
-        """Evidence bound, then contrastive divergence, then the reward where it is asked for."""
-        found = [
+        """Evidence bound, with the reward where it is asked for, then contrastive divergence."""
+        return (
             Objective("vae", self._network_parameters, self._vae_loss),
             Objective("prior", self.machine.parameters, self._prior_loss),
-        ]
-        if self.settings.reward:
-            found.append(Objective("reward", self._network_parameters, self._reward_loss))
-        return tuple(found)
+        )
 
     def _network_parameters(self) -> list[nn.Parameter]:
-        parts = [part for part in (self.encoder, self.decoder, self.head) if part is not None]
+        parts = [part for part in (self.encoder, self.decoder, self.head, self.skips) if part is not None]
         return [parameter for part in parts for parameter in part.parameters()]
 
     def see(self, batch: Batch, rng: torch.Generator) -> Shower:
@@ -178,25 +191,44 @@ class HierarchicalVAE(GenerativeModel):
         logits, bits = self.encoder(shower.x, shower.condition, draw)
         return logits, bits
 
-    def log_likelihood(self, bits: Bits, shower: Shower) -> Tensor:
-        """The logarithm of p(x | z) with the settings' weights and up to a constant, (n,)."""
-        return self._log_likelihood(bits, shower, *self.decoder(bits, shower.condition))
+    def explain(self, shower: Shower, bits: Bits, level: int = 0) -> tuple[Voxels, Tensor]:
+        """What a level and those after it say of a shower.
 
-    def _log_likelihood(self, bits: Bits, shower: Shower, hits: Tensor, activations: Tensor) -> Tensor:
-        lit, settings = shower.x > 0, self.settings
+        Args:
+            shower: some events.
+            bits: of all levels.
+            level: the first that is looked at; levels after the first have heads only with the reward.
+
+        Returns:
+            Logits of hits and activations, (n, n_channels) each, and the logarithm of p(x | z≥level) with the settings'
+            weights and up to a constant, (n,).
+        """
+        decoder, head = self._heads[level]
+        voxels = decoder(bits[level:], shower.condition)
+        (hits, activations), lit, settings = voxels, shower.x > 0, self.settings
         away = (shower.x - activations).square() * (shower.x / 2).exp() * lit
         missed = F.binary_cross_entropy_with_logits(hits, lit.to(hits), reduction="none")
         loss: Tensor = (settings.voxel_weight * away + settings.hit_weight * missed).sum(dim=1)
-        if self.head is not None:
-            given = torch.cat([*bits, shower.condition], dim=1)
-            loss = loss + settings.layer_weight * self.head.negative_log_likelihood(given, shower.layers)
-        return -loss
+        if head is not None:
+            given = torch.cat([*bits[level:], shower.condition], dim=1)
+            loss = loss + settings.layer_weight * head.negative_log_likelihood(given, shower.layers)
+        return voxels, -loss
 
-    def prior_bits(self, shower: Shower, rng: torch.Generator) -> list[Tensor]:
-        """The states of randomly chosen persistent chains."""
-        rows = torch.randint(len(self.chains.state), (len(shower.x),), generator=rng, device=rng.device)
-        state = self.chains.state[rows.to(self.chains.state.device)].to(shower.x)
-        return list(state.split(self.settings.levels, dim=1))
+    def log_likelihood_from(self, level: int, bits: Bits, shower: Shower) -> Tensor:
+        """The logarithm of p(x | z≥level), (n,); that of all levels learns from the bound, not from the reward."""
+        with torch.set_grad_enabled(level > 0 and torch.is_grad_enabled()):
+            return self.explain(shower, bits, level)[1]
+
+    @property
+    def _heads(self) -> list[tuple[Decoder, CorrelatedNormal | None]]:
+        """What sees a level and those after it, by that level."""
+        skips = [(skip.decoder, skip.head) for skip in self.skips if isinstance(skip, _Skip)]
+        return [(self.decoder, self.head), *skips]
+
+    def prior_means(self, shower: Shower, rng: torch.Generator) -> list[Tensor]:
+        """Of the bits of each level, the machine clamped to each event's energy."""
+        means = conditional_means(self.machine, shower.clamped, rng, self.settings.sweeps, _CHAINS)
+        return list(means.clamp(_SUREST, 1 - _SUREST).to(shower.x).split(self.settings.levels, dim=1))
 
     @property
     def sharpness(self) -> float:
@@ -211,18 +243,19 @@ class HierarchicalVAE(GenerativeModel):
         return self.settings.kl_weight * (min(1.0, int(self.steps) / rise) if rise and self.training else 1.0)
 
     def _vae_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        shower = self.see(batch, rng)
+        shower, settings = self.see(batch, rng), self.settings
         sharpness = self.sharpness if self.training else None
         logits, bits = self.encode(shower, lambda level: draw_bits(level, rng, sharpness))
-        hits, activations = self.decoder(bits, shower.condition)
-        evidence = self._log_likelihood(bits, shower, hits, activations)
+        (_, activations), evidence = self.explain(shower, bits)
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
         loss = (self.kl_weight * divergence - evidence).mean()
+        if settings.reward:
+            loss = loss + settings.reward * reward_loss(self, shower, rng, self.kl_weight, settings.reward_discount)
 
         def learn() -> None:
             self.steps += 1
-            if self.settings.scatter:
+            if settings.scatter:
                 said, lit = activations.detach(), shower.x > 0
                 energies = self._log_energies(said, self._energy(batch.condition))
                 self.spread.learn(energies[lit], (shower.x - said)[lit])
@@ -239,12 +272,6 @@ class HierarchicalVAE(GenerativeModel):
         # the divergence's own value carries no information: it is near zero at the start and at the end
         unlikely = -pseudo_likelihood(self.machine, shower.clamped, bits).mean() / self.machine.n_free
         return Loss(slope - slope.detach() + unlikely, learn=lambda: self.chains.keep(chains[1]))
-
-    def _reward_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        """Of one level at a time, not the first: it has all levels after it and forgets none."""
-        n_levels = len(self.settings.levels)
-        level = int(torch.randint(min(1, n_levels - 1), n_levels, (), generator=rng, device=rng.device))
-        return Loss(self.settings.reward * reward_loss(self, self.see(batch, rng), level, rng))
 
     @property
     def latent(self) -> tuple[Latent, ...]:
@@ -294,3 +321,14 @@ class HierarchicalVAE(GenerativeModel):
 
     def _cut(self, signals: Tensor) -> Tensor:
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
+
+
+class _Skip(nn.Module):
+    """The path from one level and those after it to the shower, past the levels before, which it never sees."""
+
+    def __init__(
+        self, config: HierarchicalVAEConfig, shape: Shape, levels: tuple[int, ...], condition_width: int, numbers: int
+    ) -> None:
+        super().__init__()
+        self.decoder = build_decoder("plain", shape, levels, condition_width, config.channels, slices=False)
+        self.head = CorrelatedNormal(sum(levels) + condition_width, config.width, numbers) if config.layers else None

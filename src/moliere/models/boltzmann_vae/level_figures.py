@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from moliere.models.base import Batch
-from moliere.models.boltzmann_vae.bits import Shower, bernoulli_divergence, draw_bits, forget
+from moliere.models.boltzmann_vae.bits import Bits, Shower, bernoulli_divergence, draw_bits
 from moliere.models.boltzmann_vae.boltzmann import gibbs_sample
 from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE
 
@@ -25,8 +25,8 @@ class LevelFigures:
         level: from 0.
         units: its bits.
         active: those whose posterior probability has a variance above 0.01 over the events.
-        divergence: of its posterior from its means under the prior, in nats, mean over the events.
-        hit_accuracy: share of cells whose hit the decoder says right from this level and those after it.
+        divergence: of its posterior from the prior's means at the event's energy, in nats, mean over the events.
+        hit_accuracy: share of cells whose hit is said right from this level and those after it.
         log_likelihood: ln p(x | this level and those after it), mean, with the settings' weights.
     """
 
@@ -40,7 +40,11 @@ class LevelFigures:
 
 @torch.no_grad()
 def level_figures(model: HierarchicalVAE, batch: Batch, rng: torch.Generator) -> list[LevelFigures]:
-    """Figures of each level; levels before the one that is looked at are drawn from the prior.
+    """Figures of each level.
+
+    A model with the reward has a head for each level, which tells what the level and those after it say. One without
+    has only its decoder, which is given levels of the prior in place of those before, at the same energy: it was never
+    trained to do without them, so that this says less than the levels hold.
 
     Args:
         model: in evaluation mode.
@@ -52,22 +56,27 @@ def level_figures(model: HierarchicalVAE, batch: Batch, rng: torch.Generator) ->
     """
     shower = model.see(batch, rng)
     logits, bits = model.encode(shower, lambda level: draw_bits(level, rng))
+    means = model.prior_means(shower, rng)
     prior = gibbs_sample(model.machine, shower.clamped, rng, _SWEEPS).split(model.settings.levels, dim=1)
-    return [
-        _figures(model, shower, k, level, forget(bits, prior, k), prior[k].mean(dim=0).clamp(0.01, 0.99))
-        for k, level in enumerate(logits)
-    ]
+    if not len(model.skips):
+        return [_figures(model, shower, k, 0, forget(bits, prior, k), logits[k], means[k]) for k in range(len(logits))]
+    return [_figures(model, shower, k, k, bits, logits[k], means[k]) for k in range(len(logits))]
 
 
 def _figures(
-    model: HierarchicalVAE, shower: Shower, k: int, logits: Tensor, bits: list[Tensor], marginal: Tensor
+    model: HierarchicalVAE, shower: Shower, k: int, head: int, bits: Bits, logits: Tensor, means: Tensor
 ) -> LevelFigures:
-    hits, _ = model.decoder(bits, shower.condition)
+    (hits, _), log_likelihood = model.explain(shower, bits, head)
     return LevelFigures(
         level=k,
         units=logits.shape[1],
         active=int((logits.sigmoid().var(dim=0) > _ACTIVE).sum()),
-        divergence=float(bernoulli_divergence(logits, marginal).sum(dim=1).mean()),
+        divergence=float(bernoulli_divergence(logits, means).sum(dim=1).mean()),
         hit_accuracy=float(((hits > 0) == (shower.x > 0)).float().mean()),
-        log_likelihood=float(model.log_likelihood(bits, shower).mean()),
+        log_likelihood=float(log_likelihood.mean()),
     )
+
+
+def forget(bits: Bits, prior: Bits, level: int) -> list[Tensor]:
+    """Bits whose levels before ``level`` are the prior's, so that they hold no information about the shower."""
+    return [*prior[:level], *bits[level:]]

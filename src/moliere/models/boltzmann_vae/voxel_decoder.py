@@ -225,9 +225,12 @@ class HierarchicalDecoder(nn.Module):
         self.whole.start(rates, values)
 
 
+Decoder = PlainDecoder | HierarchicalDecoder
+
+
 def build_decoder(
     kind: str, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int], *, slices: bool
-) -> PlainDecoder | HierarchicalDecoder:
+) -> Decoder:
     """A decoder by its kind, ``plain`` or ``hierarchical``.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moliere.models.boltzmann_vae.boltzmann.chains import (
     GibbsChains,
     PersistentChains,
+    conditional_means,
     contrastive_divergence,
     gibbs_sample,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "all_states",
     "annealed_log_partition",
     "build_sampler",
+    "conditional_means",
     "contrastive_divergence",
     "exact_log_partition",
     "fully_connected",

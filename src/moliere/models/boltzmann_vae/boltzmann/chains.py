@@ -54,6 +54,11 @@ class GibbsChains:
             noise.uniform_(generator=self.rng)
             torch.gt(inputs.sigmoid_(), noise.to(inputs.device), out=self.free[:, block])
 
+    @property
+    def chances(self) -> Tensor:
+        """Probabilities of 1 that the last sweep drew each node by (n, n_free)."""
+        return torch.cat(self._inputs, dim=1)
+
     @torch.no_grad()
     def interaction(self) -> Tensor:
         """Minus the energy of the couplings between free nodes (n,)."""
@@ -84,6 +89,34 @@ def gibbs_sample(
     for _ in range(steps if machine.couplings else min(steps, 1)):
         chains.sweep()
     return chains.free
+
+
+@torch.no_grad()
+def conditional_means(
+    machine: BoltzmannMachine, clamped: Tensor, rng: torch.Generator, steps: int, chains: int
+) -> Tensor:
+    """Means of the free nodes under each row's condition, as far as chains forget their start in half of the sweeps.
+
+    What is averaged are the probabilities that nodes are drawn by, over the chains of a row and the later half of
+    their sweeps: zeros and ones of the same chains would scatter several times as far.
+
+    Args:
+        machine: what is sampled.
+        clamped: (n, n_clamped).
+        rng: the only source of randomness.
+        steps: number of sweeps.
+        chains: for each row.
+
+    Returns:
+        (n, n_free).
+    """
+    walk = GibbsChains(machine, clamped.repeat(chains, 1), rng)
+    total = torch.zeros_like(walk.free)
+    for step in range(steps):
+        walk.sweep()
+        if step >= steps // 2:
+            total += walk.chances
+    return (total / (steps - steps // 2)).view(chains, len(clamped), -1).mean(dim=0)
 
 
 #: clamped (n, n_clamped) and free (n, n_free) nodes of some events or chains
