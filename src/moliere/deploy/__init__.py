@@ -1,0 +1,3 @@
+"""Trained models where the simulation runs: ONNX, plain C, and a runtime without torch."""
+
+from __future__ import annotations
