@@ -15,6 +15,7 @@ from moliere.events import Events
 from moliere.generation import generate
 from moliere.models import Batch, BuildContext, Bundle, HierarchicalVAE, HierarchicalVAEConfig, Loss
 from moliere.models.boltzmann_vae.level_figures import forget, level_figures
+from moliere.models.boltzmann_vae.voxel_decoder import HierarchicalDecoder
 
 TINY: dict[str, Any] = {
     "levels": (6, 6, 6),
@@ -252,6 +253,37 @@ def test_the_priors_means_are_those_at_the_events_energy(regular_events: Events)
     torch.testing.assert_close(means[0][:, 2], expected)
     assert set(shower.clamped[:, 8].tolist()) == {0.0, 1.0}
     torch.testing.assert_close(means[1], torch.full((50, 6), 0.5))
+
+
+def test_a_sub_decoder_can_hand_on_all_of_its_voxels(regular_events: Events) -> None:
+    small, whole = (fitted(regular_events, carried=carried)[0].decoder for carried in (64, 0))
+    assert isinstance(small, HierarchicalDecoder)
+    assert isinstance(whole, HierarchicalDecoder)
+    inward = small.parts[0].seed.in_features  # bits and condition
+    # 5 layers of 24 cells for three sub-decoders: 2, 2 and 1
+    assert [part.seed.in_features for part in (*small.parts, small.whole)] == [inward, *[inward + 64] * 3]
+    assert [part.seed.in_features for part in (*whole.parts, whole.whole)] == [
+        inward,
+        *(inward + n for n in (48, 48, 24)),
+    ]
+
+
+def test_the_slope_below_zero_falls_with_training(regular_events: Events) -> None:
+    """With the first one at the start, the last one at the end and where events are made."""
+    model, batch = fitted(regular_events, slope=(0.5, 0.1))
+    plain, _ = fitted(regular_events)
+    shower = model.see(batch[:8], torch.Generator().manual_seed(0))
+    _, bits = model.encode(shower, lambda level: (level > 0).float())
+    with torch.no_grad():
+        for each in (model, plain):
+            each.decoder.whole.activations.rings.told.bias -= 20  # type: ignore[union-attr,operator]
+        below = plain.explain(shower, bits)[0][1]
+        assert (below < 0).all()
+        torch.testing.assert_close(model.explain(shower, bits)[0][1], 0.5 * below)
+        model.steps += 100
+        torch.testing.assert_close(model.explain(shower, bits)[0][1], 0.1 * below)
+        model.steps.zero_()
+        torch.testing.assert_close(model.eval().explain(shower, bits)[0][1], 0.1 * below)
 
 
 # bad input

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Bernoulli, MultivariateNormal, kl_divergence
 
 from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability
@@ -18,6 +19,7 @@ from moliere.models.boltzmann_vae.polar_convolution import (
     strides,
 )
 from moliere.models.boltzmann_vae.voxel_decoder import HierarchicalDecoder, grow
+from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder, position_code
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -139,3 +141,31 @@ def test_the_normal_head_is_a_normal_distribution() -> None:
     constant = head.log_scale.sum() + 1.5 * math.log(2 * math.pi)
     expected = noise.square().sum(dim=1) / 2 + log_spread.sum(dim=1) + constant
     torch.testing.assert_close(head.negative_log_likelihood(told, head(told, noise)), expected)
+
+
+def test_earlier_bits_become_the_published_number() -> None:
+    """The sum over copies and bits as it is published, term by term."""
+    bits = torch.randint(0, 2, (3, 40), generator=rng()).float()
+    m = torch.arange(40)
+    copies = [
+        (bits * torch.cos(torch.pi * m / 40) + (1 - bits) * torch.sin(torch.pi * m / 40)) / 40**0.5
+        for _ in range(1, 40 // 4 - 1)
+    ]
+    torch.testing.assert_close(position_code(bits), torch.stack(copies).sum(dim=(0, 2)) / 39)
+
+
+def test_an_encoder_of_positions_knows_nothing_else_of_earlier_bits() -> None:
+    """Of twelve bits, the energy's four first, nodes 7 and 11 move the number as far as each other and 9 further."""
+    torch.manual_seed(0)
+    encoder = HierarchicalEncoder((5, 6, 4), 2, (4, 8), 16, (8, 4), positions=True)
+    x, told = torch.rand(1, 120, generator=rng()), torch.zeros(1, 2)
+
+    def second(*nodes: int) -> Tensor:
+        first = torch.zeros(1, 8)
+        first[0, [node - 4 for node in nodes]] = 1
+        levels = iter([first, torch.zeros(1, 4)])
+        logits: Tensor = encoder(x, told, torch.zeros(1, 4), lambda _: next(levels))[0][1]
+        return logits
+
+    torch.testing.assert_close(second(7), second(11))
+    assert not torch.allclose(second(7), second(9))

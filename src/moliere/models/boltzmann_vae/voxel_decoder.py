@@ -62,9 +62,6 @@ class CellSpread(nn.Module):
 #: logits that a cell answers and what it answers in network space, both (n, n_channels)
 Voxels = tuple[Tensor, Tensor]
 
-#: width of what a sub-decoder hands to the next
-_CARRIED = 64
-
 
 class VoxelGenerator(nn.Module):
     """A vector and the condition → voxels: a coarse picture that grows to the detector's shape.
@@ -184,6 +181,7 @@ class HierarchicalDecoder(nn.Module):
         condition_width: width of the encoded condition.
         channels: finest first.
         slices: whether the first sub-decoders share the layers among them.
+        carried: numbers that a sub-decoder's voxels become for the next one; 0 hands on all of them, as published.
 
     Raises:
         ConfigError: fewer layers than levels cannot be shared.
@@ -193,7 +191,14 @@ class HierarchicalDecoder(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int], *, slices: bool = True
+        self,
+        shape: Shape,
+        levels: Sequence[int],
+        condition_width: int,
+        channels: Sequence[int],
+        *,
+        slices: bool = True,
+        carried: int = 64,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -201,13 +206,17 @@ class HierarchicalDecoder(nn.Module):
         self.slices = slices
         inward = sum(levels) + condition_width
         parts = [(depth, *shape[1:]) for depth in self.depths]
+        handed = [carried or prod(part) for part in parts]
         self.parts = nn.ModuleList(
-            VoxelGenerator(part, inward + (_CARRIED if k else 0), condition_width, channels)
-            for k, part in enumerate(parts)
+            VoxelGenerator(part, inward + before, condition_width, channels)
+            for part, before in zip(parts, [0, *handed[:-1]], strict=True)
         )
-        self.carry = nn.ModuleList(nn.Linear(prod(part), _CARRIED) for part in parts)
-        self.skips = nn.ModuleList(nn.Linear(condition_width + size, inward + _CARRIED) for size in reversed(levels))
-        self.whole = VoxelGenerator(shape, inward + _CARRIED, condition_width, channels, drawn=1)
+        self.carry = nn.ModuleList(nn.Linear(prod(part), carried) if carried else nn.Identity() for part in parts)
+        self.skips = nn.ModuleList(
+            nn.Linear(condition_width + size, inward + after)
+            for size, after in zip(reversed(levels), handed, strict=True)
+        )
+        self.whole = VoxelGenerator(shape, inward + handed[-1], condition_width, channels, drawn=1)
 
     def forward(self, bits: Sequence[Tensor], condition: Tensor) -> Voxels:
         """Bits of each level and the encoded condition → voxels."""
@@ -229,7 +238,14 @@ Decoder = PlainDecoder | HierarchicalDecoder
 
 
 def build_decoder(
-    kind: str, shape: Shape, levels: Sequence[int], condition_width: int, channels: Sequence[int], *, slices: bool
+    kind: str,
+    shape: Shape,
+    levels: Sequence[int],
+    condition_width: int,
+    channels: Sequence[int],
+    *,
+    slices: bool = True,
+    carried: int = 64,
 ) -> Decoder:
     """A decoder by its kind, ``plain`` or ``hierarchical``.
 
@@ -238,7 +254,7 @@ def build_decoder(
     """
     if kind == "plain":
         return PlainDecoder(shape, levels, condition_width, channels)
-    return HierarchicalDecoder(shape, levels, condition_width, channels, slices=slices)
+    return HierarchicalDecoder(shape, levels, condition_width, channels, slices=slices, carried=carried)
 
 
 def shared_depth(layers: int, parts: int) -> list[int]:
