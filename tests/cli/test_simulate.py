@@ -140,3 +140,14 @@ def test_calorimeters_have_to_be_named(run: Run, tmp_path: Path) -> None:
     outcome = run("simulate", "gflash", "-n", 2, "-o", tmp_path / "x.h5")
     assert outcome.code == 1
     assert "--detector NAME" in outcome.err
+
+
+def test_events_may_begin_with_several_particles(run: Run, tmp_path: Path) -> None:
+    shared = ("--detector", "calogan", "-n", 2, "--energy", "100MeV", "--multiplicity", 3, "-o", tmp_path / "e.h5")
+    assert run("simulate", "geant4", "--particle", "e+", *shared).code == 0
+    events = read_events(tmp_path / "e.h5")
+    np.testing.assert_allclose(events.energy, 300)
+    assert events.extras["primary_energy"].shape == (2, 3)
+    refused = run("simulate", "gflash", *shared, "--overwrite")
+    assert refused.code == 1
+    assert "Gflash simulates one particle an event, not 3; simulators that can do several: geant4" in refused.err

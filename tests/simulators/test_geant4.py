@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, CartesianGrid, Layer, Plate, PolarGrid, catalog
-from moliere.errors import ConfigError, DetectorError, IncompleteRun, MissingExtra, UnknownName, UnsupportedIncident
+from moliere.errors import (
+    ConfigError,
+    DetectorError,
+    IncompleteRun,
+    InvalidEvents,
+    MissingExtra,
+    UnknownName,
+    UnsupportedIncident,
+)
 from moliere.events import Events
 from moliere.simulators import Geant4
 from moliere.simulators.geant4.physics import PHYSICS_LISTS
@@ -90,6 +98,34 @@ def test_every_event_has_its_own_seed_and_the_same_seed_gives_the_same_event() -
     assert (first.signals != other.signals).any(axis=1).all()
     assert first.incident["pdg_id"].tolist() == [11, 11, 11]
     assert first.metadata["geant4"] == "11.4.1"
+
+
+def test_an_event_of_several_particles_is_the_sum_of_what_they_leave() -> None:
+    """Each lands where it is aimed; the event's energy is their sum, and particles of energy 0 are none."""
+    grid = PolarGrid((0.0, 5.0, 80.0), 4)
+    energy = np.array([[2e3, 1e3, 0.0], [0.0, 1e3, 0.0]])
+    at = np.array([[-2.3, 0.8, 0.0]] * 2)
+    events = shoot(stack(grid), energy=energy, x=40 * np.cos(at), y=40 * np.sin(at), pdg_id=np.array([11, 11]))
+    assert events.energy.tolist() == [3e3, 1e3]
+    assert events.incident["pdg_id"].tolist() == [11, 11]
+    np.testing.assert_array_equal(events.extras["primary_energy"], energy)
+    sectors = events.signals.reshape(2, 4, 2)[..., 1]
+    assert sectors[0].argsort().tolist()[-2:] == [2, 0]
+    assert sectors[1].argmax() == 2
+    assert sectors[1, 0] < 0.05 * sectors[1, 2]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"energy": np.array([[5.0, 5.0], [0.0, 0.0]])}, "event 1 begins with no particle"),
+        ({"energy": np.ones((1, 2)), "x": np.ones((1, 3))}, r"column 'x' has shape \(1, 3\), expected \(1, 2\)"),
+        ({"energy": np.ones((1, 2)), "theta": np.array([[1.6, -1.0]])}, "does not fly into the detector"),
+    ],
+)
+def test_events_of_several_particles_that_make_no_sense_are_refused(columns: dict[str, Any], message: str) -> None:
+    with pytest.raises((InvalidEvents, UnsupportedIncident), match=message):
+        shoot(stack(PolarGrid((0.0, 10.0), 1)), **columns)
 
 
 def test_thresholds_and_sampling_fractions_apply_to_signals() -> None:

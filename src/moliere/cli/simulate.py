@@ -59,6 +59,12 @@ def simulate(
         ),
     ] = None,
     phi: Annotated[str | None, typer.Option("--phi", help=f"{_SPREAD}: azimuth around it; 0deg is straight.")] = None,
+    multiplicity: Annotated[
+        int,
+        typer.Option(
+            "--multiplicity", min=1, help="Geant4: particles that each event begins with; its energy is their sum."
+        ),
+    ] = 1,
     physics: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +112,7 @@ def simulate(
             y=y,
             theta=theta,
             phi=phi,
+            multiplicity=multiplicity,
             workers=workers,
             seed=seed,
             resume=resume,

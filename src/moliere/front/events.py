@@ -93,6 +93,7 @@ def simulate(
     y: Quantity | None = None,
     theta: Quantity | None = None,
     phi: Quantity | None = None,
+    multiplicity: int = 1,
     settings: Mapping[str, Any] | None = None,
     workers: int = 1,
     seed: int = 0,
@@ -114,6 +115,7 @@ def simulate(
         y: as x.
         theta: angle to the beam line.
         phi: azimuth.
+        multiplicity: particles that each event begins with; the energy of an event is their sum.
         settings: of the simulator: physics list, cut, threshold, …; texts with a unit where the setting has one.
         workers: processes; 0 takes as many as there are idle cores.
         seed: the same seed gives the same events, whatever the number of workers.
@@ -130,14 +132,32 @@ def simulate(
     """
     engine = simulator if isinstance(simulator, Simulator) else build(simulator, detector, settings)
     low, high = engine.default_energies
-    incident = draw(
-        n, energy or (low, high), spectrum or engine.default_spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi
-    )
+    check_multiplicity(engine, multiplicity)
+    spectrum = spectrum or engine.default_spectrum
+    incident = draw(n * multiplicity, energy or (low, high), spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi)
+    if multiplicity > 1:
+        incident = {name: column.reshape(n, multiplicity) for name, column in incident.items()}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(output or Path(scratch) / "events.h5")
         job = Production(engine, incident, seed, path)
         produce(job, workers=workers or idle_threads(), overwrite=overwrite, resume=resume, progress=progress)
         return read_events(path) if output is None else open(path)
+
+
+def check_multiplicity(engine: Simulator, multiplicity: int) -> None:
+    """Refuse events that begin with several particles where a simulator can only do one, and with none anywhere.
+
+    Raises:
+        ConfigError: either.
+    """
+    if multiplicity < 1:
+        raise ConfigError(f"{multiplicity} particles an event; expected 1 or more")
+    if multiplicity > 1 and not engine.several:
+        able = ", ".join(name for name in simulators if simulators[name].several)
+        raise ConfigError(
+            f"{type(engine).__name__} simulates one particle an event, not {multiplicity}; simulators that can do "
+            f"several: {able}"
+        )
 
 
 def build(name: str, detector: str | Detector | None = None, settings: Mapping[str, Any] | None = None) -> Simulator:

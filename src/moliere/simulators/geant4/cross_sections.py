@@ -17,6 +17,7 @@ from moliere.detectors.calorimeter import Calorimeter, Layer, Plate
 from moliere.detectors.grids import CartesianGrid
 from moliere.errors import IncompleteRun
 from moliere.simulators.geant4.engine import Engine
+from moliere.simulators.geant4.primaries import primaries_of
 from moliere.simulators.geant4.simulator import Geant4
 from moliere.units import cm
 
@@ -57,7 +58,7 @@ def main(path: str, materials: Sequence[str], photon_energies: Sequence[float]) 
     simulator = Geant4(Calorimeter("plates", (Layer(0, grid),), stack))
     os.environ.update(simulator.data.environment)
     engine = Engine(simulator.setup)
-    engine.run({"energy": np.ones(1), "pdg_id": np.array([22])}, np.array([[0.0, 0.0, 1.0]]), np.array([[1, 2]]))
+    engine.run(primaries_of({"energy": np.ones(1), "pdg_id": np.array([22])}), np.array([[1, 2]]))
     import geant4_pybind as g4
 
     calculator, nist = g4.G4EmCalculator(), g4.G4NistManager.Instance()

@@ -5,7 +5,6 @@ Importing this module imports nothing of Geant4; making an :class:`Engine` does,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ from moliere.detectors.calorimeter import Calorimeter
 from moliere.errors import UnsupportedIncident
 from moliere.simulators.geant4.geometry import Builder, Shape, Volumes
 from moliere.simulators.geant4.physics import PhysicsList, build_physics
+from moliere.simulators.geant4.primaries import Primaries
 from moliere.simulators.geant4.scoring import Readout, attach_scorers
 
 #: particles start so far before the front face, in mm
@@ -52,16 +52,14 @@ class Run:
     """The events of one call of :meth:`Engine.run`, filled while Geant4 runs.
 
     Args:
-        incident: columns, with ``energy`` in MeV and ``pdg_id``.
-        directions: unit vectors, (n, 3).
+        primaries: what the events begin with.
         seeds: two for each event, (n, 2).
         signals: (n, n_channels) in MeV.
         overflow: (n, n_layers) in MeV.
         passive: (n,) in MeV.
     """
 
-    incident: Mapping[str, NDArray[Any]]
-    directions: Floats
+    primaries: Primaries
     seeds: Ints
     signals: NDArray[np.float32]
     overflow: NDArray[np.float32]
@@ -98,35 +96,38 @@ class Engine:
         """Of Geant4."""
         return str(self._g4.G4Version).strip("$ ").removeprefix("Name: ")
 
-    def run(self, incident: Mapping[str, NDArray[Any]], directions: Floats, seeds: Ints) -> Run:
+    def run(self, primaries: Primaries, seeds: Ints) -> Run:
         """Simulate one event a row; each begins with its own seeds, so that no event depends on another.
 
         Raises:
             UnsupportedIncident: a particle that Geant4 does not know.
         """
-        self._check_particles(incident["pdg_id"])
+        self._check_particles(primaries.pdg_id)
         detector = self.setup.detector
         n = len(seeds)
         signals = np.zeros((n, detector.n_channels), np.float32)
         overflow = np.zeros((n, len(detector.read_out)), np.float32)
-        self.current = Run(incident, directions, seeds, signals, overflow, np.zeros(n, np.float32))
+        self.current = Run(primaries, seeds, signals, overflow, np.zeros(n, np.float32))
         if n:
             self._manager.BeamOn(n)
         return self.current
 
     def fire(self, gun: Any, event: Any) -> None:
-        """Seed Geant4 and shoot one particle."""
-        g4, run, at = self._g4, self.current, event.GetEventID()
-        g4.HepRandom.setTheSeeds([*map(int, run.seeds[at]), 0])  # a zero ends the list
-        pdg_id = int(run.incident["pdg_id"][at])
-        x, y = (float(run.incident[axis][at]) if axis in run.incident else 0.0 for axis in "xy")
-        direction = run.directions[at]
+        """Seed Geant4 and shoot the particles of one event."""
+        run, at = self.current, event.GetEventID()
+        self._g4.HepRandom.setTheSeeds([*map(int, run.seeds[at]), 0])  # a zero ends the list
+        for k in run.primaries.of(at):
+            self._aim(gun, run.primaries, k)
+            gun.GeneratePrimaryVertex(event)
+
+    def _aim(self, gun: Any, primaries: Primaries, k: int) -> None:
+        g4, direction = self._g4, primaries.direction[k]
+        x, y = map(float, primaries.place[k])
         step = _GAP / direction[2]
-        gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(pdg_id))
+        gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(int(primaries.pdg_id[k])))
         gun.SetParticleMomentumDirection(g4.G4ThreeVector(*map(float, direction)))
         gun.SetParticlePosition(g4.G4ThreeVector(x - step * direction[0], y - step * direction[1], -_GAP))
-        gun.SetParticleEnergy(float(run.incident["energy"][at]))
-        gun.GeneratePrimaryVertex(event)
+        gun.SetParticleEnergy(float(primaries.energy[k]))
 
     def collect(self, event: Any) -> None:
         """Turn the scorers' maps into signals."""

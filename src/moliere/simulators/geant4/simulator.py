@@ -21,9 +21,10 @@ from moliere.simulators.base import Simulator, simulators
 from moliere.simulators.geant4.engine import Engine, Setup
 from moliere.simulators.geant4.geometry import Shape, half_width_of
 from moliere.simulators.geant4.physics import DEFAULT, PhysicsList, choose_physics
+from moliere.simulators.geant4.primaries import a_row_an_event, primaries_of
 from moliere.simulators.geant4.tables import Tables, find_tables
 from moliere.simulators.geant4.tables.find import Choice
-from moliere.simulators.incident import directions_of, particle_id
+from moliere.simulators.incident import particle_id
 from moliere.simulators.worker import Worker
 
 #: Geant4's seeds are positive 32-bit numbers
@@ -77,6 +78,7 @@ class Geant4(Simulator):
 
     block_size: ClassVar[int] = 10
     isolated: ClassVar[bool] = True
+    several: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can be simulated."""
@@ -134,7 +136,8 @@ class Geant4(Simulator):
 
         Args:
             incident: ``energy`` in MeV and, unless all are of the default kind, ``pdg_id``; ``x``, ``y`` in mm,
-                ``theta``, ``phi`` in rad; other columns are passed on.
+                ``theta``, ``phi`` in rad; other columns are passed on. Columns (n, m) begin each event with m
+                particles: its energy is then their sum, and the extras ``primary_energy``, … hold each.
             rng: the only source of randomness.
 
         Returns:
@@ -145,7 +148,7 @@ class Geant4(Simulator):
                 that flies elsewhere.
             IncompleteRun: Geant4 crashed.
         """
-        self.physics_list.check_particles(self._particles(incident, len(energy_of(incident))), self.data)
+        self.physics_list.check_particles(self._particles(incident, np.shape(energy_of(incident))), self.data)
         with Worker(self) as worker:
             worker.begin(incident, int(rng.integers(2**63)))
             return worker.finish()
@@ -157,17 +160,18 @@ class Geant4(Simulator):
             ConfigError: it holds another already.
         """
         energy = np.asarray(energy_of(incident), np.float64)
-        columns = {**incident, "energy": energy, "pdg_id": self._particles(incident, len(energy))}
+        columns = {**incident, "energy": energy, "pdg_id": self._particles(incident, energy.shape)}
         self.physics_list.check_particles(columns["pdg_id"], self.data)
-        directions = directions_of(columns, len(energy))
+        primaries = primaries_of(columns)
         seeds = rng.integers(1, _HIGHEST_SEED, (len(energy), 2))
         engine = self._engine()
-        run = engine.run(columns, directions, seeds)
+        run = engine.run(primaries, seeds)
         run.signals[run.signals < self._threshold] = 0
-        extras = {"overflow": run.overflow, "passive": run.passive}
-        return Events(self.detector, columns, run.signals, metadata=self._provenance(engine), extras=extras)
+        rows, extras = a_row_an_event(columns)
+        extras |= {"overflow": run.overflow, "passive": run.passive}
+        return Events(self.detector, rows, run.signals, metadata=self._provenance(engine), extras=extras)
 
-    def _particles(self, incident: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.int64]:
+    def _particles(self, incident: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.int64]:
         if "pdg_id" in incident:
             return np.asarray(incident["pdg_id"], np.int64)
         if self.particle is None and not self.detector.particles:
@@ -176,7 +180,7 @@ class Geant4(Simulator):
                 options=("--particle e-",),
             )
         number = self.detector.particles[0] if self.particle is None else particle_id(self.particle)
-        return np.full(n, number, np.int64)
+        return np.full(shape, number, np.int64)
 
     @property
     def _threshold(self) -> float:
