@@ -21,6 +21,9 @@ def test_two_samples_are_ranked_and_a_pipeline_can_stop(run: Run, files: Path, t
     assert outcome.code == 0
     assert (tmp_path / "c" / "compare.html").exists()
     assert "best first" in outcome.out
+    stopped = run("compare", one, two, "-o", tmp_path / "e", *few, "--fail-if", "separation-mean>=0")
+    assert stopped.code == 1
+    assert f"failed: {two}: separation-mean>=0" in stopped.out
     assert run("compare", one, two, two, "-o", tmp_path / "d").code == 1
     stopped = run("evaluate", one, two, "-o", tmp_path / "r", *few, "--fail-if", "separation-mean>=0", "--suite",
                   "calochallenge")  # fmt: skip
@@ -30,3 +33,10 @@ def test_two_samples_are_ranked_and_a_pipeline_can_stop(run: Run, files: Path, t
     assert (
         "did you mean 'calochallenge'" in run("evaluate", one, two, "-o", tmp_path / "q", "--suite", "calochalenge").err
     )
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare"])
+def test_a_figure_that_nobody_has_is_refused_before_files_are_read(run: Run, tmp_path: Path, verb: str) -> None:
+    outcome = run(verb, tmp_path / "not-there.h5", tmp_path / "nor-this.h5", "--fail-if", "separation-maen>0.1")
+    assert outcome.code == 1
+    assert "did you mean 'separation-mean'" in outcome.err

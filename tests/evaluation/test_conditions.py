@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from moliere import samples
 from moliere.errors import ConfigError, UnknownName
-from moliere.evaluation.finding import Metric
+from moliere.evaluation import Finding, evaluate
+from moliere.evaluation.finding import Metric, findings
 from moliere.evaluation.findings.classifiers import Classifiers
 from moliere.evaluation.reading import parse_condition
 from moliere.evaluation.result import Report, Sample
@@ -31,7 +33,29 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 
 
 def test_unknown_figures_are_named() -> None:
-    with pytest.raises(UnknownName, match="did you mean 'fpd'"):
-        parse_condition("fpdd>1").holds(report(fpd=0.1))
+    with pytest.raises(UnknownName, match="no finding has a figure 'fpdd'; did you mean 'fpd'"):
+        parse_condition("fpdd>1")
+    with pytest.raises(UnknownName, match="did you mean 'auc-observables-boosting'"):
+        parse_condition("auc-observable-bosting>0.7")
     with pytest.raises(UnknownName, match="no metric 'auc_high'"):
         parse_condition("auc_high>0.7").holds(report(fpd=0.1))
+
+
+def test_a_finding_that_is_registered_declares_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Halo(Finding):
+        figures = ("halo-share", "halo-layer-*")
+
+    monkeypatch.setattr(findings, "_entries", {**findings, "halo": Halo})
+    assert parse_condition("halo-share<0.5").figure == "halo-share"
+    assert parse_condition("halo-layer-12>0").figure == "halo-layer-12"
+    with pytest.raises(UnknownName, match="did you mean 'halo-share'"):
+        parse_condition("halo-shar<0.5")
+
+
+@pytest.mark.slow
+def test_findings_declare_every_metric_that_they_have() -> None:
+    mini = samples.open("photons-mini")
+    found = evaluate(mini[:500], mini[500:1000], classifier_seeds=1, threads=1)
+    assert len(found.metrics) > 10
+    for metric in found.metrics:
+        assert parse_condition(f"{metric.name}>0").figure == metric.name

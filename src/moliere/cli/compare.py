@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moliere.cli.options import DetectorName, Overwrite, Seed, Threads, console, epilog, progress_console
+from moliere.cli.options import (
+    DetectorName,
+    FailIf,
+    Overwrite,
+    Seed,
+    Threads,
+    console,
+    epilog,
+    progress_console,
+    read_conditions,
+    stop_if,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +45,7 @@ def compare(
     classifier_seeds: Annotated[
         int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
     ] = 2,
+    fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,
     overwrite: Overwrite = False,
@@ -41,6 +53,7 @@ def compare(
     """Rank several samples against one reference: one table, and a report for each."""
     from moliere import front
 
+    conditions = read_conditions(fail_if)
     with progress_console.status("reading") as status:
         rows = front.compare(
             reference,
@@ -56,6 +69,7 @@ def compare(
         )
     _show(rows)
     console.print(f"page: {output / 'compare.html'}")
+    stop_if(f"{row.name}: {one.text}" for row in rows for one in conditions if one.holds(row.report))
 
 
 def _show(rows: Sequence[Row]) -> None:

@@ -9,12 +9,15 @@ import typer
 
 from moliere.cli.options import (
     DetectorName,
+    FailIf,
     Overwrite,
     Seed,
     Threads,
     console,
     epilog,
     progress_console,
+    read_conditions,
+    stop_if,
 )
 
 if TYPE_CHECKING:
@@ -72,19 +75,15 @@ def evaluate(
         bool,
         typer.Option("--match-incident", help="Choose generated events with the reference's incident energies."),
     ] = False,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
-    ] = None,
+    fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
     from moliere import front
-    from moliere.evaluation.reading import parse_condition
 
-    conditions = [parse_condition(text) for text in fail_if or []]
+    conditions = read_conditions(fail_if)
     with progress_console.status("reading") as status:
         report = front.evaluate(
             reference,
@@ -110,9 +109,7 @@ def evaluate(
     if suite == "calochallenge":
         _show_community(report)
     console.print(f"page: {output / 'report.html'}")
-    if met := [condition.text for condition in conditions if condition.holds(report)]:
-        console.print(f"failed: {', '.join(met)}", style="bold red")
-        raise typer.Exit(1)
+    stop_if(condition.text for condition in conditions if condition.holds(report))
 
 
 def _show(report: Report) -> None:

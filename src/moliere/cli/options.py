@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from moliere.evaluation.reading import Condition
     from moliere.events import Events
     from moliere.events.formats.base import Writer
 
@@ -46,6 +47,10 @@ Branches = Annotated[
 NegativeSignals = Annotated[
     Literal["refuse", "clip", "keep"],
     typer.Option("--negative", help="Negative signals are faults, count as 0, or are kept."),
+]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
 ]
 EnergyRange = Annotated[
     str | None, typer.Option("--energy", help="Incident energy or range, with units: 50GeV or 1GeV:100GeV.")
@@ -101,6 +106,26 @@ def parse_count(text: str) -> int:
     if not value.is_integer() or value < 1:
         raise typer.BadParameter(f"{text!r} is no number of events; give one such as 10000 or 1e6")
     return int(value)
+
+
+def read_conditions(texts: Iterable[str] | None) -> list[Condition]:
+    """What is asked of ``--fail-if``, read before anything that takes time.
+
+    Raises:
+        MoliereError: what is no condition, or names a figure that no finding has.
+    """
+    if not texts:
+        return []
+    from moliere.evaluation.reading import parse_condition
+
+    return [parse_condition(text) for text in texts]
+
+
+def stop_if(met: Iterable[str]) -> None:
+    """End with exit code 1 where conditions are met."""
+    if words := ", ".join(met):
+        console.print(f"failed: {words}", style="bold red")
+        raise typer.Exit(1)
 
 
 class Tracker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
@@ -156,6 +156,9 @@ class Finding:
     place: ClassVar[int] = 50
     #: papers that define what is shown
     citations: ClassVar[tuple[Paper, ...]] = ()
+    #: names that its metrics can have, so that a condition on a metric is read before the samples are; ``*`` stands
+    #: for what depends on the samples
+    figures: ClassVar[Iterable[str]] = ()
 
     @classmethod
     def look(cls: type[F], samples: Samples) -> F | None:

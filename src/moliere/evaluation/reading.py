@@ -6,11 +6,12 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from moliere.errors import ConfigError, UnknownName, did_you_mean
-from moliere.evaluation.finding import Metric, largest
+from moliere.evaluation.finding import Metric, findings, largest
 from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.result import Report
 
@@ -106,6 +107,7 @@ def parse_condition(text: str) -> Condition:
 
     Raises:
         ConfigError: not of the form ``figure > number``.
+        UnknownName: no finding has such a figure.
 
     Example:
         >>> condition = parse_condition("auc_high > 0.7")
@@ -116,11 +118,15 @@ def parse_condition(text: str) -> Condition:
     try:
         if match is None:
             raise ValueError
-        return Condition(text, match[1], match[2], float(match[3]))
+        condition = Condition(text, match[1], match[2], float(match[3]))
     except ValueError:
         raise ConfigError(
             f"condition {text!r}; write a figure, one of > < >= <=, and a number, such as auc_high>0.7"
         ) from None
+    known = {*_WORST_OF, *(name for kind in findings.values() for name in kind.figures)}
+    if not any(fnmatchcase(condition.figure, name) for name in known):
+        raise UnknownName(f"no finding has a figure {condition.figure!r}; {did_you_mean(condition.figure, known)}")
+    return condition
 
 
 def _value(report: Report, name: str) -> float:

@@ -12,11 +12,19 @@ from moliere.evaluation.classifier import classifier_test
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.finding import Finding, Metric, Paper, findings
 from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
-from moliere.evaluation.suites import Suite
+from moliere.evaluation.suites import Suite, suites
 from moliere.evaluation.verdicts import AUC_TOLERANCE, judged
 
 #: largest error of a divergence that says something: one of 0.1 belongs to an AUC of about 0.65
 _JSD_TOLERANCE = 0.1
+
+
+class _Scores:
+    """Names of the scores of every suite, which plugins add to."""
+
+    def __iter__(self) -> Iterator[str]:
+        tests = {(what, kind) for suite in suites.values() for what in suite.inputs for kind in suite.classifiers}
+        return (f"{score}-{what}-{kind}" for score in ("auc", "jsd") for what, kind in sorted(tests))
 
 
 @findings.register("classifiers")
@@ -26,6 +34,7 @@ class Classifiers(Finding):
 
     title = "Classifiers"
     place = 10
+    figures = _Scores()
     citations = (
         Paper(
             "classifier tests",

@@ -35,6 +35,7 @@ class Correlations(Finding):
     generated: tuple[tuple[float, ...], ...]
     title = "Correlations"
     place = 34
+    figures = ("correlations",)
 
     @classmethod
     def look(cls, samples: Samples) -> Correlations | None:

@@ -24,6 +24,7 @@ class Distances(Finding):
 
     title = "Distances"
     place = 11
+    figures = ("fpd", "kpd")
     citations = (
         Paper(
             "Fréchet and kernel physics distance",

@@ -40,6 +40,7 @@ class Observables(Finding):
     goodness: float | None
     title = "All observables together"
     place = 31
+    figures = tuple(name for name, _, _ in _SUMMARIES)
     citations = (
         Paper(
             "chi-square of two histograms",

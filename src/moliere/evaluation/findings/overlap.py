@@ -85,6 +85,7 @@ class Overlap(Finding):
 
     title = "Overlap"
     place = 12
+    figures = ("precision", "recall", "density", "coverage")
     citations = (
         Paper(
             "precision and recall",
@@ -120,7 +121,7 @@ def _metrics(samples: Samples) -> Iterator[Metric]:
     if truth.shape[1] == 0:  # nothing varies
         return
     value, floor = coverage(truth, other), coverage(truth, own)
-    for name in ("precision", "recall", "density", "coverage"):
+    for name in Overlap.figures:
         score, best = getattr(value, name), getattr(floor, name)
         error, best_error = (_share_error(x, name, n) for x in (value, floor))
         note = f"on the observables, {n} events each, 5 neighbours; floor: two parts of the reference"

@@ -73,6 +73,7 @@ class Planes(Finding):
     planes: tuple[Plane, ...]
     title = "Pairs"
     place = 33
+    figures = ("rarest",)
 
     @classmethod
     def look(cls, samples: Samples) -> Planes | None:

@@ -32,6 +32,7 @@ class Response(Finding):
     points: tuple[ResponsePoint, ...]
     title = "Response and resolution"
     place = 30
+    figures = ("response-mean", "response-width")
 
     @classmethod
     def look(cls, samples: Samples) -> Response | None:
