@@ -110,6 +110,14 @@ def test_light_imports_stay_light(module: str) -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_what_learns_and_fits_is_imported_where_it_does() -> None:
+    """``moliere list`` imports these rooms for the names that they register, and has a second."""
+    slow = ("torch", "sklearn", "scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.special")
+    code = f"import sys, moliere.evaluation, moliere.simulators; print([m for m in {slow} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("room", ["detectors", "events", "samples", "simulators", "models", "training", "evaluation"])
 def test_messages_outside_the_command_line_hold_no_flag(room: str) -> None:
     for path in (ROOT / room).rglob("*.py"):

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
-from sklearn.isotonic import IsotonicRegression
-from sklearn.metrics import roc_auc_score
 
 from moliere.evaluation.distances import combine_p_values
 from moliere.registry import Registry
 from moliere.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import GradientBoostingClassifier
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -81,6 +82,10 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
         seeds: repetitions; each shuffles and splits anew.
         seed: of all of them.
     """
+    # scikit-learn takes half a second to import: it is imported where something is learned
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.metrics import roc_auc_score
+
     results = []
     for repeat in range(seeds):
         parts = split_parts(reference, generated, derive_seed(seed, repeat), _SHARES.get(kind, _USUAL_SHARES))
@@ -91,7 +96,9 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
             stop_scores, parts.stop[1], sample_weight=_balance(parts.stop[1])
         )
         labels = parts.test[1]
-        p_value = stats.mannwhitneyu(test_scores[labels == 1], test_scores[labels == 0], alternative="greater").pvalue
+        p_value = scipy.stats.mannwhitneyu(
+            test_scores[labels == 1], test_scores[labels == 0], alternative="greater"
+        ).pvalue
         results.append((roc_auc_score(labels, test_scores), *_jsd(labels, calibrated.predict(test_scores)), p_value))
     auc, jsd, jsd_error, p_values = np.array(results).T
     tested = 1 - sum(_SHARES.get(kind, _USUAL_SHARES))
@@ -160,6 +167,8 @@ def _spread(values: NDArray[np.float64]) -> float:
 @classifiers.register("boosting")
 def boosting(parts: Parts, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Histogram gradient boosting (scikit-learn), stopped early on a tenth of the training part."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(
         max_iter=200, learning_rate=0.08, early_stopping=True, n_iter_no_change=15, random_state=seed
     )
@@ -181,6 +190,8 @@ def ship_boosting(seed: int) -> GradientBoostingClassifier:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
         2019, https://arxiv.org/abs/1909.04451
     """
+    from sklearn.ensemble import GradientBoostingClassifier
+
     return GradientBoostingClassifier(n_estimators=100, learning_rate=0.1, max_depth=4, random_state=seed)
 
 

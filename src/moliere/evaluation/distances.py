@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy  # its rooms are imported when they are named: stats takes half a second
 from numpy.typing import NDArray
-from scipy import stats
 
 from moliere.detectors.base import Floats
 from moliere.errors import InvalidEvents
@@ -87,13 +87,13 @@ def ks_test(first: NDArray[np.floating], second: NDArray[np.floating]) -> tuple[
     with warnings.catch_warnings():
         # where counting fails on rounding, SciPy takes the asymptotic formula by itself and says so
         warnings.filterwarnings("ignore", "ks_2samp: Exact calculation unsuccessful", RuntimeWarning)
-        result = stats.ks_2samp(first, second, method="exact" if small else "asymp")
+        result = scipy.stats.ks_2samp(first, second, method="exact" if small else "asymp")
     return float(result.statistic), float(result.pvalue)
 
 
 def wasserstein(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Wasserstein-1 distance in the samples' unit."""
-    return float(stats.wasserstein_distance(first, second))
+    return float(scipy.stats.wasserstein_distance(first, second))
 
 
 def root_chi2(first: Floats, second: Floats) -> tuple[float, int, float | None]:
@@ -125,12 +125,12 @@ def root_chi2(first: Floats, second: Floats) -> tuple[float, int, float | None]:
     if total_n == 0 or total_m == 0 or degrees == 0:
         return 0.0, degrees, None
     chi2 = float(((total_m * n - total_n * m) ** 2 / (n + m)).sum() / (total_n * total_m))
-    return chi2, degrees, float(stats.chi2.sf(chi2, degrees))
+    return chi2, degrees, float(scipy.stats.chi2.sf(chi2, degrees))
 
 
 def mann_whitney(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Two-sided p-value of the Mann-Whitney U test: whether one sample tends to be larger."""
-    return float(stats.mannwhitneyu(first, second, alternative="two-sided", method="asymptotic").pvalue)
+    return float(scipy.stats.mannwhitneyu(first, second, alternative="two-sided", method="asymptotic").pvalue)
 
 
 #: p-values below this are as good as 0 and would overflow the tangent

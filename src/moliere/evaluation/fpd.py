@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 
 from moliere.detectors.base import Floats
 
@@ -93,7 +93,9 @@ def extrapolate(sizes: NDArray[np.integer], values: Floats) -> tuple[float, floa
         >>> round(intercept, 3), round(error, 3)
         (0.5, 0.0)
     """
-    fit, covariance = curve_fit(lambda n, a, b: a + b * n, 1 / sizes, values, bounds=([0, 0], [np.inf, np.inf]))
+    fit, covariance = scipy.optimize.curve_fit(
+        lambda n, a, b: a + b * n, 1 / sizes, values, bounds=([0, 0], [np.inf, np.inf])
+    )
     return float(fit[0]), float(np.sqrt(covariance[0, 0]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from moliere.detectors import Calorimeter, of_kind
 from moliere.detectors.base import Floats
@@ -36,6 +35,8 @@ def bdt(reference: Events, generated: Events) -> dict[str, float]:
         Fast simulation of muons produced at the SHiP experiment using Generative Adversarial Networks, C. Ahdida, 2019,
         https://arxiv.org/abs/1909.04451
     """
+    from sklearn.metrics import roc_auc_score
+
     one, other = _measure(reference).features, _measure(generated).features
     n = min(len(one), len(other))
     features = np.concatenate([one[:n], other[:n]])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import accuracy_score, roc_auc_score
 
 from moliere.errors import InvalidEvents
 from moliere.evaluation.classifier import auc_sampling_error
@@ -17,6 +16,9 @@ from moliere.evaluation.collect import Choice, collect
 from moliere.evaluation.suites import find_suite
 from moliere.events import EventSource
 from moliere.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 Pair = tuple[EventSource, EventSource]
 _LEAST = 50
@@ -59,6 +61,8 @@ def transfer(samples: Mapping[str, Pair], max_events: int = 20_000, seed: int = 
         CaloGAN: Simulating 3D high energy particle showers in multilayer electromagnetic calorimeters with generative
         adversarial networks, M. Paganini, 2017, https://arxiv.org/abs/1712.10321 (section on classification)
     """
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
     parts = {name: _halves(pair, max_events, seed) for name, pair in samples.items()}
     models = {name: _train(*train, seed) for name, (train, _) in parts.items()}
     for trained_on, tested_on in product(models, parts):
@@ -95,5 +99,7 @@ def _features(source: EventSource, max_events: int, seed: int) -> NDArray[np.flo
 
 
 def _train(features: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.08, early_stopping=True, random_state=seed)
     return model.fit(features, labels)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.isotonic import IsotonicRegression
-from sklearn.metrics import roc_auc_score
 
 from moliere.evaluation.classifier import Features, split_parts, split_rows
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings
 from moliere.evaluation.samples import LEAST_FOR_CLASSIFIER, Samples
 from moliere.evaluation.suites.base import label_of
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 #: repetitions of shuffling a column
 _SHUFFLES = 3
@@ -140,6 +141,9 @@ def give_aways(
         The columns that the AUC falls most without, most telling first; and weights (m,) that make the generated events
         look like the reference to this classifier, NaN for those that it was trained on.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.isotonic import IsotonicRegression
+
     parts = split_parts(reference, generated, seed)
     rows = split_rows(len(reference) + len(generated), seed)[2]
     model = HistGradientBoostingClassifier(max_iter=200, learning_rate=0.1, early_stopping=False, random_state=seed)
@@ -169,6 +173,8 @@ def _drop(
     rng: np.random.Generator,
 ) -> tuple[float, float]:
     """By how much the AUC falls when a column says nothing, with its spread over shuffles."""
+    from sklearn.metrics import roc_auc_score
+
     base, values = roc_auc_score(labels, model.predict_proba(features)[:, 1]), []
     for _ in range(_SHUFFLES):
         shuffled = features.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from moliere.evaluation.finding import Finding, Headline, Quantity, findings
 from moliere.evaluation.findings.overlap import Points, standardise
@@ -72,7 +72,7 @@ def memorisation(training: Points, test: Points, generated: Points) -> Memorisat
         generated: (m, d).
     """
     n = min(len(training), len(test))
-    seen, unseen = cKDTree(training[:n]), cKDTree(test[:n])
+    seen, unseen = scipy.spatial.cKDTree(training[:n]), scipy.spatial.cKDTree(test[:n])
     to_seen, to_unseen = seen.query(generated)[0], unseen.query(generated)[0]
     usual = float(np.median(seen.query(seen.data, 2)[0][:, 1]))
     nearer, ties = float((to_seen < to_unseen).mean()), float((to_seen == to_unseen).mean())

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from moliere.evaluation.finding import Finding, Metric, Paper, findings
 from moliere.evaluation.samples import LEAST_FOR_FPD, Samples
@@ -43,7 +43,7 @@ def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
         generated: (m, d), standardised in the same way.
         k: neighbours that make a neighbourhood.
     """
-    trees = cKDTree(reference), cKDTree(generated)
+    trees = scipy.spatial.cKDTree(reference), scipy.spatial.cKDTree(generated)
     radii = [tree.query(tree.data, k + 1)[0][:, k] for tree in trees]
     to_generated = trees[1].query(reference, 1)[0]
     inside = _inside(trees[0], radii[0], generated)
@@ -57,10 +57,10 @@ def coverage(reference: Points, generated: Points, k: int = 5) -> Coverage:
     )
 
 
-def _inside(tree: cKDTree, radii: NDArray[np.float64], points: Points) -> NDArray[np.int64]:
+def _inside(tree: scipy.spatial.cKDTree, radii: NDArray[np.float64], points: Points) -> NDArray[np.int64]:
     """In how many of the balls around the tree's points each point lies, (n,)."""
     counts = np.zeros(len(points), np.int64)
-    asked = cKDTree(points)
+    asked = scipy.spatial.cKDTree(points)
     for rows in np.array_split(np.arange(len(radii)), max(1, len(radii) // 500)):
         for found in asked.query_ball_point(tree.data[rows], radii[rows]):
             counts[found] += 1

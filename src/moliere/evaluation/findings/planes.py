@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
@@ -106,7 +106,7 @@ def rarity(reference: Collected, generated: Collected, suite: Suite) -> Rarity |
         return None
     spread = one.std(axis=0)
     scaled = [values / np.where(spread > 0, spread, 1) for values in (one, other)]
-    tree = cKDTree(scaled[0][:_POINTS])
+    tree = scipy.spatial.cKDTree(scaled[0][:_POINTS])
     return Rarity(*(mean_distance(tree, values, _NEIGHBOURS) for values in scaled))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from moliere.detectors.base import Floats
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings
@@ -120,4 +120,4 @@ def _tail(name: str, share: float, reference: Floats, generated: Floats, *, uppe
 
 def same_rate(k: int, n: int, j: int, m: int) -> float:
     """P-value of k of n and j of m being the same rate: exact, given k + j (Fisher)."""
-    return float(stats.fisher_exact([[k, n - k], [j, m - j]]).pvalue)
+    return float(scipy.stats.fisher_exact([[k, n - k], [j, m - j]]).pvalue)

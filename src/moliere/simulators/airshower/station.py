@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from moliere.detectors.base import Floats, Ints
 from moliere.units import EeV, m
@@ -150,7 +150,7 @@ def bin_shares(median: Floats, shift: Floats, edges: Floats) -> Floats:
     """
     with np.errstate(divide="ignore"):
         log_time = np.log(np.maximum(edges - shift[:, None], 0.0))
-    return np.diff(ndtr((log_time - np.log(median)[:, None]) / _TIME_WIDTH), axis=1)
+    return np.diff(scipy.special.ndtr((log_time - np.log(median)[:, None]) / _TIME_WIDTH), axis=1)
 
 
 def _draw_histograms(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import gammaincc, gammainccinv, polygamma, psi
+import scipy
 
 from moliere.detectors.base import Floats
 from moliere.errors import UnsupportedIncident
@@ -79,16 +79,16 @@ class XmaxLaw:
     @property
     def mean(self) -> Floats:
         """Expectation mu - sigma (psi(lambda) - ln lambda) in g/cm²."""
-        return np.asarray(self.mu - self.sigma * (psi(self.shape) - np.log(self.shape)))
+        return np.asarray(self.mu - self.sigma * (scipy.special.psi(self.shape) - np.log(self.shape)))
 
     @property
     def std(self) -> Floats:
         """Standard deviation sigma sqrt(psi_1(lambda)) in g/cm²."""
-        return np.asarray(self.sigma * np.sqrt(polygamma(1, self.shape)))
+        return np.asarray(self.sigma * np.sqrt(scipy.special.polygamma(1, self.shape)))
 
     def contained(self, depth: Floats) -> Floats:
         """Share of showers with their maximum above a depth [g/cm²], (n,)."""
-        return np.asarray(gammaincc(self.shape, self._gamma_at(depth)))
+        return np.asarray(scipy.special.gammaincc(self.shape, self._gamma_at(depth)))
 
     def draw_above(self, depth: Floats, rng: np.random.Generator) -> Floats:
         """One Xmax a shower among those that have it above a depth.
@@ -103,7 +103,7 @@ class XmaxLaw:
             In g/cm², (n,).
         """
         share = rng.uniform(0.0, self.contained(depth))
-        return np.asarray(self.mu - self.sigma * np.log(gammainccinv(self.shape, share) / self.shape))
+        return np.asarray(self.mu - self.sigma * np.log(scipy.special.gammainccinv(self.shape, share) / self.shape))
 
     def _gamma_at(self, depth: Floats) -> Floats:
         return np.asarray(self.shape * np.exp((self.mu - depth) / self.sigma))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammainc
+import scipy
 
 from moliere.detectors.base import Floats
 from moliere.simulators.gflash.medium import Medium
@@ -74,7 +74,7 @@ class Profile:
         Returns:
             Regularised incomplete gamma function P(alpha, beta t), (n, k).
         """
-        return np.asarray(gammainc(self.alpha[:, None], self.beta[:, None] * np.maximum(depth, 0.0)))
+        return np.asarray(scipy.special.gammainc(self.alpha[:, None], self.beta[:, None] * np.maximum(depth, 0.0)))
 
 
 def log_scaled_energy(medium: Medium, energy: Floats) -> Floats:

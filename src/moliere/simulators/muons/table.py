@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy
 
 from moliere.detectors.base import Floats, Ints
 from moliere.simulators.muons.beam_dump import MESON_LENGTH, start_points
@@ -149,8 +149,8 @@ def _refine(scores: Floats, values: Floats) -> Floats:
 
 def _grid_positions(n: int, rng: np.random.Generator) -> Floats:
     """Standard normal numbers within the table, in steps of its fine grid; the 7e-6 beyond are not drawn."""
-    lowest, highest = ndtr(-_HIGHEST), ndtr(_HIGHEST)
-    scores = ndtri(rng.uniform(lowest, highest, n))
+    lowest, highest = scipy.special.ndtr(-_HIGHEST), scipy.special.ndtr(_HIGHEST)
+    scores = scipy.special.ndtri(rng.uniform(lowest, highest, n))
     step = (P_SCORES[1] - P_SCORES[0]) / _REFINE
     return np.asarray((scores + _HIGHEST) / step)
 
