@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _ASKS_LITTLE & {*arguments}:
             for sentence in load_plugins():
                 _warn(sentence)
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False, prog_name="moliere") or 0)
     except MoliereError as error:
         if debug:
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import (
     DetectorName,
     FailIf,
@@ -33,8 +34,15 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    reference: Annotated[str, typer.Argument(help="What is right by definition: a file or a shipped sample.")],
-    samples: Annotated[list[str], typer.Argument(help="What is judged: files, whoever made them.")],
+    reference: Annotated[
+        str,
+        typer.Argument(
+            help="What is right by definition: a file or a shipped sample.", autocompletion=complete.samples
+        ),
+    ],
+    samples: Annotated[
+        list[str], typer.Argument(help="What is judged: files, whoever made them.", autocompletion=complete.samples)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for compare.html and the reports.")] = Path(
         "comparison"
     ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import Branches, DetectorName, NegativeSignals, Overwrite, console, epilog, track
 
 
@@ -21,15 +22,28 @@ def register(app: typer.Typer) -> None:
 
 def convert(
     files: Annotated[
-        list[str], typer.Argument(metavar="IN...", help="Files in any format, as one sample, or a folder of CSV files.")
+        list[str],
+        typer.Argument(
+            metavar="IN...",
+            help="Files in any format, as one sample, or a folder of CSV files.",
+            autocompletion=complete.samples,
+        ),
     ],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     detector: DetectorName = None,
     from_: Annotated[
-        str | None, typer.Option("--from", help="Format of IN, found from its content by default.")
+        str | None,
+        typer.Option(
+            "--from", help="Format of IN, found from its content by default.", autocompletion=complete.formats
+        ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", help="Format of OUT (moliere list formats), by its ending by default.")
+        str | None,
+        typer.Option(
+            "--to",
+            help="Format of OUT (moliere list formats), by its ending by default.",
+            autocompletion=complete.formats,
+        ),
     ] = None,
     branches: Branches = None,
     negative: NegativeSignals = "refuse",

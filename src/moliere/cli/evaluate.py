@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import (
     DetectorName,
     FailIf,
@@ -30,15 +31,26 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    reference: Annotated[str, typer.Argument(help="What is right by definition: a file or a shipped sample.")],
-    generated: Annotated[str, typer.Argument(help="What is judged: a file, whoever made it.")],
+    reference: Annotated[
+        str,
+        typer.Argument(
+            help="What is right by definition: a file or a shipped sample.", autocompletion=complete.samples
+        ),
+    ],
+    generated: Annotated[
+        str, typer.Argument(help="What is judged: a file, whoever made it.", autocompletion=complete.samples)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.html and report.json.")] = Path(
         "report"
     ),
     detector: DetectorName = None,
     bundle: Annotated[
         str | None,
-        typer.Option("--bundle", help="The generated events' model: its split is used for --part, and it is timed."),
+        typer.Option(
+            "--bundle",
+            help="The generated events' model: its split is used for --part, and it is timed.",
+            autocompletion=complete.bundles,
+        ),
     ] = None,
     part: Annotated[
         Literal["all", "train", "validation", "test"],
@@ -69,7 +81,11 @@ def evaluate(
     ] = 3,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", help="A third sample, such as GFLASH's, whose figures stand beside."),
+        typer.Option(
+            "--baseline",
+            help="A third sample, such as GFLASH's, whose figures stand beside.",
+            autocompletion=complete.samples,
+        ),
     ] = None,
     match_incident: Annotated[
         bool,

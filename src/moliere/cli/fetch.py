@@ -16,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from moliere.cli import complete
 from moliere.cli.options import console, epilog, progress_console
 
 
@@ -25,7 +26,10 @@ def register(app: typer.Typer) -> None:
 
 
 def fetch(
-    name: Annotated[str | None, typer.Argument(help="Of the sample; without one, all are listed.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Of the sample; without one, all are listed.", autocompletion=complete.published),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder; by default in the user's cache.")
     ] = None,

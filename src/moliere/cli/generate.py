@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import (
     EnergyRange,
     Overwrite,
@@ -34,7 +35,12 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    bundle: Annotated[str, typer.Argument(help="The trained model: a file, or a shipped one (moliere list bundles).")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="The trained model: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     n: Annotated[
         int | None,
@@ -50,7 +56,12 @@ def generate(
     ] = None,
     phi: Annotated[str | None, typer.Option("--phi", help="With --energy: azimuth or its range.")] = None,
     like: Annotated[
-        str | None, typer.Option("--like", help="Take the incident particles of this file or shipped sample.")
+        str | None,
+        typer.Option(
+            "--like",
+            help="Take the incident particles of this file or shipped sample.",
+            autocompletion=complete.samples,
+        ),
     ] = None,
     part: Annotated[
         Literal["all", "train", "validation", "test"],
@@ -64,7 +75,11 @@ def generate(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", help="Format of the file: calogan, 3dgan, … (moliere list formats); by its ending."),
+        typer.Option(
+            "--to",
+            help="Format of the file: calogan, 3dgan, … (moliere list formats); by its ending.",
+            autocompletion=complete.formats,
+        ),
     ] = None,
     rareness_scale: Annotated[
         float | None,
@@ -74,7 +89,10 @@ def generate(
         ),
     ] = None,
     rareness_from: Annotated[
-        str | None, typer.Option("--rareness-from", help="The same, as rare as the events of this file.")
+        str | None,
+        typer.Option(
+            "--rareness-from", help="The same, as rare as the events of this file.", autocompletion=complete.samples
+        ),
     ] = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import Branches, DetectorName, NegativeSignals, console, epilog
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def info(
     files: Annotated[
-        list[str], typer.Argument(help="Event files, a shipped sample, a bundle, a detector.", metavar="FILE...")
+        list[str],
+        typer.Argument(
+            help="Event files, a shipped sample, a bundle, a detector.",
+            metavar="FILE...",
+            autocompletion=complete.anything,
+        ),
     ],
     detector: DetectorName = None,
     branches: Branches = None,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import Overwrite, console, epilog
 from moliere.errors import UnknownName, did_you_mean
 from moliere.plugins import GROUP
@@ -28,9 +29,16 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     what: Annotated[
-        str, typer.Argument(help="detectors, recipes, samples, bundles, models, simulators, formats, observables …")
+        str,
+        typer.Argument(
+            help="detectors, recipes, samples, bundles, models, simulators, formats, observables …",
+            autocompletion=lambda incomplete: [key for key in _LISTS if key.startswith(incomplete)],
+        ),
     ] = "",
-    name: Annotated[str | None, typer.Argument(help="Of detectors: show this one (name, .toml or .xml).")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Of detectors: show this one (name, .toml or .xml).", autocompletion=complete.detectors),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Of a detector: draw it to this PNG, SVG or PDF.")
     ] = None,

@@ -22,6 +22,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from moliere.cli import complete
+
 if TYPE_CHECKING:
     from moliere.evaluation.reading import Condition
     from moliere.events import Events
@@ -32,10 +34,19 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives th
 Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")]
 DetectorName = Annotated[
     str | None,
-    typer.Option("--detector", help="Catalogue name, .toml or .xml file, where the events do not say it."),
+    typer.Option(
+        "--detector",
+        help="Catalogue name, .toml or .xml file, where the events do not say it.",
+        autocompletion=complete.detectors,
+    ),
 ]
 FileNames = Annotated[
-    list[str], typer.Argument(help="Event files in any format, as one sample, or a shipped sample.", metavar="FILE...")
+    list[str],
+    typer.Argument(
+        help="Event files in any format, as one sample, or a shipped sample.",
+        metavar="FILE...",
+        autocompletion=complete.samples,
+    ),
 ]
 Branches = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import DetectorName, Overwrite, Seed, console, epilog, stream
 
 #: events that are summed at once
@@ -28,7 +29,12 @@ def register(app: typer.Typer) -> None:
 
 
 def smear(
-    file: Annotated[str, typer.Argument(help="Events at discrete incident energies: a file or a shipped sample.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="Events at discrete incident energies: a file or a shipped sample.", autocompletion=complete.samples
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     width: Annotated[float, typer.Option("--width", help="Largest change of ln E.")] = 0.5,
     detector: DetectorName = None,
@@ -49,7 +55,10 @@ def smear(
 
 
 def footprints(
-    file: Annotated[str, typer.Argument(help="Air showers of an array whose stations form a picture.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="Air showers of an array whose stations form a picture.", autocompletion=complete.samples),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     detector: DetectorName = None,
     overwrite: Overwrite = False,
@@ -72,7 +81,10 @@ def footprints(
 
 
 def join(
-    files: Annotated[list[str], typer.Argument(help="Events of one detector: files or shipped samples.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Events of one detector: files or shipped samples.", autocompletion=complete.samples),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     particles: Annotated[
         str | None,
@@ -111,7 +123,12 @@ def join(
 
 
 def slices(
-    files: Annotated[list[str], typer.Argument(help="One file a slice, named like eta-020 unless its detector is.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="One file a slice, named like eta-020 unless its detector is.", autocompletion=complete.samples
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     detector: DetectorName = None,
     overwrite: Overwrite = False,
@@ -131,7 +148,7 @@ def slices(
 
 
 def rareness(
-    file: Annotated[str, typer.Argument(help="A muon flux, Cartesian or polar.")],
+    file: Annotated[str, typer.Argument(help="A muon flux, Cartesian or polar.", autocompletion=complete.samples)],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="Whose mean distance is taken.")] = 3,
     detector: DetectorName = None,

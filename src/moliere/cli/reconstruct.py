@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def reconstruct(
-    bundle: Annotated[str, typer.Argument(help="A trained reconstruction: a file, or a shipped one.")],
-    events: Annotated[str, typer.Argument(help="Events of the detector that it was trained for.")],
+    bundle: Annotated[
+        str, typer.Argument(help="A trained reconstruction: a file, or a shipped one.", autocompletion=complete.bundles)
+    ],
+    events: Annotated[
+        str, typer.Argument(help="Events of the detector that it was trained for.", autocompletion=complete.samples)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV file to write: MeV, mm, rad, g/cm².")],
     detector: DetectorName = None,
     part: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, stream
 
 
@@ -16,11 +17,23 @@ def register(app: typer.Typer) -> None:
 
 
 def refine(
-    bundle: Annotated[str, typer.Argument(help="A trained refiner: a file, or a shipped one (moliere list bundles).")],
-    events: Annotated[str, typer.Argument(help="Simulated events of the detector that it was trained for.")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A trained refiner: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
+        ),
+    ],
+    events: Annotated[
+        str,
+        typer.Argument(
+            help="Simulated events of the detector that it was trained for.", autocompletion=complete.samples
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     detector: DetectorName = None,
-    to: Annotated[str, typer.Option("--to", help="Format of the file (moliere list formats).")] = "calochallenge",
+    to: Annotated[
+        str, typer.Option("--to", help="Format of the file (moliere list formats).", autocompletion=complete.formats)
+    ] = "calochallenge",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 256,
     threads: Threads = 0,
     overwrite: Overwrite = False,

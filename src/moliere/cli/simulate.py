@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import (
     EnergyRange,
     Overwrite,
@@ -30,12 +31,19 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    simulator: Annotated[str, typer.Argument(help="gflash, geant4, airshower-data, … (moliere list simulators).")],
+    simulator: Annotated[
+        str,
+        typer.Argument(
+            help="gflash, geant4, airshower-data, … (moliere list simulators).", autocompletion=complete.simulators
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
     detector: Annotated[
         str | None,
         typer.Option(
-            "--detector", help="Catalogue name, .toml or .xml file, with materials; air showers have one of their own."
+            "--detector",
+            help="Catalogue name, .toml or .xml file, with materials; air showers have one of their own.",
+            autocompletion=complete.detectors,
         ),
     ] = None,
     n: Annotated[int, typer.Option("-n", "--events", min=1, help="Number of events.")] = 1000,
@@ -71,6 +79,7 @@ def simulate(
             "--physics",
             help="Geant4: physics list, G4EmStandard (option 0) by default. G4EmStandard_option1 is 1.6 times faster "
             "and lowers the visible energy in thin argon gaps by about 13 % (moliere list physics).",
+            autocompletion=complete.physics,
         ),
     ] = None,
     cut: Annotated[str | None, typer.Option("--cut", help="Geant4: production cut, 0.7mm by default.")] = None,

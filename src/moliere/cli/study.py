@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import Overwrite, Seed, Threads, console, epilog, progress_console
 
 if TYPE_CHECKING:
@@ -28,10 +29,16 @@ def study(
         Path | None, typer.Option("-o", "--output", help="Folder of the study; runs/refinement-study by default.")
     ] = None,
     simulation: Annotated[
-        str | None, typer.Option("--simulation", help="Your own simulated events, instead of making some.")
+        str | None,
+        typer.Option(
+            "--simulation", help="Your own simulated events, instead of making some.", autocompletion=complete.samples
+        ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="Your own data; their energies only judge the result.")
+        str | None,
+        typer.Option(
+            "--data", help="Your own data; their energies only judge the result.", autocompletion=complete.samples
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes: all of it works, nothing is proven.")] = False,
     set_: Annotated[

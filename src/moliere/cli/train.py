@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import Overwrite, console, epilog, progress_console
 from moliere.errors import OutputExists
 
@@ -20,9 +21,17 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (moliere list recipes) or a .toml file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a shipped recipe (moliere list recipes) or a .toml file.", autocompletion=complete.recipes
+        ),
+    ],
     events: Annotated[
-        str | None, typer.Argument(help="File or shipped sample to train on, instead of the recipe's.")
+        str | None,
+        typer.Argument(
+            help="File or shipped sample to train on, instead of the recipe's.", autocompletion=complete.samples
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the run; runs/<recipe name> by default.")

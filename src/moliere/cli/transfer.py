@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from moliere.cli import complete
 from moliere.cli.options import DetectorName, Seed, Threads, console, epilog, progress_console
 
 
@@ -15,10 +16,18 @@ def register(app: typer.Typer) -> None:
 
 
 def transfer(
-    reference_first: Annotated[str, typer.Argument(help="Reference events of one kind of particle.")],
-    reference_second: Annotated[str, typer.Argument(help="Reference events of another kind.")],
-    generated_first: Annotated[str, typer.Argument(help="Generated events of the first kind.")],
-    generated_second: Annotated[str, typer.Argument(help="Generated events of the second kind.")],
+    reference_first: Annotated[
+        str, typer.Argument(help="Reference events of one kind of particle.", autocompletion=complete.samples)
+    ],
+    reference_second: Annotated[
+        str, typer.Argument(help="Reference events of another kind.", autocompletion=complete.samples)
+    ],
+    generated_first: Annotated[
+        str, typer.Argument(help="Generated events of the first kind.", autocompletion=complete.samples)
+    ],
+    generated_second: Annotated[
+        str, typer.Argument(help="Generated events of the second kind.", autocompletion=complete.samples)
+    ],
     detector: DetectorName = None,
     max_events: Annotated[int, typer.Option("--max-events", min=50, help="Use so many of each file.")] = 20_000,
     seed: Seed = 0,
