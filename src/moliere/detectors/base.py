@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.errors import DetectorError, MoliereError
+from moliere.notebook import Shown
 from moliere.registry import Registry
 
 Floats = NDArray[np.float64]
@@ -17,7 +18,7 @@ Ints = NDArray[np.int64]
 K = TypeVar("K", bound="Detector")
 
 
-class Detector(ABC):
+class Detector(Shown, ABC):
     """What is read out: a fixed, ordered list of channels.
 
     Subclasses are frozen dataclasses whose fields pydantic can validate, so that a detector goes to a plain
@@ -42,6 +43,10 @@ class Detector(ABC):
     measures_energy: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     parts: ClassVar[dict[str, type[Any]]] = {}
+
+    def __repr__(self) -> str:
+        """The headline of its description; thousands of edges and positions are in :meth:`to_spec`."""
+        return f"{type(self).__name__}({self.describe().partition(chr(10))[0]})"
 
     @property
     def signed(self) -> bool:

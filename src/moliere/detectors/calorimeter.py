@@ -68,7 +68,7 @@ class Layer:
 
 
 @kinds.register("calorimeter")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Calorimeter(Detector):
     """A calorimeter as its readout sees it: channels run over layers, then over each layer's cells.
 

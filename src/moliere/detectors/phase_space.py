@@ -32,7 +32,7 @@ class Column:
 
 
 @kinds.register("phase-space")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PhaseSpace(Detector):
     """A particle flux through a plane: an event is a particle, a channel is one of its columns.
 

@@ -18,7 +18,7 @@ _MOST_A_SIDE = 1000
 
 
 @kinds.register("surface-array")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SurfaceArray(Detector):
     """Stations times time bins; channels run over stations, then over time, with time fastest.
 

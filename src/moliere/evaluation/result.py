@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from moliere.errors import FormatError, UnknownName, did_you_mean
 from moliere.evaluation.finding import Finding, Metric, finding_from_dict, largest, without_nan
+from moliere.notebook import Shown
 
 #: raised when a key of the JSON changes its meaning or goes; new keys do not raise it
 SCHEMA = 2
@@ -63,8 +64,8 @@ class Timing:
     n_parameters: int | None = None
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """Reference events × generated events → a header and what was found.
 
     Args:
@@ -90,6 +91,11 @@ class Report:
     timing: Timing | None = None
     baseline: Sample | None = None
     schema: int = SCHEMA
+
+    def __repr__(self) -> str:
+        """The verdict, of what, and how many numbers it rests on."""
+        samples = f"{self.generated.name} against {self.reference.name}"
+        return f"Report({samples}: {self.verdict}; {len(self.metrics)} metrics in {len(self.findings)} findings)"
 
     @overload
     def find(self, kind: type[F]) -> F | None: ...

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from moliere.detectors.base import Detector
 from moliere.errors import InvalidEvents
 from moliere.events.quality import check_events, without_noise
+from moliere.notebook import Shown
 
 #: the extra with the arrival times of stations in ns, NaN for silent ones (n, n_stations)
 ARRIVAL_TIMES = "arrival_times"
@@ -55,7 +56,7 @@ def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Events:
+class Events(Shown):
     """n events seen by one detector; validated once, immutable, sliceable.
 
     Args:

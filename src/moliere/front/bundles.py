@@ -23,7 +23,7 @@ from moliere.models import Bundle, load_bundle
 from moliere.models.steering import Proposal, boost
 from moliere.threads import set_threads
 from moliere.training import Recipe, fit, load_recipe
-from moliere.units import Quantity, format_energy
+from moliere.units import Quantity
 from moliere.weights import find_bundle
 
 Part = Literal["all", "train", "validation", "test"]
@@ -39,13 +39,6 @@ class OpenedBundle(Bundle):
     def generate(self, output: str | Path | None = None, **which: Any) -> EventSource:
         """Events of this model; see :func:`moliere.generate` for all words."""
         return generate(self, output, **which)
-
-    def __repr__(self) -> str:
-        """Name, model, detector and range; not the network."""
-        ends = self.validity.get("energy")
-        energies = f"; energy {format_energy(ends[0])} – {format_energy(ends[1])}" if ends else ""
-        kind = f"{type(self.model).__name__}, {self.n_parameters:,} parameters"
-        return f"Bundle({self.name}: {kind}; {self.detector.name}{energies})"
 
 
 def load(bundle: str | Path, settings: Mapping[str, Any] | None = None) -> OpenedBundle:

@@ -29,6 +29,8 @@ from moliere.events.split import split_events
 from moliere.files import replacing
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bounded import no_larger_than
+from moliere.notebook import Shown
+from moliere.units import format_energy
 
 #: raised when a reader of the old layout would misunderstand a new file
 FORMAT_VERSION = 1
@@ -39,8 +41,8 @@ _MISFITS = (MoliereError, RuntimeError, KeyError, TypeError, ValueError, Attribu
 _CHANGED = "{} was changed after it was written: its checksum does not fit; get it again from its source"
 
 
-@dataclass(frozen=True)
-class Bundle:
+@dataclass(frozen=True, repr=False)
+class Bundle(Shown):
     """A trained model and what one must know to use it.
 
     Args:
@@ -56,6 +58,13 @@ class Bundle:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     validity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Name, model, detector and range; not the network."""
+        ends = self.validity.get("energy")
+        energies = f"; energy {format_energy(ends[0])} – {format_energy(ends[1])}" if ends else ""
+        kind = f"{type(self.model).__name__}, {self.n_parameters:,} parameters"
+        return f"Bundle({self.name}: {kind}; {self.detector.name}{energies})"
 
     @property
     def detector(self) -> Detector:

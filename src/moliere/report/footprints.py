@@ -130,6 +130,24 @@ def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> 
     return figure
 
 
+def draw_ground(signals: Floats, array: SurfaceArray, title: str) -> Figure:
+    """A single shower, without its times.
+
+    Args:
+        signals: of all channels, (n_channels,).
+        array: that recorded them.
+        title: above.
+    """
+    side = Footprint(signals.reshape(array.n_stations, array.n_bins), np.full(array.n_stations, np.nan))
+    with style():
+        figure = new_figure(4.8, 4.8)
+        axes = figure.add_axes((0.15, 0.12, 0.8, 0.8))
+        _draw_stations(axes, side, array, 0.0)
+        axes.set_aspect("equal")
+        axes.set(xlabel="x (km)", ylabel="y (km)", title=title)
+    return figure
+
+
 def _two_grounds(array: SurfaceArray) -> tuple[Figure, tuple[Axes, Axes], Axes]:
     """A figure with the ground of the reference, that of the generated events, and a place for a colour scale."""
     figure = new_figure(9.6, 4.46)

@@ -84,11 +84,15 @@ def glance(report: Report, sections: Sequence[Section]) -> Iterator[tuple[Sectio
     small = {p.name: (section, p) for section in sections for p in section.pictures if not p.broad}
     firsts = [next((p.name for p in section.pictures if not p.broad), "") for section in sections]
     firsts = [name for name in firsts if name]
-    observed = report.find(Observables)
-    pairs = sorted(filter(_mostly_inside, observed.histograms), key=_surplus, reverse=True) if observed else []
-    worst = [name for pair in pairs if (name := file_name(pair.name)) in small]
+    worst = [name for pair in worst_observables(report) if (name := file_name(pair.name)) in small]
     for name in list(dict.fromkeys([*firsts[:2], *worst[:1], *firsts[-1:], *worst, *firsts]))[:_GLANCED]:
         yield small[name]
+
+
+def worst_observables(report: Report) -> list[HistogramPair]:
+    """Histograms that say something, those that are farthest above their floor first."""
+    observed = report.find(Observables)
+    return sorted(filter(_mostly_inside, observed.histograms), key=_surplus, reverse=True) if observed else []
 
 
 def _mostly_inside(pair: HistogramPair) -> bool:

@@ -17,13 +17,14 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.events.events import Events, EventSource, Index, describe_source, rows_at
 from moliere.events.formats.foreign import foreign
+from moliere.notebook import Shown
 from moliere.registry import Registry
 
 #: rows of a file as readers are asked for them: a slice that goes forward, or increasing positions
 Rows = slice | Ints
 
 
-class FileSource(ABC):
+class FileSource(Shown, ABC):
     """Events of one file: incident columns are in memory, everything else is read when asked for.
 
     A reader checks keys and shapes when it is built, and says how rows of signals are read.
