@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moliere.detectors import Calorimeter, CartesianGrid, PhaseSpace, PolarGrid, SurfaceArray, catalog, from_spec
+from moliere.detectors.atlas_layers import describe_parts
 from moliere.errors import UnknownName
 
 
@@ -45,6 +46,29 @@ def test_cells_of_each_atlas_layer(name: str, cells: dict[int, tuple[int, int]])
     assert len(detector.layers) == 24  # unused ones are kept
     assert detector.threshold == 1.0
     assert detector.read_out[1].label == "EMB1"
+
+
+def test_each_atlas_layer_is_said_to_be_a_part_of_the_detector() -> None:
+    """All 24, as the documents list them; elsewhere nothing is said."""
+    lines = layout("calochallenge-1-photons").atlas_parts
+    assert [line.split(":")[0] for line in lines] == [
+        "0 PreSamplerB",
+        "1–3 EMB1–EMB3",
+        "4 PreSamplerE",
+        "5–7 EME1–EME3",
+        "8–11 HEC0–HEC3",
+        "12–14 TileBar0–TileBar2",
+        "15–17 TileGap1–TileGap3",
+        "18–20 TileExt0–TileExt2",
+        "21–23 FCal0–FCal2",
+    ]
+    assert "  8–11 HEC0–HEC3: hadronic end-cap" in layout("calochallenge-1-photons").describe()
+    assert layout("atlas-eta-055").atlas_parts[-1].startswith("20 TileExt2: hadronic extended barrel")
+    assert layout("calochallenge-2").atlas_parts == []
+
+
+def test_layers_of_a_part_that_do_not_follow_each_other_are_all_named() -> None:
+    assert describe_parts(["EMB3", "EMB1"]) == ["1, 3 EMB1, EMB3: electromagnetic barrel, lead and liquid argon"]
 
 
 def test_rings_of_the_photons_second_layer() -> None:

@@ -6,9 +6,9 @@ The ring edges of the slices are not published with the layer lists; the rings h
 
 from __future__ import annotations
 
+from moliere.detectors.atlas_layers import ATLAS_LAYERS
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
-from moliere.detectors.xml import ATLAS_LAYERS
 from moliere.errors import DetectorError
 
 N_ALPHA, N_R = 14, 24

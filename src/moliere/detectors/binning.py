@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors.atlas_layers import ATLAS_LAYERS
 from moliere.detectors.base import Detector, Floats, Ints, of_kind
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
-from moliere.detectors.xml import ATLAS_LAYERS
 from moliere.errors import DetectorError, FormatError
 from moliere.files import replacing
 

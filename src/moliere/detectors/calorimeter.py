@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from moliere.detectors import materials
+from moliere.detectors.atlas_layers import describe_parts
 from moliere.detectors.base import Detector, Floats, Ints, check_size, kinds, of_kind
 from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
 from moliere.errors import DetectorError, UnknownName
@@ -277,7 +278,7 @@ class Calorimeter(Detector):
         return None
 
     def describe(self) -> str:
-        """A headline and a line for each run of equal layers."""
+        """A headline, a line for each run of equal layers, and what part of ATLAS layers of its names are."""
         lines = [
             f"{self.name}: calorimeter, {self.n_channels} channels in {len(self.read_out)} layers"
             + (f", threshold {self.threshold:g} MeV" if self.threshold else ""),
@@ -290,7 +291,13 @@ class Calorimeter(Detector):
                 label = start.label if start is end else f"{start.label} … {end.label}"
                 lines.append(f"  {label}: {start.grid.describe() if start.grid else 'not read out'}")
                 first = k
-        return "\n".join(lines + ([f"  {self._describe_stack()}"] if self.stack else []))
+        parts = [f"  {line}" for line in self.atlas_parts]
+        return "\n".join(lines + parts + ([f"  {self._describe_stack()}"] if self.stack else []))
+
+    @property
+    def atlas_parts(self) -> list[str]:
+        """What part of ATLAS the layers of its names are, a line a part; none elsewhere."""
+        return describe_parts(layer.name for layer in self.layers)
 
     def _describe_stack(self) -> str:
         depth = sum(plate.thickness for plate in self.stack)

@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from moliere.detectors.atlas_layers import ATLAS_LAYERS
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
 from moliere.errors import DetectorError
 
-ATLAS_LAYERS = (
-    *("PreSamplerB", "EMB1", "EMB2", "EMB3", "PreSamplerE", "EME1", "EME2", "EME3"),
-    *("HEC0", "HEC1", "HEC2", "HEC3", "TileBar0", "TileBar1", "TileBar2", "TileGap1", "TileGap2", "TileGap3"),
-    *("TileExt0", "TileExt1", "TileExt2", "FCal0", "FCal1", "FCal2"),
-)
 #: layers of a file; no calorimeter has more
 _MOST_LAYERS = 10_000
 _KNOWN = {"pid", "name", "etaMin", "etaMax", "regionId", "latentDim", "ganVersion", "id", "r_edges", "n_bin_alpha"}

@@ -68,6 +68,10 @@ class TraceRefinerGAN(Refiner):
     Simulation is the recipe's ``data.events``, data its ``data.second``. Both must have the same distribution of
     energies, or the refiner learns the difference; this is checked before it is trained.
 
+    Differences to the publication, as far as it says: its critic is not published, so that both critics here are ours,
+    as are the start as the identity and the cut at the trigger. How its first block adds one channel to 64 is not said;
+    here the one is added to each.
+
     References:
         Generating and refining particle detector simulations using the Wasserstein distance in adversarial networks,
         M. Erdmann, 2018, https://arxiv.org/abs/1802.03325

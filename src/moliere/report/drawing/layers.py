@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moliere.detectors import Detector
+from moliere.detectors import Calorimeter, Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.findings.layers import EtaRow, LayerRow, LayerValidation
 from moliere.evaluation.result import Report
@@ -30,18 +30,20 @@ _UNKNOWN = (float("nan"), float("nan"))
 
 @draw.register
 def _(finding: LayerValidation, report: Report, detector: Detector) -> Sequence[Section]:
-    del report, detector
-    return (Section("layers", finding.title, layer_pictures(finding)),)
+    del report
+    named = detector.atlas_parts if isinstance(detector, Calorimeter) else []
+    return (Section("layers", finding.title, layer_pictures(finding, named)),)
 
 
-def layer_pictures(found: LayerValidation) -> tuple[Picture, ...]:
-    """A picture of the ratios, and one against eta where events have it."""
+def layer_pictures(found: LayerValidation, named: Sequence[str] = ()) -> tuple[Picture, ...]:
+    """A picture of the ratios with what the layers are, and one against eta where events have it."""
     note = (
         "Red is more than the reference and blue less, up to 20 %; blank where the reference layer is dark or "
         "never varies. Chi-squares, Kolmogorov-Smirnov and Wasserstein distances are in the CSV file."
     )
+    notes = (note, f"The layers: {'; '.join(named)}.") if named else (note,)
     title, table = "Layer energies at each incident energy", ratio_table(found.rows)
-    pictures = [Picture("layer-ratios", draw_ratios(found.rows), title, (note,), broad=True, table=table)]
+    pictures = [Picture("layer-ratios", draw_ratios(found.rows), title, notes, broad=True, table=table)]
     if found.eta:
         title, table = "Mean layer energies against |eta|", eta_table(found.eta)
         pictures.append(Picture("layers-by-eta", draw_eta(found.eta), title, broad=True, table=table))

@@ -138,6 +138,7 @@ def _profiles(shower: _Average) -> tuple[Picture, Picture]:
             f"longitudinal-{shower.name}",
             draw_longitudinal(*given),
             f"Mean energy of each layer, {shower.words}",
+            (f"The layers: {'; '.join(named)}.",) if (named := shower.detector.atlas_parts) else (),
             table=longitudinal_table(*given),
         ),
         Picture(
