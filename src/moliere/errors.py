@@ -13,6 +13,7 @@
     ├── OutputExists             an output that would be overwritten
     ├── WriteError               an output that could not be written whole: disk full, no permission
     ├── BundleError              a model file that is newer, truncated or tampered with
+    ├── ExportError              a model, or a part of one, that cannot be exported to where a simulation runs
     ├── UnsupportedIncident      incident particles outside a model's or a simulator's range of validity
     ├── IncompleteRun            a simulation of which not all events are there; those that are, are kept
     ├── CheckpointError          a training or a simulation that cannot be resumed
@@ -28,6 +29,7 @@ __all__ = [
     "ConfigError",
     "DetectorError",
     "DownloadError",
+    "ExportError",
     "FormatError",
     "IncompleteRun",
     "InvalidEvents",
@@ -101,6 +103,10 @@ class WriteError(MoliereError, OSError):
 
 class BundleError(MoliereError):
     """A bundle is newer than this package, truncated or tampered with."""
+
+
+class ExportError(MoliereError):
+    """A model cannot be exported, or not to the target that was asked for."""
 
 
 class UnsupportedIncident(MoliereError, ValueError):

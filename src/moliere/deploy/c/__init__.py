@@ -1,0 +1,3 @@
+"""Models as C99 that needs nothing but the C library."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+static inline double exponential_double(double x) { return exp(x); }

@@ -1,0 +1,1 @@
+static inline int64_t larger_int64_t(int64_t a, int64_t b) { return a > b ? a : b; }
