@@ -31,8 +31,11 @@ class Small:
     steps: int = 80
     events: int = 64
     columns: tuple[str, ...] = ("energy",)
+    teacher: str | None = None
 
 
+#: of a flow for calorimeters
+TINY_FLOW = {"width": 16, "global_width": 16, "blocks": 2, "layer_width": 16, "layer_blocks": 2, "knots": 4}
 MUON_GAN: dict[str, Any] = {"latent": 6, "generator_width": [32, 16], "discriminator_width": [32, 16]}
 #: twelve bits in three levels
 TINY_VAE: dict[str, Any] = {
@@ -51,6 +54,14 @@ SMALL: dict[str, list[Small]] = {
     ],
     "aixnet": [
         Small("array", {"trace_channels": [8], "features": 4, "growth": 8, "blocks": 2, "tower_channels": [8]}, 40)
+    ],
+    "calorimeter-flow": [
+        Small("polar", {**TINY_FLOW, "slabs": 2}),
+        Small("bright", {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False}),
+    ],
+    "calorimeter-flow-student": [
+        Small("polar", {**TINY_FLOW, "slabs": 2}, teacher="calorimeter-flow"),
+        Small("polar", {**TINY_FLOW, "slabs": 2, "steps": 2, "layer_steps": 2}, teacher="calorimeter-flow"),
     ],
     "calogan": [
         Small("bright", {"latent": 8, "channels": 4, "sparsity_scale": 100.0}),
@@ -103,8 +114,11 @@ CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 #: of two Wasserstein adversaries one lowers its loss without end and the other moves it back: a level means nothing
 ADVERSARIES = {"footprint-gan", "trace-refiner"}
 #: of an untrained encoder's bits, hardly better than coins, there is little to learn; nor for a decoder that starts
-#: from the mean shower
-SLOW = {("hierarchical-vae", "prior")}
+#: from the mean shower, or from cells that are right one by one
+SLOW = {
+    ("hierarchical-vae", "prior"),
+    *((kind, stage) for kind in ("calorimeter-flow", "calorimeter-flow-student") for stage in ("layers", "voxels")),
+}
 
 
 def to_batch(events: Events, columns: tuple[str, ...]) -> Batch:
@@ -124,7 +138,17 @@ def build(name: str, k: int, request: pytest.FixtureRequest) -> tuple[Model, Bat
     model = models[name](config, BuildContext(events.detector, small.columns))
     batch = to_batch(events, small.columns)
     model.fit_transforms(batch)
+    if small.teacher:
+        model.learn_from(_teacher(small.teacher, small.settings, model.context, batch))
     return model, batch
+
+
+def _teacher(kind: str, settings: Mapping[str, Any], context: BuildContext, batch: Batch) -> Model:
+    own = {name: value for name, value in settings.items() if not name.endswith("steps")}
+    teacher = models[kind](models[kind].config_type.from_table({"kind": kind, **own}), context)
+    teacher.fit_transforms(batch)
+    wake(teacher)
+    return teacher
 
 
 def wake(model: Model) -> None:

@@ -82,10 +82,11 @@ def train(
     if dry_run:
         _show_plan(chosen, folder)
         return
-    _run(chosen, folder, resume=resume, overwrite=overwrite)
+    run_training(chosen, folder, resume=resume, overwrite=overwrite)
 
 
-def _run(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:
+def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Train, and say what came of it."""
     from moliere.training import fit
 
     try:

@@ -9,6 +9,8 @@ from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Mode
 from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE, HierarchicalVAEConfig
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan.calogan import CaloGAN, CaloGANConfig
+from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig
+from moliere.models.flow.student import FlowStudent, FlowStudentConfig
 from moliere.models.flow.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
 from moliere.models.muons.auxiliary_gan import AuxiliaryMuonGAN, AuxiliaryMuonGANConfig
 from moliere.models.muons.flow import MuonFlow, MuonFlowConfig
@@ -28,8 +30,12 @@ __all__ = [
     "Bundle",
     "CaloGAN",
     "CaloGANConfig",
+    "CalorimeterFlow",
+    "CalorimeterFlowConfig",
     "Constrainer",
     "ConstrainerConfig",
+    "FlowStudent",
+    "FlowStudentConfig",
     "FootprintGAN",
     "FootprintGANConfig",
     "GenerativeModel",

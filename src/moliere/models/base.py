@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moliere.config import Config
+from moliere.config import Config, Table
 from moliere.detectors import Detector
 from moliere.errors import ConfigError
 from moliere.registry import Registry
@@ -161,6 +161,22 @@ class Model(nn.Module, ABC):
             ConfigError: the model makes no signals.
         """
         raise ConfigError(f"{type(self).__name__} makes no signals that could be judged")
+
+    def student(self, steps: int) -> Table:
+        """Settings, with their ``kind``, of a model that learns to make this model's events in so many evaluations.
+
+        Raises:
+            ConfigError: no faster model is known that could follow this one.
+        """
+        raise ConfigError(f"{type(self).__name__} cannot be distilled; a model of the kind calorimeter-flow can")
+
+    def learn_from(self, teacher: Model) -> None:
+        """Take another model as the teacher of the training.
+
+        Raises:
+            ConfigError: this model learns from events.
+        """
+        raise ConfigError(f"{type(self).__name__} learns from events; only the student of a flow learns from a teacher")
 
     def incident(self, condition: Tensor, name: str) -> Tensor:
         """One incident column of a condition, by its name: (n, n_columns) → (n,), in physical units.

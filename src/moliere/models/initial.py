@@ -12,7 +12,7 @@ from moliere.models.base import Model
 from moliere.models.bundle import load_bundle
 from moliere.models.threedgan.keras_weights import load_keras_weights
 
-_WHOLE = "model"
+_WHOLE, _TEACHER = "model", "teacher"
 _KERAS = (".h5", ".hdf5")
 
 
@@ -21,8 +21,8 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
 
     Args:
         model: built, transforms fitted.
-        sources: ``model`` → a bundle of the same kind and size; or the name of one of the model's networks → a file of
-            Keras weights: ``{"generator": "gen.h5", "discriminator": "disc.h5"}``.
+        sources: ``model`` → a bundle of the same kind and size; ``teacher`` → the bundle that a student follows; or the
+            name of one of the model's networks → a file of Keras weights: ``{"generator": "gen.h5"}``.
 
     Raises:
         BundleError: weights of another architecture; the first tensor that differs is named.
@@ -32,6 +32,8 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
     for name, path in sources.items():
         if name == _WHOLE:
             _from_bundle(model, path)
+        elif name == _TEACHER:
+            model.learn_from(load_bundle(path).model)
         elif Path(path).suffix in _KERAS:
             load_keras_weights(_network(model, name), path)
         else:
@@ -50,5 +52,5 @@ def _from_bundle(model: Model, path: str) -> None:
 def _network(model: Model, name: str) -> nn.Module:
     networks = dict(model.named_children())
     if name not in networks:
-        raise ConfigError(f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, *networks])}")
+        raise ConfigError(f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, _TEACHER, *networks])}")
     return networks[name]

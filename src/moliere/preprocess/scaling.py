@@ -119,7 +119,7 @@ class EnergyStandardise(Transform):
     def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Place the knots at energy quantiles and take the statistics of the events nearest to each."""
         log_energy = known(facts.energy).double().log()
-        self.knots.copy_(_spread(log_energy, len(self.knots)))
+        self.knots.copy_(spread_knots(log_energy, len(self.knots)))
         nearest = (log_energy[:, None] - self.knots).abs().argmin(dim=1)
         for knot in range(len(self.knots)):
             inside = values[nearest == knot].double()
@@ -161,7 +161,7 @@ class EnergyStandardise(Transform):
         return values * std + mean
 
 
-def _spread(log_energy: Tensor, n: int) -> Tensor:
+def spread_knots(log_energy: Tensor, n: int) -> Tensor:
     """Increasing knots: the energies themselves where there are few, quantiles where there are many."""
     distinct: Tensor = torch.unique(log_energy)
     if len(distinct) < n:

@@ -117,14 +117,14 @@ class TwoStageFlow(GenerativeModel):
         energy = self._energy(batch.condition)
         state = self.layers.measure(self._cut(batch.signals))
         target = self.layers.encode(state, energy, rng)
-        return Loss(flow_matching_loss(self.layer_velocity, target, self.encoding(batch.condition), rng))
+        return Loss(flow_matching_loss(self.layer_velocity, target, rng, self.encoding(batch.condition)))
 
     def _voxel_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         energy = self._energy(batch.condition)
         signals = self._turn(self._cut(batch.signals), rng)
         given = self._given(batch.condition, self.layers.measure(signals))
         target = self.voxels(signals, energy, rng).float()
-        return Loss(flow_matching_loss(self.voxel_velocity, target, given, rng))
+        return Loss(flow_matching_loss(self.voxel_velocity, target, rng, given))
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → layers → voxels → signals in MeV."""

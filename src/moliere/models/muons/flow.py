@@ -75,4 +75,4 @@ class MuonFlow(GenerativeModel):
 
     def _loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         rows = self.columns(batch.signals)
-        return Loss(flow_matching_loss(self.velocity, rows[:, 1:], rows[:, :1], rng))
+        return Loss(flow_matching_loss(self.velocity, rows[:, 1:], rng, rows[:, :1]))

@@ -70,7 +70,7 @@ def solve_rk4(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
     return x
 
 
-def flow_matching_loss(network: nn.Module, x: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
+def flow_matching_loss(network: nn.Module, x: Tensor, rng: torch.Generator, *condition: Tensor) -> Tensor:
     r"""Mean squared error of the velocity along straight paths from noise to data.
 
     .. math:: x_t = (1 - t)\,\epsilon + t\,x, \quad \epsilon \sim N(0, 1),\ t \sim U(0, 1); \qquad
@@ -79,17 +79,17 @@ def flow_matching_loss(network: nn.Module, x: Tensor, condition: Tensor, rng: to
     Times are stratified over the batch (one in each n-th of the interval), which lowers the loss's variance for free.
 
     Args:
-        network: (x_t, t, condition) → velocity.
+        network: (x_t, t, \*condition) → velocity.
         x: data in network space (n, d).
-        condition: (n, c).
         rng: source of noise and times.
+        condition: what else the network is given, each of n rows.
     """
     n = len(x)
     noise = torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
     jitter = torch.rand(n, generator=rng, device=x.device, dtype=x.dtype)
     t = (torch.randperm(n, generator=rng, device=x.device) + jitter) / max(n, 1)
     x_t = torch.lerp(noise, x, t[:, None])
-    return nn.functional.mse_loss(network(x_t, t, condition), x - noise)
+    return nn.functional.mse_loss(network(x_t, t, *condition), x - noise)
 
 
 def flow(network: nn.Module, noise: Tensor, condition: Tensor, solver: str, steps: int) -> Tensor:

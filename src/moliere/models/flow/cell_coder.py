@@ -1,0 +1,227 @@
+"""Stage two of a flow in numbers: every cell ⇄ a normal number, zeros included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from moliere.models.networks.layer_state import LayerState
+from moliere.preprocess.quantiles import EnergyKnots, QuantileTables, to_logit, to_normal
+from moliere.preprocess.voxels import LayerShares
+
+#: standard deviation of the logit of a uniform number, and the largest such logit that is used
+_LOGISTIC, _SUREST = math.pi / math.sqrt(3), 13.0
+#: lit cells that say all about the ranks at an incident energy; fewer say less
+_FEWEST = 50.0
+
+
+class CellCoder(nn.Module):
+    r"""Signals ⇄ one number a cell that is N(0, 1), whatever its layer holds, before anything is learned.
+
+    Between zero and the signals of lit cells there is often a gap of decades. A flow whose zeros lie below a threshold
+    fills that gap with cells that no shower has. Here a cell that is lit with probability p becomes
+
+    .. math:: u = (1 - p) U \text{ where it is zero}, \qquad u = 1 - p + p F(v) \text{ where it is lit}, \qquad
+       x = \Phi^{-1}(u)
+
+    with U uniform in (0, 1) and F the distribution of the signals of lit cells. There is no gap, spectra and
+    occupancies of all cells are right from the start, and the network learns what hangs together. The probability is a
+    table in the number of lit cells of the layer, the distribution a table in the layer's energy, both read between
+    knots; then the odds of being lit, and the mean and the spread of the ranks, are corrected at each incident energy.
+
+    The inverse gives each layer exactly its count, by taking the cells that are most surely lit, and exactly its
+    energy, by moving the ranks of its lit cells together: scaling the signals would push them into the gap.
+
+    Args:
+        sizes: number of cells of each layer.
+        threshold: in MeV; the smallest signal of a lit cell.
+        groups: cells with the same number share their tables (a ring, by symmetry), (n_channels,).
+        n_knots: counts, and energies, at which the tables are made, equally spaced in their logarithm.
+    """
+
+    lit: Tensor
+    lit_change: Tensor
+    move: Tensor
+    spread: Tensor
+    low: Tensor
+    high: Tensor
+    groups: Tensor
+    layer: Tensor
+    full: Tensor
+    rows: Tensor
+
+    def __init__(self, sizes: Sequence[int], threshold: float, groups: Sequence[int], n_knots: int = 10) -> None:
+        super().__init__()
+        self.threshold, self.n_knots = threshold, n_knots
+        self.shares = LayerShares(sizes)
+        self.n_groups = max(groups) + 1
+        self.register_buffer("lit", torch.full((n_knots, self.n_groups), 0.5))
+        self.log_values = QuantileTables(n_knots, self.n_groups)
+        for name, value in (("lit_change", 0.0), ("move", 0.0), ("spread", 1.0)):
+            self.register_buffer(name, torch.full((n_knots, self.n_groups), value))
+        self.incident = EnergyKnots(n_knots)
+        self.register_buffer("low", torch.zeros(len(sizes)))
+        self.register_buffer("high", torch.ones(len(sizes)))
+        self.register_buffer("groups", torch.tensor(list(groups)), persistent=False)
+        self.register_buffer("layer", self.shares.layer.clone(), persistent=False)
+        full = torch.tensor([math.log(max(size, 2)) for size in sizes])
+        self.register_buffer("full", full, persistent=False)
+        starts = [sum(sizes[:layer]) for layer in range(len(sizes))]
+        rows = [
+            [start + k if k < size else sum(sizes) for k in range(max(sizes))]
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        self.register_buffer("rows", torch.tensor(rows), persistent=False)
+
+    def fit(self, signals: Tensor, state: LayerState, energy: Tensor) -> None:
+        """Make the tables from training showers; signals below the threshold must be zero."""
+        for layer, held in enumerate(state.energies.T):
+            self.low[layer], self.high[layer] = _ends(held[held > 0])
+        self.incident.fit(energy)
+        counts, energies = self._count_place(state), self._energy_place(state)
+        for group in range(self.n_groups):
+            cells = torch.nonzero(self.groups == group)[:, 0]
+            layer = int(self.layer[cells[0]])
+            values, filled = signals[:, cells], state.counts[:, layer] > 0
+            for knot in range(self.n_knots):
+                weight = _hat(counts[:, layer], knot) * filled
+                self.lit[knot, group] = _share_lit(values > 0, weight, self.lit[knot - 1, group] if knot else 0.5)
+            place = energies[:, layer, None].expand(values.shape)[values > 0]
+            self.log_values.fill(group, values[values > 0].log(), place, math.log(2 * self.threshold))
+        self._follow_incident(signals, state, energy)
+
+    def _follow_incident(self, signals: Tensor, state: LayerState, energy: Tensor) -> None:
+        """Correct occupancies, and the ranks' mean and spread, at each knot of the incident energy."""
+        place = self.incident.place(energy)
+        expected = torch.where(state.counts[:, self.layer] > 0, self._lit(state, energy), torch.zeros(()))
+        row, cell = torch.nonzero(signals > 0, as_tuple=True)
+        ranks = torch.zeros_like(signals)
+        noise = torch.rand(len(row), generator=torch.Generator().manual_seed(0))
+        ranks[row, cell] = self._rank(signals, state, row, cell, noise).logit()
+        for knot in range(self.n_knots):
+            weight = _hat(place, knot)
+            lit, predicted, mean, square = (
+                self._pool(weight @ values) for values in ((signals > 0).float(), expected, ranks, ranks.square())
+            )
+            change = (lit.clamp(min=0.1).log() - predicted.clamp(min=0.1).log()).clamp(-2, 2)
+            self.lit_change[knot] = change
+            mean, square = mean / lit.clamp(min=1e-9), square / lit.clamp(min=1e-9)
+            spread = (square - mean.square()).clamp(min=0).sqrt().clamp(0.3 * _LOGISTIC, 3 * _LOGISTIC)
+            sure = (lit * self._members).clamp(max=_FEWEST) / _FEWEST  # of few cells, little is known
+            self.move[knot], self.spread[knot] = sure * mean, torch.lerp(torch.tensor(1.0), spread / _LOGISTIC, sure)
+
+    def _pool(self, columns: Tensor) -> Tensor:
+        """Mean over the cells of each group."""
+        return columns.new_zeros(self.n_groups).index_add(0, self.groups, columns) / self._members
+
+    @property
+    def _members(self) -> Tensor:
+        return torch.bincount(self.groups, minlength=self.n_groups).float()
+
+    def encode(self, signals: Tensor, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
+        """To network space, (n, n_channels) float32; zeros and tied values are spread by the generator's noise."""
+        p = self._lit(state, energy)
+        noise = torch.rand(signals.shape, generator=rng, device=signals.device).clamp(1e-6, 1 - 1e-6)
+        below = (1 - p) * noise
+        logit = below.log() - (-below).log1p()
+        row, cell = torch.nonzero(signals > 0, as_tuple=True)
+        rank = self._rank(signals, state, row, cell, noise[row, cell]).logit()
+        move, spread = (self._at_incident(table, energy)[row, cell] for table in (self.move, self.spread))
+        above = p[row, cell] * torch.sigmoid(((move - rank) / spread).clamp(-_SUREST, _SUREST))
+        logit[row, cell] = (-above).log1p() - above.log()
+        return to_normal(logit)
+
+    def decode(self, values: Tensor, state: LayerState, energy: Tensor) -> Tensor:
+        """Back to MeV: the cells that are most surely lit, as many as each layer has, with the layer's energy."""
+        above = self._lit(state, energy).log() + nn.functional.softplus(to_logit(values))
+        lit = self._largest(above, state.counts)
+        rank = torch.expm1(above.clamp(min=1e-9)).log()
+        rank = rank * self._at_incident(self.spread, energy) + self._at_incident(self.move, energy)
+        signals = self._match(rank, lit, state)
+        excess = (state.energies - state.counts * self.threshold).clamp(min=0)
+        over = torch.where(lit, (signals - self.threshold).clamp(min=1e-6), torch.zeros_like(signals))
+        full: Tensor = self.shares.join(excess, over.double()) + self.threshold * lit
+        return full
+
+    def _rank(self, signals: Tensor, state: LayerState, row: Tensor, cell: Tensor, noise: Tensor) -> Tensor:
+        place = self._energy_place(state)[row, self.layer[cell]]
+        return self.log_values.rank(signals[row, cell].log(), place, self.groups[cell], noise)
+
+    def _match(self, rank: Tensor, lit: Tensor, state: LayerState) -> Tensor:
+        """Signals of the given ranks, moved together in each layer until they nearly add up to its energy (Newton)."""
+        place = self._energy_place(state)[:, self.layer]
+        target = state.energies.clamp(min=1e-9).log().float()
+        move = torch.zeros_like(target)
+        for _ in range(2):
+            logs, slope = self.log_values.read(place, self.groups, rank + move[:, self.layer])
+            signals = torch.where(lit, logs.exp(), torch.zeros_like(logs))
+            total = self.shares.sum_layers(signals).clamp(min=1e-9)
+            growth = self.shares.sum_layers(signals * slope) / total
+            move = move + ((target - total.log()) / growth.clamp(min=0.02)).clamp(-3, 3)
+        logs, _ = self.log_values.read(place, self.groups, rank + move[:, self.layer])
+        return logs.exp()
+
+    def _count_place(self, state: LayerState) -> Tensor:
+        """Of each layer's count among the knots, (n, n_layers) float32."""
+        return self._on_knots(state.counts.clamp(min=1).log().float() / self.full)
+
+    def _energy_place(self, state: LayerState) -> Tensor:
+        """Of each layer's energy among the knots, (n, n_layers) float32."""
+        logs = state.energies.clamp(min=1e-9).log().float()
+        return self._on_knots((logs - self.low) / (self.high - self.low))
+
+    def _on_knots(self, share: Tensor) -> Tensor:
+        return share.clamp(0, 1) * (self.n_knots - 1)
+
+    def _at_incident(self, table: Tensor, energy: Tensor) -> Tensor:
+        """A table (n_knots, n_groups) at the incident energies, (n, n_channels)."""
+        return _between(table, self.incident.place(energy)[:, None])[:, self.groups]
+
+    def _lit(self, state: LayerState, energy: Tensor) -> Tensor:
+        """Probability of each cell to be lit, (n, n_channels)."""
+        place = self._count_place(state)[:, self.layer]
+        knot = place.floor().clamp(0, self.n_knots - 2)
+        index = knot.long() * self.n_groups + self.groups
+        table = self.lit.flatten()
+        p = torch.lerp(table[index], table[index + self.n_groups], place - knot)
+        change = self._at_incident(self.lit_change, energy).exp()
+        p = (p * change / (1 - p + p * change)).clamp(1e-5, 1 - 1e-5)
+        return torch.where(state.counts[:, self.layer] > 0, p, p.new_tensor(1e-5))
+
+    def _largest(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Which cells are among the ``counts`` largest of their layer."""
+        padded = torch.cat([values, values.new_full((len(values), 1), -torch.inf)], dim=1)[:, self.rows.flatten()]
+        ordered = padded.unflatten(1, self.rows.shape).sort(dim=2, descending=True).values
+        last = ordered.gather(2, (counts.long() - 1).clamp(min=0)[:, :, None])[:, :, 0]
+        last = torch.where(counts > 0, last, torch.full_like(last, torch.inf))
+        return values >= last[:, self.layer]
+
+
+def _share_lit(lit: Tensor, weight: Tensor, before: Tensor | float) -> Tensor:
+    """Weighted share of lit cells, kept off 0 and 1; that of the knot before where no event is near."""
+    total = weight.sum() * lit.shape[1]
+    if total == 0:
+        return torch.as_tensor(before)
+    return ((lit * weight[:, None]).sum() / total).clamp(1e-5, 1 - 1e-5)
+
+
+def _hat(place: Tensor, knot: int) -> Tensor:
+    """Weights of a knot: 1 there, falling to 0 at the knots beside it."""
+    return (1 - (place - knot).abs()).clamp(min=0)
+
+
+def _ends(energies: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest logarithm, apart from each other."""
+    logs = energies.log().float()
+    low = logs.min() if len(logs) else torch.zeros(())
+    return low, torch.maximum(logs.max() if len(logs) else low, low + 1e-3)
+
+
+def _between(table: Tensor, place: Tensor) -> Tensor:
+    """Rows of a table (n_knots, m) between knots: place (n, 1) → (n, m)."""
+    knot = place.floor().clamp(0, len(table) - 2)
+    index = knot[:, 0].long()
+    return torch.lerp(table[index], table[index + 1], place - knot)

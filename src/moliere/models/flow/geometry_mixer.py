@@ -1,0 +1,198 @@
+"""The backbone for any calorimeter: tokens around and along the axis, whose weights follow from the geometry."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moliere.models.flow.geometry import CellGeometry, Ints
+from moliere.models.networks.residual_mlp import TimeEmbedding, zero_init
+
+#: groups of channels that look along the axis in ways of their own
+_HEADS = 4
+
+
+class GeometryMixer(nn.Module):
+    """Velocity of n showers: (x, t, condition, layers) → the shape of x.
+
+    Cells go to tokens, one a sector around the axis and slab along it, and back by weights that a small network
+    computes from where the cell lies: its depth in radiation lengths, its distance from the axis in Molière radii, its
+    size. So rings, Cartesian cells and any number of layers are the same to the network, and its weights carry over to
+    another calorimeter; what each kind of cell has of its own starts at zero and stays behind.
+
+    A block mixes each token with its neighbours around the axis (both sides added, which keeps the mirror symmetry) and
+    with all slabs along it, modulated by a global vector that holds the condition, the time and all layers, and that
+    reads the tokens' mean in turn.
+
+    Args:
+        geometry: of the calorimeter.
+        condition_width: width of the condition.
+        layer_width: numbers that describe a layer.
+        width: width of a token, a multiple of 4.
+        global_width: width of the global vector.
+        blocks: number of blocks.
+    """
+
+    order: Tensor
+    kind: Tensor
+    back: Tensor
+    share: Tensor
+    features: Tensor
+    layer_features: Tensor
+    slab: Tensor
+
+    def __init__(
+        self, geometry: CellGeometry, condition_width: int, layer_width: int, width: int, global_width: int, blocks: int
+    ) -> None:
+        super().__init__()
+        self.n_sectors, self.width = geometry.n_sectors, width
+        distinct, kind = np.unique(geometry.features.round(5), axis=0, return_inverse=True)
+        self._place_cells(geometry, np.append(kind, len(distinct)))
+        scaled = (distinct - distinct.mean(0)) / distinct.std(0).clip(min=1e-3)
+        layers = torch.tensor(geometry.layer_features).float()
+        slab = F.one_hot(torch.tensor(geometry.slab_of_layer), geometry.n_slabs).float()
+        for name, values in (("features", torch.tensor(scaled).float()), ("layer_features", layers), ("slab", slab)):
+            self.register_buffer(name, values, persistent=False)
+        self.inward, self.outward = (_weights_from(scaled.shape[1], width) for _ in range(2))
+        self.own = nn.Parameter(torch.zeros(2, len(distinct), width))
+        self.words = _weights_from(layers.shape[1], layer_width * (width + global_width))
+        self.time = TimeEmbedding()
+        self.told = nn.Sequential(
+            nn.Linear(condition_width + self.time.width, global_width), nn.SiLU(), nn.Linear(global_width, global_width)
+        )
+        slabs = slab.T @ layers / slab.sum(0)[:, None]
+        self.blocks = nn.ModuleList(
+            _Block(width, global_width, geometry.n_sectors, slabs, last=k == blocks - 1) for k in range(blocks)
+        )
+        self.token_norm = nn.LayerNorm(width)
+
+    def _place_cells(self, geometry: CellGeometry, kind: Ints) -> None:
+        """Entries of each token and of each channel, in rows of equal length; one beyond the last fills the rows."""
+        n_channels = int(geometry.channel.max()) + 1
+        entry = _rows(geometry.token, geometry.n_sectors * geometry.n_slabs)
+        place = np.full(len(geometry.channel) + 1, entry.size)
+        place[entry.ravel()] = np.arange(entry.size)
+        place[-1] = entry.size
+        own = _rows(geometry.channel, n_channels)
+        tables = {
+            "order": np.append(geometry.channel, n_channels)[entry],
+            "kind": kind[entry],
+            "back": place[own],
+            "share": np.append(geometry.share, 0.0)[own].astype(np.float32),
+        }
+        for name, values in tables.items():
+            self.register_buffer(name, torch.tensor(values), persistent=False)
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor, layers: Tensor) -> Tensor:
+        """The velocity at x and t; layers is (n, n_layers, layer_width)."""
+        inward, outward = self._cell_weights(x)
+        tokens = torch.bmm(self._gather(x), inward)
+        local, overall = self._describe(layers)
+        tokens = tokens + local.repeat_interleave(self.n_sectors, 0)
+        overall = overall + self.told(torch.cat([condition, self.time(t)], dim=1))
+        for block in self.blocks:
+            tokens, overall = block(tokens, overall)
+        return self._scatter(torch.bmm(self.token_norm(tokens), outward))
+
+    def _cell_weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights of each token's entries: (n_tokens, p, width) inward and (n_tokens, width, p) outward."""
+        scale = self.order.shape[1] ** -0.5, self.width**-0.5
+        made = (self.inward(self.features) * scale[0], self.outward(self.features) * scale[1])
+        nothing = x.new_zeros(1, self.width)
+        inward, outward = (torch.cat([m + own, nothing])[self.kind] for m, own in zip(made, self.own, strict=True))
+        return inward, outward.transpose(1, 2)
+
+    def _gather(self, x: Tensor) -> Tensor:
+        """Cells of each token, (n_tokens, n, p)."""
+        padded = torch.cat([x, x.new_zeros(len(x), 1)], 1)
+        rows: Tensor = padded[:, self.order.flatten()].unflatten(1, self.order.shape)
+        return rows.transpose(0, 1)
+
+    def _scatter(self, made: Tensor) -> Tensor:
+        """Entries (n_tokens, n, p) → cells (n, n_channels); a cell in several sectors takes its shares of each."""
+        n = made.shape[1]
+        entries = made.transpose(0, 1).flatten(1)
+        if self.back.shape[1] == 1:
+            return entries[:, self.back[:, 0]]
+        entries = torch.cat([entries, entries.new_zeros(n, 1)], 1)
+        own: Tensor = entries[:, self.back.flatten()].unflatten(1, self.back.shape)
+        return (own * self.share).sum(2)
+
+    def _describe(self, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layers hold, for the tokens of each slab (n_slabs, n, width) and for all (n, global_width)."""
+        n_layers, layer_width = layers.shape[1:]
+        words = self.words(self.layer_features).view(n_layers, layer_width, -1) * (n_layers * layer_width) ** -0.5
+        local = torch.einsum("nlk,lkd,ls->snd", layers, words[..., : self.width], self.slab)
+        return local, torch.einsum("nlk,lkd->nd", layers, words[..., self.width :])
+
+
+class _Block(nn.Module):
+    pairs: Tensor
+
+    def __init__(self, width: int, global_width: int, n_sectors: int, slabs: Tensor, *, last: bool) -> None:
+        super().__init__()
+        self.n_sectors, self.n_slabs = n_sectors, len(slabs)
+        views = 3 if self.n_slabs == 1 else 4
+        self.global_norm = nn.LayerNorm(global_width)
+        self.modulate = zero_init(nn.Linear(global_width, 3 * width))
+        self.mix, self.down = nn.Linear(views * width, 2 * width), nn.Linear(2 * width, width)
+        self.reply = None if last else _Reply(width, global_width)
+        here, there = (slabs.unsqueeze(1 - k).expand(self.n_slabs, self.n_slabs, -1) for k in (0, 1))
+        self.register_buffer("pairs", torch.cat([here, there, here - there], 2), persistent=False)
+        self.reach = _weights_from(self.pairs.shape[2], _HEADS) if self.n_slabs > 1 else None
+
+    def forward(self, tokens: Tensor, overall: Tensor) -> tuple[Tensor, Tensor]:
+        scale, shift, gate = self.modulate(F.silu(self.global_norm(overall))).chunk(3, dim=-1)
+        z = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
+        seen = [z, *_both_sides(z.unflatten(0, (self.n_slabs, self.n_sectors)))]
+        if self.reach is not None:
+            seen.append(self._along(z, self.reach))
+        tokens = tokens + (1 + gate) * self.down(F.silu(self.mix(torch.cat(seen, dim=-1))))
+        return tokens, overall if self.reply is None else overall + self.reply(self.global_norm(overall), tokens)
+
+    def _along(self, z: Tensor, reach: nn.Module) -> Tensor:
+        """Means over the slabs, with weights that depend on where two slabs lie."""
+        kernel = torch.softmax(reach(self.pairs), dim=1)
+        parts = z.unflatten(2, (_HEADS, -1)).unflatten(0, (self.n_slabs, self.n_sectors)).flatten(1, 2)
+        return torch.einsum("sph,pkhc->skhc", kernel, parts).reshape(z.shape)
+
+
+class _Reply(nn.Module):
+    """What the tokens tell the global vector."""
+
+    def __init__(self, width: int, global_width: int) -> None:
+        super().__init__()
+        self.read, self.write = nn.Linear(global_width + width, global_width), nn.Linear(global_width, global_width)
+
+    def forward(self, overall: Tensor, tokens: Tensor) -> Tensor:
+        said: Tensor = self.write(F.silu(self.read(torch.cat([overall, tokens.mean(dim=0)], dim=1))))
+        return said
+
+
+def _both_sides(tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of the two neighbours at distance 1 and 2 around the axis: (n_slabs, n_sectors, n, width) → flattened."""
+    n = tokens.shape[1]
+    if n == 1:
+        return 2 * tokens[:, 0], 2 * tokens[:, 0]
+    ring = torch.cat([tokens[:, -2:], tokens, tokens[:, :2]], dim=1)
+    near, far = ring[:, 1 : n + 1] + ring[:, 3 : n + 3], ring[:, :n] + ring[:, 4 : n + 4]
+    return near.flatten(0, 1), far.flatten(0, 1)
+
+
+def _weights_from(n_features: int, width: int) -> nn.Module:
+    """A small network from features of places to weights of another network."""
+    return nn.Sequential(nn.Linear(n_features, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, width))
+
+
+def _rows(owner: Ints, n: int) -> Ints:
+    """Numbers of each owner's members, (n, most members); ``len(owner)`` fills the rows."""
+    order = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner, minlength=n)
+    rows = np.full((n, int(counts.max())), len(owner))
+    column = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows[owner[order], column] = order
+    return cast(Ints, rows)

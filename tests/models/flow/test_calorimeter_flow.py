@@ -1,0 +1,131 @@
+"""What the flow for every calorimeter promises by construction, and how its student follows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from moliere.detectors import Calorimeter
+from moliere.errors import ConfigError
+from moliere.events import Events
+from moliere.models import (
+    Batch,
+    BuildContext,
+    CaloGAN,
+    CaloGANConfig,
+    CalorimeterFlow,
+    CalorimeterFlowConfig,
+    FlowStudent,
+    FlowStudentConfig,
+)
+from moliere.models.networks.normal_path import NormalPath
+
+SMALL: dict[str, Any] = {"slabs": 2, "width": 16, "global_width": 16, "blocks": 1, "layer_width": 16, "knots": 4}
+
+
+@pytest.fixture
+def batch(polar_events: Events) -> Batch:
+    return Batch(torch.tensor(polar_events.energy)[:, None], torch.tensor(polar_events.signals))
+
+
+@pytest.fixture
+def flow(polar: Calorimeter, batch: Batch) -> CalorimeterFlow:
+    model = CalorimeterFlow(CalorimeterFlowConfig(**SMALL), BuildContext(polar, ("energy",)))
+    model.fit_transforms(batch)
+    return model
+
+
+def student_of(flow: CalorimeterFlow, steps: int = 1) -> FlowStudent:
+    table = flow.student(steps)
+    return FlowStudent(FlowStudentConfig.from_table(table), flow.context)
+
+
+def test_what_stage_one_says_is_what_comes_out(flow: CalorimeterFlow, batch: Batch) -> None:
+    latent = flow.draw_latent(batch.condition, torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        state = flow.make_layers(latent[:, : flow.layers.width], batch.condition)
+        made = flow.layers.measure(flow.decode(latent, batch.condition))
+    assert torch.equal(made.counts, state.counts)
+    torch.testing.assert_close(made.energies, state.energies, rtol=1e-5, atol=1e-3)
+
+
+def test_layers_come_back_through_stage_one(flow: CalorimeterFlow, batch: Batch) -> None:
+    energy, state = batch.condition[:, 0], flow.layers.measure(flow._cut(batch.signals))
+    coded = flow.layers.encode(state, energy, torch.Generator().manual_seed(0))
+    back = flow.layers.decode(coded, energy)
+    assert (back.counts == state.counts).double().mean() > 0.99
+    assert (state.counts == 0).any(), "the toy must hold empty layers for this to mean anything"
+    near = ((back.energies - state.energies).abs() <= 0.01 * state.energies + 0.1).double().mean()
+    assert near > 0.97
+
+
+def test_an_untrained_flow_has_the_right_response_on_average(flow: CalorimeterFlow, batch: Batch) -> None:
+    signals = flow.sample(batch.condition, torch.Generator().manual_seed(3))
+    response = signals.sum(1).double() / batch.condition[:, 0]
+    assert float(response.mean()) == pytest.approx(0.9, abs=0.03)
+
+
+def test_independent_normal_numbers_stay_so_whether_they_flow_or_jump() -> None:
+    path = NormalPath(_Nothing())
+    x = torch.tensor([[1.0, -2.0]])
+    torch.testing.assert_close(path.jump(x, 0.0, 1.0), x)
+    half = path.jump(x, 0.0, 0.5)
+    torch.testing.assert_close(half, x * 0.5**0.5)
+    velocity = path(half, torch.tensor([0.5]))
+    torch.testing.assert_close(velocity, torch.zeros_like(x), atol=1e-6, rtol=0)
+
+
+class _Nothing(torch.nn.Module):
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)
+
+
+def test_a_student_starts_from_its_teacher_and_nears_its_paths(flow: CalorimeterFlow, batch: Batch) -> None:
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    student = student_of(flow)
+    student.learn_from(flow)
+    latent = flow.draw_latent(batch.condition, torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        target = flow.decode(latent, batch.condition)
+        before = (student.decode(latent, batch.condition) - target).abs().mean()
+    optimizer = torch.optim.Adam(student.parameters(), lr=2e-3)
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(150):
+        loss = sum(objective.loss(batch, rng).total for objective in student.objectives())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[union-attr]
+        optimizer.step()
+    with torch.no_grad():
+        after = (student.decode(latent, batch.condition) - target).abs().mean()
+    assert after < 0.7 * before
+    assert not any("teacher" in name for name in student.state_dict())
+
+
+def test_a_student_without_a_teacher_says_how_to_get_one(flow: CalorimeterFlow, batch: Batch) -> None:
+    with pytest.raises(ConfigError, match="teacher"):
+        student_of(flow).objectives()[0].loss(batch, torch.Generator())
+
+
+def test_what_is_no_teacher_is_refused(flow: CalorimeterFlow, cartesian: Calorimeter, cartesian_events: Events) -> None:
+    gan = CaloGAN(CaloGANConfig(latent=4, channels=4), BuildContext(cartesian, ("energy",)))
+    with pytest.raises(ConfigError, match="CaloGAN cannot be distilled"):
+        gan.student(1)
+    with pytest.raises(ConfigError, match="not from CaloGAN"):
+        student_of(flow).learn_from(gan)
+    other = CalorimeterFlow(CalorimeterFlowConfig(**SMALL, threshold=0.1), BuildContext(cartesian, ("energy",)))
+    with pytest.raises(ConfigError, match="the teacher is for"):
+        student_of(flow).learn_from(other)
+    wider = CalorimeterFlow(CalorimeterFlowConfig(**{**SMALL, "width": 32}), flow.context)
+    with pytest.raises(ConfigError, match="networks differ"):
+        student_of(flow).learn_from(wider)
+    with pytest.raises(ConfigError, match="learns from events"):
+        flow.learn_from(wider)
+
+
+def test_a_width_that_heads_cannot_share_is_refused(polar: Calorimeter) -> None:
+    with pytest.raises(ConfigError, match="multiple of 4, such as 20"):
+        CalorimeterFlow(CalorimeterFlowConfig(width=18), BuildContext(polar, ("energy",)))

@@ -1,0 +1,78 @@
+"""Cells of any calorimeter are sorted into sectors and slabs, each of them once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from moliere.detectors import Calorimeter, catalog
+from moliere.models.flow.geometry import cells_alike, describe_cells, symmetries
+from moliere.models.flow.geometry_mixer import GeometryMixer
+
+
+def calorimeter(name: str) -> Calorimeter:
+    detector = catalog.get(name)
+    assert isinstance(detector, Calorimeter)
+    return detector
+
+
+NAMES = ["calochallenge-1-photons", "calochallenge-2", "calogan"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_is_shared_out_once(name: str) -> None:
+    detector = calorimeter(name)
+    geometry = describe_cells(detector, 5)
+    total = np.bincount(geometry.channel, geometry.share, minlength=detector.n_channels)
+    np.testing.assert_allclose(total, 1)
+    assert set(geometry.token) == set(range(geometry.n_sectors * geometry.n_slabs))
+    assert np.isfinite(geometry.features).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_symmetries_move_cells_to_cells_of_the_same_shape(name: str) -> None:
+    detector = calorimeter(name)
+    for turn in symmetries(detector, ("energy",)):
+        assert sorted(turn) == list(range(detector.n_channels))
+        np.testing.assert_allclose(detector.r[turn], detector.r, atol=1e-9)
+        np.testing.assert_array_equal(detector.layer_of_channel[turn], detector.layer_of_channel)
+
+
+def test_a_direction_breaks_the_symmetry() -> None:
+    assert len(symmetries(calorimeter("calochallenge-2"), ("energy",))) == 32
+    assert len(symmetries(calorimeter("calochallenge-2"), ("energy", "theta"))) == 1
+    assert len(symmetries(calorimeter("calogan"), ("energy", "theta"))) == 2, "a tilt in y leaves the mirror in x"
+    assert len(symmetries(calorimeter("calogan"), ("energy", "phi"))) == 1
+
+
+def test_cells_alike_are_rings_of_a_polar_layer_and_mirrored_cells_of_a_cartesian_one() -> None:
+    polar = calorimeter("calochallenge-2")
+    assert len(set(cells_alike(symmetries(polar, ("energy",))))) == 45 * 9
+    assert len(set(cells_alike(symmetries(calorimeter("calogan"), ("energy",))))) == 2 * 48 + 6 * 6 + 6 * 3
+
+
+def mixer(detector: Calorimeter, slabs: int) -> GeometryMixer:
+    torch.manual_seed(0)
+    made = GeometryMixer(describe_cells(detector, slabs), 5, 4, 16, 24, 2)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+    return made.eval()
+
+
+@torch.no_grad()
+def test_the_velocity_turns_with_the_shower() -> None:
+    detector = calorimeter("calochallenge-1-photons")
+    network = mixer(detector, 3)
+    x, t, c, layers = torch.randn(2, 368), torch.tensor([0.2, 0.7]), torch.randn(2, 5), torch.randn(2, 5, 4)
+    for turn in symmetries(detector, ("energy",))[[3, 12]]:
+        p = torch.tensor(turn)
+        torch.testing.assert_close(network(x[:, p], t, c, layers), network(x, t, c, layers)[:, p], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_weights_carry_over_to_another_calorimeter() -> None:
+    """All but what each kind of cell has of its own have the same shapes whatever the detector."""
+    one, other = (mixer(calorimeter(name), 3).state_dict() for name in ("calochallenge-1-photons", "calogan"))
+    assert {k: v.shape for k, v in one.items() if k != "own"} == {k: v.shape for k, v in other.items() if k != "own"}
