@@ -6,6 +6,7 @@ from moliere.preprocess.base import Chain, Encoding, Facts, Transform, transform
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
 from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
 from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
+from moliere.preprocess.quantiles import EnergyQuantiles
 from moliere.preprocess.rareness import Rareness, half_normal_ranks, rareness_flux
 from moliere.preprocess.scaling import EnergyStandardise, Log, Logit, Standardise
 from moliere.preprocess.voxels import (
@@ -26,6 +27,7 @@ __all__ = [
     "Counts",
     "Encoding",
     "EnergyLadder",
+    "EnergyQuantiles",
     "EnergyStandardise",
     "Facts",
     "IncidentFraction",

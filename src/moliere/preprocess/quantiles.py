@@ -16,6 +16,8 @@ _LINEAR, _CUBIC = 1.5976, 0.070566
 #: logits of the ranks that tables hold: -REACH … REACH in equal steps
 REACH, _STEP = 8.0, 0.25
 _N_RANKS = int(2 * REACH / _STEP) + 1
+#: no logit of a rank is larger
+_FARTHEST = 13.0
 #: values that a table is made from, if necessary from further away
 _FEWEST = 200
 
@@ -90,6 +92,7 @@ class QuantileTables(nn.Module):
             without: what the table holds where there are no values at all.
         """
         ranks = torch.sigmoid(torch.linspace(-REACH, REACH, _N_RANKS, dtype=torch.float64))
+        ranks[0], ranks[-1] = 0, 1  # the extremes are in the table
         for knot in range(self.n_knots):
             distance = (place - knot).abs()
             found = values
@@ -100,7 +103,7 @@ class QuantileTables(nn.Module):
             self.values[knot, group] = _quantiles(found, ranks, without)
 
     def rank(self, values: Tensor, place: Tensor, group: Tensor, noise: Tensor) -> Tensor:
-        """Ranks in (0, 1); values that a table holds several times get ranks spread evenly by the noise.
+        """Logits of ranks; values that a table holds several times get ranks spread evenly by the noise.
 
         Args:
             values: (m,).
@@ -156,10 +159,10 @@ class EnergyQuantiles(Transform):
         noise = torch.rand(values.shape, generator=rng, device=values.device)
         noise = noise.clamp(1e-6, 1 - 1e-6)
         row, column = torch.nonzero(~values.isnan(), as_tuple=True)
-        rank = noise.clone()
+        logit = noise.logit()
         place = self.knots.place(known(energy))[row]
-        rank[row, column] = self.tables.rank(values[row, column].float(), place, column, noise[row, column])
-        return to_normal(rank.logit())
+        logit[row, column] = self.tables.rank(values[row, column].float(), place, column, noise[row, column])
+        return to_normal(logit)
 
     def inverse(self, values: Tensor, energy: Tensor | None = None) -> Tensor:
         """Back, float32."""
@@ -179,7 +182,7 @@ def _quantiles(found: Tensor, ranks: Tensor, without: float) -> Tensor:
 
 
 def _rank(table: Tensor, values: Tensor, noise: Tensor) -> Tensor:
-    """Ranks in (0, 1) of values (m,) in increasing tables (m, n_ranks), spread evenly where a table is level."""
+    """Logits of the ranks of values (m,) in increasing tables (m, n_ranks), spread evenly where a table is level."""
     first = torch.searchsorted(table, values[:, None]).clamp(max=_N_RANKS - 1)
     last = (torch.searchsorted(table, values[:, None], right=True) - 1).clamp(min=0)
     before = (first - 1).clamp(min=0)
@@ -189,5 +192,5 @@ def _rank(table: Tensor, values: Tensor, noise: Tensor) -> Tensor:
     ends = [(place.double() * _STEP - REACH).sigmoid() for place in (first, last)]
     ends[0] = torch.where(first == 0, 0.0, ends[0])
     ends[1] = torch.where(last == _N_RANKS - 1, 1.0, ends[1])
-    spread = torch.lerp(ends[0], ends[1], noise[:, None].double()).float()
-    return torch.where(last > first, spread, between.sigmoid())[:, 0].clamp(1e-6, 1 - 1e-6)
+    spread = torch.lerp(ends[0], ends[1], noise[:, None].double()).logit().float()
+    return torch.where(last > first, spread, between)[:, 0].clamp(-_FARTHEST, _FARTHEST)

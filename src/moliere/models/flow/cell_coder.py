@@ -100,7 +100,7 @@ class CellCoder(nn.Module):
         row, cell = torch.nonzero(signals > 0, as_tuple=True)
         ranks = torch.zeros_like(signals)
         noise = torch.rand(len(row), generator=torch.Generator().manual_seed(0))
-        ranks[row, cell] = self._rank(signals, state, row, cell, noise).logit()
+        ranks[row, cell] = self._rank(signals, state, row, cell, noise)
         for knot in range(self.n_knots):
             weight = _hat(place, knot)
             lit, predicted, mean, square = (
@@ -128,7 +128,7 @@ class CellCoder(nn.Module):
         below = (1 - p) * noise
         logit = below.log() - (-below).log1p()
         row, cell = torch.nonzero(signals > 0, as_tuple=True)
-        rank = self._rank(signals, state, row, cell, noise[row, cell]).logit()
+        rank = self._rank(signals, state, row, cell, noise[row, cell])
         move, spread = (self._at_incident(table, energy)[row, cell] for table in (self.move, self.spread))
         above = p[row, cell] * torch.sigmoid(((move - rank) / spread).clamp(-_SUREST, _SUREST))
         logit[row, cell] = (-above).log1p() - above.log()
