@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moliere.preprocess.base import Chain, Encoding, Facts, Transform, transforms
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
+from moliere.preprocess.frame import ShearedFrame
 from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
 from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
 from moliere.preprocess.quantiles import EnergyQuantiles
@@ -39,6 +40,7 @@ __all__ = [
     "Polar",
     "QuantileNormal",
     "Rareness",
+    "ShearedFrame",
     "SignedRoot",
     "Standardise",
     "Transform",

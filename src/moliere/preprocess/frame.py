@@ -1,0 +1,203 @@
+"""The sheared frame: the cells around the axis of an inclined shower, as if it had flown straight in.
+
+A detector must be wide enough for showers at every angle, and nearly all of its cells stay empty. Of 3DGAN's
+51 × 51 × 25 cells, 17 × 17 × 25 around the axis hold 99.6 % of the energy at any angle from 60 to 120 degrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from moliere.detectors import Calorimeter, CartesianGrid, Layer
+from moliere.detectors.base import Floats
+from moliere.errors import ConfigError
+
+#: names that the angle to the beam line may have: the incident particle's, or the one measured from its image
+ANGLES = ("theta", "mtheta")
+
+
+class ShearedFrame(nn.Module):
+    r"""Moves each layer of a Cartesian stack back by whole cells, and keeps a window around the axis.
+
+    A particle that enters at (x, y) with the angles θ and φ crosses the layer at depth z at
+
+    .. math:: x + z \tan\varphi, \qquad y + z \cot\theta / \cos\varphi.
+
+    The cell that holds this point becomes the middle of the layer's window. Whole cells keep every signal as it was
+    recorded: for what lies inside the window, ``inverse(forward(signals)) == signals`` to the last bit. How far the
+    axis is from the middle of its cell, between -1/2 and 1/2 of a cell, is lost by that move: a model must get it as a
+    condition, see :meth:`offsets`. Signals outside the window are left out, see :meth:`outside`.
+
+    Depths are those of the active plates, or the middles of layers without plates.
+
+    Args:
+        detector: layers of the same Cartesian grid of equal cells, at known depths.
+        columns: names of the condition's columns; ``theta`` or ``mtheta``, ``phi``, ``x`` and ``y`` are used where they
+            are given, and without them particles fly straight into the middle.
+        cells: numbers of cells of the window along x and y; odd, so that one of them is the middle.
+
+    Raises:
+        ConfigError: a detector without such layers, or a window that does not fit.
+
+    Example:
+        >>> from moliere.detectors import catalog
+        >>> frame = ShearedFrame(catalog.get("3dgan"), ["energy", "theta"])
+        >>> frame.detector.n_channels
+        7225
+        >>> signals = torch.zeros(1, 25 * 51 * 51)
+        >>> signals[:, 24 * 2601 + 25 * 51 + 25 + 10] = 3.0  # last layer, ten cells along y
+        >>> condition = torch.tensor([[1e5, torch.pi / 3]])
+        >>> framed = frame(signals, condition)
+        >>> framed.view(25, 17, 17)[24, 8, 8].item()
+        3.0
+        >>> torch.equal(frame.inverse(framed, condition), signals)
+        True
+    """
+
+    def __init__(self, detector: Calorimeter, columns: Sequence[str], cells: tuple[int, int] = (17, 17)) -> None:
+        super().__init__()
+        lattice = _Lattice.of(detector)
+        _check_window(lattice, cells)
+        self.columns, self.cells = tuple(columns), cells
+        self.shape, self.n_channels = lattice.shape, detector.n_channels
+        self.detector = _window_of(detector, lattice, cells)
+        for name, values in {"depths": lattice.depths, "low": lattice.low, "pitch": lattice.pitch}.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64), persistent=False)
+
+    depths: Tensor
+    low: Tensor
+    pitch: Tensor
+
+    @property
+    def window(self) -> tuple[int, int, int]:
+        """Layers, and cells along x and y."""
+        return len(self.depths), *self.cells
+
+    def forward(self, signals: Tensor, condition: Tensor) -> Tensor:
+        """The window's cells: (n, n_channels), (n, n_columns) → (n, detector.n_channels); 0 beyond the detector."""
+        framed: Tensor = _with_nowhere(signals).gather(1, self._channels(condition))
+        return framed
+
+    def inverse(self, framed: Tensor, condition: Tensor) -> Tensor:
+        """Back to all cells: (n, detector.n_channels), (n, n_columns) → (n, n_channels), 0 outside the window.
+
+        What the window holds beyond the detector is lost, as it is of a real shower.
+        """
+        empty = framed.new_zeros(len(framed), self.n_channels + 1)
+        signals: Tensor = empty.scatter(1, self._channels(condition), framed)[:, :-1]
+        return signals
+
+    def outside(self, signals: Tensor, condition: Tensor) -> Tensor:
+        """What the window leaves out of each shower, (n,), in the unit of the signals."""
+        return signals.sum(1) - self.forward(signals, condition).sum(1)
+
+    def offsets(self, condition: Tensor) -> Tensor:
+        """From the middle of the window to the axis, in cells along x and y: (n, n_layers, 2), in [-1/2, 1/2)."""
+        where = self._axis(condition)
+        return where - where.floor() - 0.5
+
+    def shifts(self, condition: Tensor) -> Tensor:
+        """From the middle of the detector to that of the window, in whole or half cells: (n, n_layers, 2)."""
+        middle = torch.tensor(self.shape[1:], device=condition.device) / 2
+        return self._axis(condition).floor() + 0.5 - middle
+
+    def _axis(self, condition: Tensor) -> Tensor:
+        """Where the axis crosses each layer, in cells from the detector's first edges: (n, n_layers, 2)."""
+        phi, given = self._column(condition, "phi"), condition.double()
+        angle = next((name for name in ANGLES if name in self.columns), None)
+        along = 0 * phi if angle is None else 1 / (self._column(given, angle).tan() * phi.cos())
+        slopes = torch.stack([phi.tan(), along], dim=1)
+        entry = torch.stack([self._column(condition, name) for name in ("x", "y")], dim=1)
+        points = entry[:, None] + self.depths[:, None] * slopes[:, None]
+        return (points - self.low) / self.pitch
+
+    def _column(self, condition: Tensor, name: str) -> Tensor:
+        """One column of the condition, (n,) float64; zeros where there is none of that name."""
+        if name not in self.columns:
+            return condition.new_zeros(len(condition), dtype=torch.float64)
+        return condition[:, self.columns.index(name)].double()
+
+    def _channels(self, condition: Tensor) -> Tensor:
+        """The detector's channel of each cell of the window; one behind the last for what lies beyond the detector."""
+        n_layers, n_x, n_y = self.shape
+        first = self._axis(condition).floor().long() - torch.tensor(self.cells, device=condition.device) // 2
+        x, y = (first[..., axis, None] + torch.arange(n, device=first.device) for axis, n in enumerate(self.cells))
+        layer = torch.arange(n_layers, device=first.device)[:, None, None]
+        x, y = x[..., :, None], y[..., None, :]
+        inside = (x >= 0) & (x < n_x) & (y >= 0) & (y < n_y)
+        return torch.where(inside, (layer * n_x + x) * n_y + y, self.n_channels).flatten(1)
+
+
+def _with_nowhere(signals: Tensor) -> Tensor:
+    """A last channel without a signal."""
+    return torch.cat([signals, signals.new_zeros(len(signals), 1)], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lattice:
+    """Equal cells in equal layers.
+
+    Args:
+        shape: layers, and cells along x and y.
+        low: first edges along x and y in mm, (2,).
+        pitch: sizes of a cell along x and y in mm, (2,).
+        depths: of the layers in mm, (n_layers,).
+    """
+
+    shape: tuple[int, int, int]
+    low: Floats
+    pitch: Floats
+    depths: Floats
+
+    @classmethod
+    def of(cls, detector: Calorimeter) -> _Lattice:
+        """The lattice of a detector.
+
+        Raises:
+            ConfigError: layers or cells that differ, a polar grid, or unknown depths.
+        """
+        grid, reason = detector.grids[0], None
+        widths = [np.diff(axis) for axis in grid.edges]
+        depths = _active_depths(detector)
+        if grid.kind != "cartesian" or not detector.is_regular:
+            reason = "its layers must have the same grid of rows and columns"
+        elif not all(np.allclose(width, width[0]) for width in widths):
+            reason = "its cells must be equal"
+        elif not np.isfinite(depths).all():
+            reason = "it must say where its layers lie: give layers their z, or the detector a stack of plates"
+        if reason:
+            raise ConfigError(f"{detector.name} has no sheared frame: {reason}")
+        low, pitch = np.array([axis[0] for axis in grid.edges]), np.array([width.mean() for width in widths])
+        return cls((len(detector.grids), *grid.shape), low, pitch, depths)
+
+
+def _active_depths(detector: Calorimeter) -> Floats:
+    """Depth of each read-out layer in mm: the middle of its active plates, or of the layer where it has none."""
+    faces = np.cumsum([0.0] + [plate.thickness for plate in detector.stack])
+    middles = (faces[:-1] + faces[1:]) / 2
+    depths: Floats = detector.depths.mean(axis=1)
+    numbers = [k for k, layer in enumerate(detector.layers) if layer.grid is not None]
+    for place, number in enumerate(numbers):
+        active = [k for k, plate in enumerate(detector.stack) if plate.active and plate.layer == number]
+        if active and detector.layers[number].z is None:
+            depths[place] = middles[active].mean()
+    return depths
+
+
+def _check_window(lattice: _Lattice, cells: tuple[int, int]) -> None:
+    for name, n, most in zip("xy", cells, lattice.shape[1:], strict=True):
+        if n % 2 == 0 or not 0 < n <= most:
+            raise ConfigError(f"a window of {n} cells along {name}; expected an odd number up to the detector's {most}")
+
+
+def _window_of(detector: Calorimeter, lattice: _Lattice, cells: tuple[int, int]) -> Calorimeter:
+    """The detector that a model in the frame sees: the same layers with fewer cells, the axis in their middle."""
+    x, y = (tuple((step * (np.arange(n + 1) - n / 2)).tolist()) for n, step in zip(cells, lattice.pitch, strict=True))
+    grid = CartesianGrid(x, y)
+    layers: list[Layer] = [layer if layer.grid is None else replace(layer, grid=grid) for layer in detector.layers]
+    return replace(detector, name=f"{detector.name}-frame", layers=tuple(layers))
