@@ -106,14 +106,35 @@ class ShearedFrame(nn.Module):
         middle = torch.tensor(self.shape[1:], device=condition.device) / 2
         return self._axis(condition).floor() + 0.5 - middle
 
+    def across(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """From the axis to the middle of each cell of the window, in mm: along x (n, n_layers, n_x), y (…, n_y)."""
+        offsets = self.offsets(condition)
+        x, y = (
+            (torch.arange(n, device=offsets.device) - n // 2 - offsets[..., axis, None]) * self.pitch[axis]
+            for axis, n in enumerate(self.cells)
+        )
+        return x, y
+
+    def distances(self, condition: Tensor) -> Tensor:
+        """Of each cell's middle from the axis, perpendicular to it, in mm: (n, n_layers, n_x, n_y)."""
+        slopes = self._slopes(condition)
+        x, y = self.across(condition)
+        x, y = x[..., :, None], y[..., None, :]
+        along_x, along_y = (slopes[:, axis, None, None, None] for axis in (0, 1))
+        depth = (x * along_x + y * along_y).square() / (1 + slopes.square().sum(1))[:, None, None, None]
+        return (x.square() + y.square() - depth).clamp(min=0).sqrt()
+
+    def _slopes(self, condition: Tensor) -> Tensor:
+        """Of the axis, along x and y in mm for each mm of depth: (n, 2)."""
+        phi = self._column(condition, "phi")
+        angle = next((name for name in ANGLES if name in self.columns), None)
+        along = 0 * phi if angle is None else 1 / (self._column(condition, angle).tan() * phi.cos())
+        return torch.stack([phi.tan(), along], dim=1)
+
     def _axis(self, condition: Tensor) -> Tensor:
         """Where the axis crosses each layer, in cells from the detector's first edges: (n, n_layers, 2)."""
-        phi, given = self._column(condition, "phi"), condition.double()
-        angle = next((name for name in ANGLES if name in self.columns), None)
-        along = 0 * phi if angle is None else 1 / (self._column(given, angle).tan() * phi.cos())
-        slopes = torch.stack([phi.tan(), along], dim=1)
         entry = torch.stack([self._column(condition, name) for name in ("x", "y")], dim=1)
-        points = entry[:, None] + self.depths[:, None] * slopes[:, None]
+        points = entry[:, None] + self.depths[:, None] * self._slopes(condition)[:, None]
         return (points - self.low) / self.pitch
 
     def _column(self, condition: Tensor, name: str) -> Tensor:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.models.threedgan.convolutions import PairedConvolution, TapConvolution, UpsampledConvolution
+from moliere.models.threedgan.losses import Verdict
 
 #: cells in x, y and along the depth
 SHAPE = (51, 51, 25)
@@ -30,13 +30,6 @@ _SAME = (2, 2, 2, 3, 2, 3)
 _POOLED_SHAPE = (19, 18, 7)
 _LEAK = 0.3
 _DROPOUT = 0.2
-
-
-class Verdict(NamedTuple):
-    """The discriminator's output for n images: (n,) log odds that they are real, (n,) incident energies / 100 GeV."""
-
-    logit: Tensor
-    energy: Tensor
 
 
 class ShowerGenerator(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,19 +11,18 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from moliere.config import Config
 from moliere.errors import ConfigError, InvalidEvents, TrainingDiverged
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.threedgan.images import ShowerImages, check_shape, measure_angle
+from moliere.models.threedgan.losses import Verdict, mean, percentage_error, verdict_terms, weighed
 from moliere.models.threedgan.networks import (
     DISCRIMINATOR_FILTERS,
     GENERATOR_FILTERS,
     GENERATOR_INPUTS,
     ShowerDiscriminator,
     ShowerGenerator,
-    Verdict,
 )
 from moliere.units import GeV, MeV, format_energy
 
@@ -34,8 +33,6 @@ _ANGLES = ("theta", "mtheta")
 #: showers generated at once: tensors of more than 32 MB are given back to the system after every layer, for a quarter
 #: of the time
 _AT_ONCE = 4
-#: below a percentage error, as Keras has it
-_SMALLEST = 1e-7
 
 
 class ThreeDGanConfig(Config):
@@ -88,7 +85,7 @@ class ThreeDGan(GenerativeModel):
         super().__init__(config, context)
         detector = check_shape(context.detector)
         self.settings = config
-        self.angle = _find_angle(context.columns)
+        self.angle = find_angle(context.columns)
         threshold = detector.threshold if config.threshold is None else config.threshold
         self.images = ShowerImages(threshold, config.power)
         self.generator = ShowerGenerator(config.generator_filters)
@@ -137,33 +134,23 @@ class ThreeDGan(GenerativeModel):
             generated = self._make(self.draw_latent(truth.condition, rng), truth.condition)
         weights = self.settings.loss_weights[:2]
         flips = self.settings.bit_flips
-        real = _weighed(weights, self._verdict_terms(truth.images, 1.0, truth, rng, flips))
-        fake = _weighed(weights, self._verdict_terms(generated, 0.0, truth, rng, flips))
+        real = weighed(weights, verdict_terms(self._judge(truth.images, rng), 1.0, truth.energy, rng, flips))
+        fake = weighed(weights, verdict_terms(self._judge(generated, rng), 0.0, truth.energy, rng, flips))
         return Loss(real + fake, {"real": real.item(), "generated": fake.item()})
 
     def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         truth = self._prepare(batch)
         images = self._make(self.draw_latent(truth.condition, rng), truth.condition)
         self._check_alive(images)
-        terms = self._verdict_terms(images, 1.0, truth, rng) | self._physics_terms(images, truth)
-        total = _weighed(self.settings.loss_weights, terms)
+        terms = verdict_terms(self._judge(images, rng), 1.0, truth.energy, rng) | self._physics_terms(images, truth)
+        total = weighed(self.settings.loss_weights, terms)
         return Loss(total, {name: term.item() for name, term in terms.items()})
-
-    def _verdict_terms(
-        self, images: Tensor, label: float, truth: _Truth, rng: torch.Generator, flips: float = 0.0
-    ) -> dict[str, Tensor]:
-        """What the discriminator's heads contribute."""
-        logit, energy = self._judge(images, rng)
-        flipped = torch.rand(logit.shape, generator=rng, device=rng.device).to(logit.device) < flips
-        labels = torch.where(flipped, 1 - label, label)
-        cross_entropy = F.binary_cross_entropy_with_logits(logit, labels, reduction="none")
-        return {"label": _mean(cross_entropy), "energy": percentage_error(truth.energy, energy)}
 
     def _physics_terms(self, images: Tensor, truth: _Truth) -> dict[str, Tensor]:
         """What is measured on the images."""
         energies = self.images.energies(images)
         angle_error = (measure_angle(energies) - truth.angle).abs()
-        return {"angle": _mean(angle_error), "sum": percentage_error(truth.total, energies.sum((1, 2, 3)))}
+        return {"angle": mean(angle_error), "sum": percentage_error(truth.total, energies.sum((1, 2, 3)))}
 
     def _prepare(self, batch: Batch) -> _Truth:
         """The events with enough signal, as the networks see them."""
@@ -221,25 +208,6 @@ class _Truth:
     total: Tensor
 
 
-def percentage_error(truth: Tensor, predicted: Tensor) -> Tensor:
-    """Mean absolute error in per cent of the truth; both (n,).
-
-    Example:
-        >>> percentage_error(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 4.0]))
-        tensor(25.)
-    """
-    return 100 * _mean((predicted - truth).abs() / truth.abs().clamp(min=_SMALLEST))
-
-
-def _mean(values: Tensor) -> Tensor:
-    """The mean; 0 for a batch without any event that has enough signal."""
-    return values.sum() / max(1, len(values))
-
-
-def _weighed(weights: Sequence[float], terms: dict[str, Tensor]) -> Tensor:
-    return torch.stack([weight * term for weight, term in zip(weights, terms.values(), strict=True)]).sum()
-
-
 @contextmanager
 def _in_use(network: nn.Module) -> Iterator[None]:
     """Within the block a network uses the averages of its batch normalisation and leaves them alone."""
@@ -251,7 +219,7 @@ def _in_use(network: nn.Module) -> Iterator[None]:
         network.train(training)
 
 
-def _find_angle(columns: tuple[str, ...]) -> str:
+def find_angle(columns: tuple[str, ...]) -> str:
     """The name of the angle in the condition, which is an energy and an angle.
 
     Raises:
@@ -260,7 +228,7 @@ def _find_angle(columns: tuple[str, ...]) -> str:
     angles = [name for name in columns if name in _ANGLES]
     if len(columns) != 2 or "energy" not in columns or len(angles) != 1:
         raise ConfigError(
-            f"3dgan is conditioned on an energy and an angle, got {list(columns)}; set "
+            f"3DGAN is conditioned on an energy and an angle, got {list(columns)}; set "
             'data.condition = ["energy", "theta"] or ["energy", "mtheta"], whichever angle the file has'
         )
     return angles[0]
