@@ -47,10 +47,28 @@ TINY_VAE: dict[str, Any] = {
     "sharpen_steps": 100,
 }
 
+#: 3DGAN in a frame of 9 × 11 cells
+TINY_FRAME: dict[str, Any] = {
+    "threshold": 0.01,
+    "window": (9, 11),
+    "core": 5,
+    "latent": 4,
+    "width": 8,
+    "channels": 4,
+    "layer_width": 8,
+    "layer_blocks": 1,
+}
+
 #: name → how it is made small; a new model adds a line
 SMALL: dict[str, list[Small]] = {
     "3dgan": [
         Small("ecal", {"generator_filters": [1] * 7, "discriminator_filters": [1] * 4}, 16, 2, ("energy", "theta"))
+    ],
+    "3dgan-frame": [
+        Small(
+            "ecal", TINY_FRAME | {"layers_first": False, "loss_weights": (9, 0.1, 1, 0.1)}, 80, 12, ("energy", "theta")
+        ),
+        Small("ecal", TINY_FRAME, 80, 12, ("energy", "theta")),
     ],
     "aixnet": [
         Small("array", {"trace_channels": [8], "features": 4, "growth": 8, "blocks": 2, "tower_channels": [8]}, 40)
@@ -117,6 +135,7 @@ ADVERSARIES = {"footprint-gan", "trace-refiner"}
 #: from the mean shower, or from cells that are right one by one
 SLOW = {
     ("hierarchical-vae", "prior"),
+    ("3dgan-frame", "generator"),
     *((kind, stage) for kind in ("calorimeter-flow", "calorimeter-flow-student") for stage in ("layers", "voxels")),
 }
 

@@ -17,6 +17,7 @@ from moliere.cli import (
     check,
     compare,
     convert,
+    convert_weights,
     distill,
     evaluate,
     fetch,
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
-_MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study)
+_MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, convert_weights)
 for verb in (*_DATA, *_MODELS, listing, geant4):
     verb.register(app)
 

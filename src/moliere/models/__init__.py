@@ -18,6 +18,7 @@ from moliere.models.muons.gan import VanillaMuonGAN, VanillaMuonGANConfig
 from moliere.models.muons.rareness_autoencoder import RarenessAutoencoder, RarenessAutoencoderConfig
 from moliere.models.muons.vae import MuonVAE, MuonVAEConfig
 from moliere.models.steering import SteeredModel
+from moliere.models.threedgan.frame_gan import FrameGan, FrameGanConfig
 from moliere.models.threedgan.threedgan import ThreeDGan, ThreeDGanConfig
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "FlowStudentConfig",
     "FootprintGAN",
     "FootprintGANConfig",
+    "FrameGan",
+    "FrameGanConfig",
     "GenerativeModel",
     "HierarchicalVAE",
     "HierarchicalVAEConfig",

@@ -11,6 +11,7 @@ from moliere.errors import BundleError, ConfigError, did_you_mean
 from moliere.models.base import Model
 from moliere.models.bundle import load_bundle
 from moliere.models.threedgan.keras_weights import load_keras_weights
+from moliere.models.threedgan.torch_weights import TORCH_ENDINGS, load_torch_weights
 
 _WHOLE, _TEACHER = "model", "teacher"
 _KERAS = (".h5", ".hdf5")
@@ -22,7 +23,7 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
     Args:
         model: built, transforms fitted.
         sources: ``model`` → a bundle of the same kind and size; ``teacher`` → the bundle that a student follows; or the
-            name of one of the model's networks → a file of Keras weights: ``{"generator": "gen.h5"}``.
+            name of one of the model's networks → a file of weights of Keras or PyTorch: ``{"generator": "gen.h5"}``.
 
     Raises:
         BundleError: weights of another architecture; the first tensor that differs is named.
@@ -36,8 +37,11 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
             model.learn_from(load_bundle(path).model)
         elif Path(path).suffix in _KERAS:
             load_keras_weights(_network(model, name), path)
+        elif Path(path).suffix in TORCH_ENDINGS:
+            load_torch_weights(_network(model, name), path, name)
         else:
-            raise ConfigError(f"training.initial.{name} = {path!r}: expected Keras weights ({', '.join(_KERAS)})")
+            endings = ", ".join((*_KERAS, *TORCH_ENDINGS))
+            raise ConfigError(f"training.initial.{name} = {path!r}: expected weights of Keras or PyTorch ({endings})")
 
 
 def _from_bundle(model: Model, path: str) -> None:

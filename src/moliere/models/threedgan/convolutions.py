@@ -25,10 +25,14 @@ class UpsampledConvolution(nn.Module):
         out_channels: of the output.
         kernel: size on the upsampled grid.
         repeat: how often each cell is repeated along each axis.
+        smooth: interpolate linearly between cells instead of repeating them, which costs what it seems to cost.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: Sequence[int], repeat: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: Sequence[int], repeat: int, *, smooth: bool = False
+    ) -> None:
         super().__init__()
+        self.smooth = smooth
         self.repeat, self.kernel = repeat, tuple(kernel)
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *kernel))
         self.bias = nn.Parameter(torch.empty(out_channels))
@@ -41,6 +45,9 @@ class UpsampledConvolution(nn.Module):
 
     def forward(self, cells: Tensor) -> Tensor:
         """(n, in_channels, a, b, c) → (n, out_channels, a · repeat − kernel + 1, …)."""
+        if self.smooth:
+            fine = F.interpolate(cells, scale_factor=float(self.repeat), mode="trilinear", align_corners=False)
+            return F.conv3d(fine, self.weight, self.bias)
         weight, there = self._phase_kernels(), cells.shape[2:]
         sizes = [self.repeat * n - size + 1 for n, size in zip(there, self.kernel, strict=True)]
         needed = [-(-size // self.repeat) + window - 1 for size, window in zip(sizes, weight.shape[2:], strict=True)]

@@ -21,7 +21,7 @@ _SMALLEST = 1e-7
 _FAINT = 1e-6
 
 
-def measure_angle(images: Tensor) -> Tensor:
+def measure_angle(images: Tensor, shifts: Tensor | None = None) -> Tensor:
     r"""Angles around π/2, tilted towards y.
 
     With (x_k, y_k) the barycentre of layer k, z_k = k + 1/2 and (x̄, ȳ, z̄) that of the whole image, in cells:
@@ -36,6 +36,7 @@ def measure_angle(images: Tensor) -> Tensor:
 
     Args:
         images: energies (n, x, y, z), in any unit.
+        shifts: of images in a sheared frame, how far each layer was moved, in cells along x and y: (n, z, 2).
 
     Returns:
         (n,) in rad; 100 for images without energy, with no gradient.
@@ -54,7 +55,8 @@ def measure_angle(images: Tensor) -> Tensor:
     energy = xz.sum(1)
     z = _positions(energy)
     z_mean = _ratio((energy * z).sum(1), energy.sum(1))[:, None]
-    dx, dy = (_from_barycentre(plane, energy) for plane in (xz, yz))
+    moved = (None, None) if shifts is None else shifts.unbind(2)
+    dx, dy = (_from_barycentre(plane, energy, shift) for plane, shift in zip((xz, yz), moved, strict=True))
     slope = dy / ((dx**2 + (z - z_mean) ** 2).clamp(min=_SMALLEST)).sqrt()
     angles = math.pi / 2 - torch.where(z < z_mean, -slope, slope).atan()
     weights = z * (energy > _FAINT * energy.sum(1, keepdim=True))
@@ -62,9 +64,10 @@ def measure_angle(images: Tensor) -> Tensor:
     return torch.where(energy.sum(1) > 0, measured, NO_ANGLE).to(images.dtype)
 
 
-def _from_barycentre(plane: Tensor, energy: Tensor) -> Tensor:
+def _from_barycentre(plane: Tensor, energy: Tensor, shift: Tensor | None) -> Tensor:
     """Distances of the layers' barycentres from the image's along one axis: (n, cells, z), (n, z) → (n, z)."""
     sums = (plane * _positions(plane[:, :, 0])[:, None]).sum(1)
+    sums = sums if shift is None else sums + shift * energy
     return _ratio(sums, energy) - _ratio(sums.sum(1), energy.sum(1))[:, None]
 
 

@@ -23,6 +23,7 @@ from moliere.models.threedgan.networks import (
     GENERATOR_INPUTS,
     ShowerDiscriminator,
     ShowerGenerator,
+    Variant,
 )
 from moliere.units import GeV, MeV, format_energy
 
@@ -51,6 +52,9 @@ class ThreeDGanConfig(Config):
     generator_steps: int = Field(default=2, ge=1, description="updates of the generator for each of the discriminator")
     generator_filters: tuple[int, int, int, int, int, int, int] = GENERATOR_FILTERS
     discriminator_filters: tuple[int, int, int, int] = DISCRIMINATOR_FILTERS
+    variant: Variant = Field(
+        default="keras", description="pytorch for weights of the PyTorch ports, which compute other things from them"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the convolutions; bfloat16 is faster on GPUs and on CPUs with AMX only"
     )
@@ -64,12 +68,17 @@ class ThreeDGan(GenerativeModel):
     and which energy came in; angle and sum of the signals are measured on the image with the power undone. All four
     make the loss: binary cross-entropy, with some of the discriminator's labels flipped; the absolute percentage error
     of the energy; the absolute error of the angle; the absolute percentage error of the sum. Percentages are of the
-    truth.
+    truth. The true angle is the one measured on the real image, as in the original's files (mtheta): it counts in cells
+    and layers, and where a layer is not as deep as a cell is wide it is not the particle's (73 degrees for 62 here).
 
     Real and generated images pass the discriminator as batches of their own. An update of the discriminator follows
     the sum of both losses, where the original makes an update for each; angle and sum, which have no weights in the
     discriminator, are left out there. The generator makes two updates for each of the discriminator, with fresh noise.
     What the discriminator learns from is made as in use, with the averages of the batch normalisation.
+
+    Where publications of this network disagree, the Keras prototype is followed: epsilon 1e-6 in the batch
+    normalisation (neither Keras's 1e-3 nor PyTorch's 1e-5), whose averages move by 0.01 a batch; the variant
+    ``pytorch`` computes what the PyTorch ports compute from their weights.
 
     The latent is N(0, 1); the generator gets energy, angle and latent.
 
@@ -88,8 +97,8 @@ class ThreeDGan(GenerativeModel):
         self.angle = find_angle(context.columns)
         threshold = detector.threshold if config.threshold is None else config.threshold
         self.images = ShowerImages(threshold, config.power)
-        self.generator = ShowerGenerator(config.generator_filters)
-        self.discriminator = ShowerDiscriminator(config.discriminator_filters)
+        self.generator = ShowerGenerator(config.generator_filters, config.variant)
+        self.discriminator = ShowerDiscriminator(config.discriminator_filters, config.variant)
 
     @property
     def latent(self) -> tuple[Latent, ...]:
@@ -157,8 +166,8 @@ class ThreeDGan(GenerativeModel):
         batch = batch[self._has_signal(batch.signals)]
         images = self.images.from_signals(batch.signals)
         energies = self.images.energies(images)
-        energy, angle = self._inputs(batch.condition).unbind(1)
-        return _Truth(batch.condition, images, energy, angle, energies.sum((1, 2, 3)))
+        energy = self._inputs(batch.condition)[:, 0]
+        return _Truth(batch.condition, images, energy, measure_angle(energies), energies.sum((1, 2, 3)))
 
     def _has_signal(self, signals: Tensor) -> Tensor:
         return signals.sum(1) > self.settings.smallest_sum
@@ -199,7 +208,7 @@ class ThreeDGan(GenerativeModel):
 
 @dataclass(frozen=True)
 class _Truth:
-    """The labels of a batch, in the networks' units: energies in 100 GeV, sums in GeV / 50."""
+    """The labels of a batch, in the networks' units: energies in 100 GeV, measured angles, sums in GeV / 50."""
 
     condition: Tensor
     images: Tensor
