@@ -101,8 +101,9 @@ def collect(
     table, means = _Table(len(chosen), kept_rows, detector.n_channels), _Means(bins, detector.n_channels)
     for start in range(0, len(chosen), rows):
         part = order[start : start + rows]
-        measured = suite.look(_seen_by(detector, source.take(_as_slice(chosen[part]))), threshold)
-        table.put(part, measured)
+        events = _seen_by(detector, source.take(_as_slice(chosen[part])))
+        measured = suite.look(events, threshold)
+        table.put(part, measured, events.incident.get("theta"))
         means.add(measured)
     return Collected(
         n_events=len(source),
@@ -110,7 +111,7 @@ def collect(
         observables=table.observables,
         features=table.features,
         feature_names=table.feature_names,
-        kept=Kept(detector, table.scale[:kept_rows], table.signals, table.times),
+        kept=Kept(detector, table.scale[:kept_rows], table.signals, table.times, table.theta),
         mean_signals=means.values(),
     )
 
@@ -129,12 +130,13 @@ class _Table:
         self.scale = np.zeros(n_events)
         self.signals = np.zeros((n_kept, n_channels), np.float32)
         self.times: Floats | None = None
+        self.theta: Floats | None = None
         self.observables: dict[str, Floats] = {}
         self.features = np.zeros((n_events, 0), np.float32)
         self.feature_names: tuple[str, ...] = ()
 
-    def put(self, rows: NDArray[np.int64], measured: Measured) -> None:
-        """The events of these rows."""
+    def put(self, rows: NDArray[np.int64], measured: Measured, theta: Floats | None) -> None:
+        """The events of these rows, and their incident angles where they have some."""
         if not self.observables:
             self.observables = {name: np.zeros(self._n_events) for name in measured.observables}
             self.features = np.zeros((self._n_events, measured.features.shape[1]), np.float32)
@@ -152,6 +154,9 @@ class _Table:
             if self.times is None:
                 self.times = np.full((len(self.signals), measured.times.shape[1]), np.nan)
             self.times[rows[keep]] = measured.times[keep]
+        if theta is not None:
+            self.theta = np.full(len(self.signals), np.nan) if self.theta is None else self.theta
+            self.theta[rows[keep]] = theta[keep]
 
 
 class _Means:

@@ -29,12 +29,14 @@ class Kept:
         scale: incident energy, or momentum, in MeV, (n,).
         signals: as the suite prepared them, (n, n_channels).
         times: arrival times of stations in ns, NaN for silent ones, (n, n_stations); ``None`` where there are none.
+        theta: incident angles in rad, (n,); ``None`` where the events have none.
     """
 
     detector: Any
     scale: Floats
     signals: NDArray[np.float32]
     times: Floats | None = None
+    theta: Floats | None = None
 
 
 @dataclass(frozen=True)
