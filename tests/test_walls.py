@@ -15,9 +15,10 @@ import moliere
 ROOT = Path(moliere.__file__).parent
 #: from the ground up: a room imports only from rooms before it
 ROOMS = [
-    *("errors", "units", "seeding", "files", "threads", "memory", "registry", "config", "plugins", "notebook"),
+    *("errors", "audience", "units", "seeding", "files", "threads"),
+    *("memory", "registry", "config", "plugins", "notebook"),
     *("detectors", "events", "samples", "simulators", "preprocess", "models", "training", "generation"),
-    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "cli"),
+    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "cli"),
 ]
 FORBIDDEN = {
     "evaluation": {"models", "training", "generation", "preprocess"},

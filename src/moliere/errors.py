@@ -16,6 +16,7 @@
     ├── ExportError              a model, or a part of one, that cannot be exported to where a simulation runs
     ├── UnsupportedIncident      incident particles outside a model's or a simulator's range of validity
     ├── IncompleteRun            a simulation of which not all events are there; those that are, are kept
+    ├── StepFailed               a step of a pipeline that ended with an error; those before it are kept
     ├── CheckpointError          a training or a simulation that cannot be resumed
     ├── TrainingDiverged         losses or weights that are no longer finite
     └── MissingExtra             an optional dependency that is not installed
@@ -37,6 +38,7 @@ __all__ = [
     "MissingExtra",
     "MoliereError",
     "OutputExists",
+    "StepFailed",
     "TrainingDiverged",
     "UnknownName",
     "UnsupportedIncident",
@@ -115,6 +117,10 @@ class UnsupportedIncident(MoliereError, ValueError):
 
 class IncompleteRun(MoliereError):
     """A simulation was interrupted, or a worker died; the events that are whole are kept."""
+
+
+class StepFailed(MoliereError):
+    """A step of a pipeline ended with an error; the steps before it are done and kept."""
 
 
 class CheckpointError(MoliereError):

@@ -28,6 +28,7 @@ from moliere.cli import (
     prepare,
     reconstruct,
     refine,
+    run,
     simulate,
     study,
     train,
@@ -47,7 +48,8 @@ app = typer.Typer(
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
 _MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, convert_weights)
-for verb in (*_DATA, *_MODELS, listing, geant4):
+_WHOLE = (run,)
+for verb in (*_DATA, *_MODELS, *_WHOLE, listing, geant4):
     verb.register(app)
 
 #: options that are answered without looking at anything that has a name

@@ -31,7 +31,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="detectors, recipes, samples, bundles, models, simulators, formats, observables …",
+            help="detectors, recipes, pipelines, samples, bundles, models, simulators, formats, observables …",
             autocompletion=lambda incomplete: [key for key in _LISTS if key.startswith(incomplete)],
         ),
     ] = "",
@@ -80,6 +80,13 @@ def _recipes() -> Rows:
     from moliere.config import read_toml
 
     return [(path.stem, read_toml(path).get("description", "")) for path in sorted(_room("recipes").glob("*.toml"))]
+
+
+def _pipelines() -> Rows:
+    from moliere.config import read_toml
+    from moliere.pipelines.names import pipeline_files
+
+    return [(name, read_toml(path).get("description", "")) for name, path in pipeline_files().items()]
 
 
 def _samples() -> Rows:
@@ -158,6 +165,7 @@ def _summary(thing: Any) -> str:
 _LISTS: dict[str, Callable[[], Rows]] = {
     "detectors": _detectors,
     "recipes": _recipes,
+    "pipelines": _pipelines,
     "samples": _samples,
     "bundles": _bundles,
     "models": _declared("models", "models", "moliere.models"),

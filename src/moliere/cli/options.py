@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from moliere.audience import tell
 from moliere.cli import complete
 
 if TYPE_CHECKING:
@@ -142,8 +143,9 @@ def stop_if(met: Iterable[str]) -> None:
 class Tracker:
     """Counts events on a progress bar."""
 
-    def __init__(self, progress: Progress, total: int | None) -> None:
+    def __init__(self, progress: Progress, total: int | None, verb: str) -> None:
         self._progress = progress
+        self._verb = verb
         self._task = progress.add_task("", total=total)
         self._start = time.perf_counter()
         self.seconds = 0.0
@@ -157,6 +159,9 @@ class Tracker:
             self._progress.update(self._task, total=total)
         self._progress.advance(self._task, n)
         self.seconds = time.perf_counter() - self._start
+        if self.total:
+            done = self._progress.tasks[0].completed
+            tell(done / self.total, f"{self._verb} {done:,.0f} of {self.total:,} events")
 
 
 class RateColumn(ProgressColumn):
@@ -180,7 +185,7 @@ def track(verb: str, total: int | None = None) -> Iterator[Tracker]:
     ]
     progress = Progress(*columns, console=progress_console)
     try:
-        yield Tracker(progress, total)
+        yield Tracker(progress, total, verb)
     finally:
         progress.stop()
 

@@ -12,6 +12,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from moliere.audience import tell
+
 
 class RunLog:
     """Numbers of a run, appended to ``metrics.csv`` and to TensorBoard.
@@ -58,6 +60,7 @@ class RunLog:
         parts = [f"{name} {value:.4f}" for name, value in losses.items()]
         text = "  ".join([*parts, f"{events_per_second:,.0f} events/s"])
         self._progress.update(self._task, completed=min(fraction, 1.0), text=text)
+        tell(min(fraction, 1.0), text)
 
     def write(self, iteration: int, seconds: float, **groups: dict[str, float]) -> None:
         """Append numbers under the name of their group: ``train=losses`` is written as ``train/…``."""
