@@ -7,22 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
-BUNDLE := $(DEMO)/run/flow-photons.bundle
 GFLASH ?= 0
-EVENTS = $(if $(filter 0,$(GFLASH)),photons-mini,$(DEMO)/gflash.h5)
-# Geant4 11.4 on one core for this sample: 21 ms/GeV at a mean energy of 8.2 GeV
-GEANT4_MS := 171
 
 .PHONY: demo test lint lock clean
 
 demo: $(READY)
-	@mkdir -p $(DEMO)
-	$(if $(filter-out 0,$(GFLASH)),$(BIN)/moliere simulate gflash --detector calochallenge-1-photons --particle gamma \
-	  --energy 256MeV:32.768GeV --spectrum powers-of-2 -n $(GFLASH) -o $(EVENTS) --overwrite)
-	$(BIN)/moliere train flow-photons -o $(DEMO)/run --set data.events=$(EVENTS) --overwrite
-	$(BIN)/moliere generate $(BUNDLE) --like $(EVENTS) --part test -o $(DEMO)/generated.h5 --overwrite
-	$(BIN)/moliere evaluate $(EVENTS) $(DEMO)/generated.h5 --part test --bundle $(BUNDLE) \
-	  $(if $(filter 0,$(GFLASH)),--reference-ms $(GEANT4_MS) --reference-on "one core") -o $(DEMO)/report --overwrite
+	$(BIN)/moliere run $(if $(filter 0,$(GFLASH)),demo,demo-gflash --set simulate.events=$(GFLASH)) -o $(DEMO) --overwrite
 
 test: lint
 	$(BIN)/python -m pytest -q -n auto

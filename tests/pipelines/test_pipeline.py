@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import typer
 
 from moliere.cli.app import app
 from moliere.pipelines import ROLES
+from moliere.pipelines.names import pipeline_files
+from moliere.weights import bundle_paths
 
 from .conftest import DETECTOR, SMALL
 
@@ -127,3 +130,33 @@ def test_every_option_with_a_role_is_one_of_its_verb() -> None:
         known = {str(parameter.name).rstrip("_") for parameter in command.params}
         named = {option for option in (*role.reads, *role.writes) if not option.startswith("set.")}
         assert named <= known, f"{name}: {named - known}"
+
+
+def test_a_student_is_named_after_its_teacher(plan: Run) -> None:
+    text = '[train]\nrecipe = "flow-photons"\n[distill]\nteacher = "train"\nevents = "photons-mini"\n'
+    again = '[again]\nverb = "distill"\nteacher = "distill"\nevents = "photons-mini"\n[generate]\nbundle = "again"\n'
+    outcome = plan(text + again + 'events = 10\nenergy = "2GeV"\n')
+    assert steps_of(outcome) == ["train", "distill", "again", "generate"]
+    assert "moliere distill plan/distill/flow-photons-fast.bundle photons-mini --output=plan/again" in outcome.out
+    assert "moliere generate plan/again/flow-photons-fast-fast.bundle" in outcome.out
+
+
+def test_a_student_of_a_bundle_that_was_renamed_has_the_name_inside(plan: Run, tmp_path: Path) -> None:
+    shutil.copy(bundle_paths()["flow-photons-hour"], tmp_path / "renamed.bundle")
+    text = (
+        '[distill]\nteacher = "renamed.bundle"\nevents = "photons-mini"\n[generate]\nbundle = "distill"\nevents = 9\n'
+    )
+    assert "moliere generate plan/distill/flow-photons-hour-fast.bundle" in plan(text + 'energy = "2GeV"\n').out
+
+
+def test_teachers_in_a_circle(plan: Run) -> None:
+    text = "".join(f'[{a}]\nverb = "distill"\nteacher = "{b}"\nevents = "photons-mini"\n' for a, b in ("ab", "ba"))
+    assert "these steps wait for each other" in plan(text).err
+
+
+@pytest.mark.parametrize("name", sorted(pipeline_files()))
+def test_what_is_shipped_can_be_run(run: Run, tmp_path: Path, name: str) -> None:
+    outcome = run("run", name, "--dry-run", "-o", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("runs: not made yet") >= 4
+    assert name in run("list", "pipelines").out

@@ -25,6 +25,7 @@ from moliere.cli import (
     generate,
     info,
     listing,
+    new,
     prepare,
     reconstruct,
     refine,
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
 _MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, convert_weights)
-_WHOLE = (run,)
+_WHOLE = (run, new)
 for verb in (*_DATA, *_MODELS, *_WHOLE, listing, geant4):
     verb.register(app)
 

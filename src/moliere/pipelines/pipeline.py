@@ -33,13 +33,14 @@ from typing import Any
 
 from moliere.config import Config, Table, apply_overrides, read_toml
 from moliere.errors import ConfigError, UnknownName, did_you_mean
-from moliere.pipelines.names import pipeline_files, recipe_file, shipped
+from moliere.pipelines.names import bundle_name, pipeline_files, recipe_file, shipped
 from moliere.pipelines.verbs import ROLES, Kind, Role, Verb
 
 #: what the pipeline itself writes into its folder
 INDEX, STEPS = "index.html", "steps"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_ENDING = ".pipeline"
+#: after the stem of a detector's file, in the name of its pipeline
+ENDING = ".pipeline"
 #: settings of a recipe that name files, as a user of the verb writes them
 _IN_RECIPES = {"data.events": "events", "data.second": "", "data.detector": ""}
 
@@ -152,13 +153,15 @@ def load_pipeline(
     path, base = _find(Path(source))
     table = apply_overrides(read_toml(path), overrides)
     settings = Settings.from_table({key: value for key, value in table.items() if not _is_step(key, value)})
-    name = settings.name or path.stem.removesuffix(_ENDING)
+    name = settings.name or path.stem.removesuffix(ENDING)
     folder = output.absolute() if output else Path(settings.folder or name)
     drafts = [
         _draft(key, value, verbs, settings, base, folder) for key, value in table.items() if isinstance(value, dict)
     ]
     if not drafts:
         raise ConfigError(f"{path} has no step; expected tables such as [simulate] or [train]")
+    for draft in drafts:
+        draft.all.extend(drafts)
     _check_writes(drafts)
     steps = [_Resolver(draft, drafts, base, folder).step() for draft in drafts]
     return Pipeline(name, settings.description, base, folder, tuple(_in_order(steps)))
@@ -189,10 +192,25 @@ class _Draft:
     role: Role
     values: Table
     base: Path
+    all: list[_Draft] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def where(self) -> str:
         return f"step {self.name!r}"
+
+    def _bundle_name(self) -> str:
+        """That of the recipe; of a student that of its teacher, who may be another's student."""
+        draft, ending = self, ""
+        for _ in self.all:
+            if "teacher" not in draft.role.reads:
+                break
+            ending += "-fast"
+            text = str(draft.values.get("teacher", ""))
+            teacher = next((other for other in self.all if other.name == text), None)
+            if teacher is None:
+                return bundle_name(self.base / text) + ending
+            draft = teacher
+        return str(draft.recipe.get("name", "")) + ending
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -220,7 +238,7 @@ class _Draft:
         """Files that are there when the step is done."""
         if not self.role.holds:
             return tuple(self.outputs.values())
-        names = [name.format(name=self.recipe.get("name", "")) for name in self.role.holds]
+        names = [name.format(name=self._bundle_name()) for name in self.role.holds]
         return tuple(str(Path(self.values[self.role.made]) / name) for name in names)
 
     @property

@@ -143,7 +143,8 @@ class Role:
         writes: option → ending of the file that it writes, ``/`` for a folder.
         made: option of the output that the pipeline names where a table does not.
         gives: option of the output that other steps read when they name this one.
-        holds: files that matter in the folder that is written, the first one for others; ``{name}`` is the recipe's.
+        holds: files that matter in the folder that is written, the first one for others; ``{name}`` is that of
+            the bundle.
         page: option that names the page, or the page in the folder that is written.
         remains: what an interrupted run goes on from: its name, after that of the output.
     """
@@ -183,6 +184,12 @@ ROLES: Mapping[str, Role] = {
             "set.data.detector": "detector",
             "set.training.initial.": "bundle",
         },
+        {"output": "/"},
+        holds=("{name}.bundle",),
+        remains="/checkpoint.pt",
+    ),
+    "distill": Role(
+        {"teacher": "bundle", "events": "events"},
         {"output": "/"},
         holds=("{name}.bundle",),
         remains="/checkpoint.pt",
