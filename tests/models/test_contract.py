@@ -84,6 +84,7 @@ SMALL: dict[str, list[Small]] = {
     "calogan": [
         Small("bright", {"latent": 8, "channels": 4, "sparsity_scale": 100.0}),
         Small("bright", {"latent": 8, "channels": 4, "attention": False, "sparsity": "hard", "augment": True}),
+        Small("bright", {"latent": 8, "channels": 4, "layers": True, "scaled": False, "threshold": 0.5}),
     ],
     "constrainer": [Small("array", {"first": 4, "growth": 4, "blocks": 1}, 40)],
     "footprint-gan": [

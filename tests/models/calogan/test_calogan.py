@@ -132,6 +132,106 @@ def test_mirrored_showers_keep_their_energy_and_go_together(cartesian: Calorimet
     assert 0.5 < moved < 0.9  # three in four
 
 
+def mixed(events: Events) -> Batch:
+    """Two particles: one whose totals hardly spread, one of which anything may be seen."""
+    rng = np.random.default_rng(0)
+    kinds = rng.choice([-11.0, 211.0], len(events))
+    wanted = np.where(kinds < 0, 1 + 1e-3 * rng.normal(size=len(events)), rng.uniform(0.1, 0.9, len(events)))
+    signals = events.signals * (wanted * events.energy / events.signals.sum(axis=1))[:, None]
+    condition = np.stack([events.energy, kinds], axis=1)
+    return Batch(torch.tensor(condition), torch.tensor(signals.astype(np.float32)))
+
+
+def build_layered(detector: Calorimeter, batch: Batch, **settings: object) -> CaloGAN:
+    config = CaloGANConfig.model_validate({**SMALL, "layers": True, "scaled": False, "threshold": 1.0, **settings})
+    torch.manual_seed(0)
+    model = CaloGAN(config, BuildContext(detector, ("energy", "pdg_id"), (-11, 211)))
+    model.fit_transforms(batch)
+    return model
+
+
+def test_layers_are_made_first_and_cells_share_them(cartesian: Calorimeter, cartesian_events: Events) -> None:
+    batch = mixed(cartesian_events)
+    model = build_layered(cartesian, batch).eval()
+    assert model.stage is not None
+    latent = model.draw_latent(batch.condition, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        made = model.decode(latent, batch.condition)
+        state = model.stage.make(latent[:, : model.stage.width], batch.condition)
+    found = model.stage.measure(made)
+    # what falls below the threshold is all that a layer may lack
+    lack = state.energies - found.energies
+    assert (lack > -1e-3 * state.energies - 1e-3).all()
+    assert (lack <= (state.counts - found.counts) * 1.0 + 1e-3 * state.energies + 1e-3).all()
+    assert float((found.counts == state.counts).double().mean()) > 0.5
+
+
+def test_each_particle_has_its_own_response(cartesian: Calorimeter, cartesian_events: Events) -> None:
+    """After a short training of the first stage alone: the narrow one stays narrow, the wide one wide and centred."""
+    batch = mixed(cartesian_events)
+    model = build_layered(cartesian, batch, layer_width=32, layer_blocks=2)
+    layers = model.objectives()[2]
+    optimizer, rng = torch.optim.Adam(layers.parameters(), lr=3e-3), torch.Generator().manual_seed(0)
+    for _ in range(300):
+        optimizer.zero_grad()
+        layers.loss(batch, rng).total.backward()
+        optimizer.step()
+    made = model.eval().sample(batch.condition.repeat(5, 1), rng).sum(dim=1).double()
+    response = (made / batch.condition[:, 0].repeat(5)).reshape(5, -1)
+    truth = batch.signals.sum(dim=1).double() / batch.condition[:, 0]
+    narrow, wide = batch.condition[:, 1] < 0, batch.condition[:, 1] > 0
+    assert float(response[:, narrow].mean()) == pytest.approx(1, abs=0.005)
+    assert float(response[:, narrow].std()) < 0.02
+    assert float(response[:, wide].mean()) == pytest.approx(float(truth[wide].mean()), abs=0.05)
+    assert float(response[:, wide].std()) == pytest.approx(float(truth[wide].std()), rel=0.2)
+
+
+def test_with_layers_nothing_forces_the_total_to_the_incident_energy(
+    cartesian: Calorimeter, cartesian_events: Events
+) -> None:
+    batch = mixed(cartesian_events)
+    for layers, as_much in ((False, False), (True, True)):
+        totals = []
+        for weight in (0.0, 5.0):
+            model = build_layered(cartesian, batch, layers=layers, energy_weight=weight)
+            totals.append(float(model.objectives()[1].loss(batch, torch.Generator().manual_seed(0)).total.detach()))
+        assert (totals[0] == totals[1]) == as_much
+
+
+def test_the_discriminator_sees_shares(cartesian: Calorimeter, cartesian_events: Events) -> None:
+    """Real and generated images alike: twice the signals are the same image, and its mean cell is 1 or it is dark."""
+    batch = mixed(cartesian_events)
+    model = build_layered(cartesian, batch, threshold=1e-6)
+    rng = torch.Generator().manual_seed(0)
+    one = model._real(batch, rng)[0]
+    other = model._real(Batch(batch.condition, 2 * batch.signals), rng)[0]
+    fake = model._fake(batch, rng)[0]
+    for a, b, c in zip(one, other, fake, strict=True):
+        torch.testing.assert_close(a, b)
+        for images in (a, c):
+            means = images.mean(dim=(1, 2))
+            torch.testing.assert_close(means, (means > 0).to(means), rtol=1e-4, atol=1e-4)
+
+
+def test_a_latent_that_is_not_scaled_varies_as_much_at_low_energy(
+    cartesian: Calorimeter, cartesian_events: Events
+) -> None:
+    batch = batch_of(cartesian_events)
+
+    def spread(energy: float, scaled: bool) -> float:
+        model = build(cartesian, scaled=scaled)
+        model.fit_transforms(batch)
+        joined = []
+        model.generator.register_forward_pre_hook(lambda _, given: joined.append(given[0]))
+        model.eval().sample(torch.full((500, 1), energy, dtype=torch.float64), torch.Generator().manual_seed(0))
+        return float(joined[0][:, :8].std())
+
+    assert spread(1e3, True) == pytest.approx(spread(100e3, True) / 100, rel=1e-3)
+    assert spread(1e3, False) == pytest.approx(spread(100e3, False), rel=1e-3)
+    told = build(cartesian, scaled=False).generator.streams[0].dense.in_features  # type: ignore[union-attr]
+    assert told == 8 + 5  # the energy is an input instead
+
+
 def test_other_detectors_are_refused(polar: Calorimeter) -> None:
     with pytest.raises(ConfigError, match="Cartesian"):
         build(polar)

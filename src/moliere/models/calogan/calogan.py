@@ -14,6 +14,8 @@ from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.calogan.lagan import Discriminator, Generator
+from moliere.models.calogan.layer_stage import LayerStage
+from moliere.models.networks.layer_state import LayerState, readout_threshold
 from moliere.preprocess import ConditionEncoding
 from moliere.units import GeV
 
@@ -28,6 +30,16 @@ class CaloGANConfig(Config):
     latent: int = Field(default=1024, ge=1)
     channels: int = Field(default=64, ge=1, description="of the discriminator's first convolution, its dearest part")
     attention: bool = Field(default=True, description="mix each layer with what the layer in front of it looks like")
+    layers: bool = Field(
+        default=False,
+        description="layer energies and counts from a stage of their own, which is told the particle, and images that "
+        "share them; false: as published, from the images",
+    )
+    layer_width: int = Field(default=128, ge=8, description="of that stage's perceptron")
+    layer_blocks: int = Field(default=3, ge=1, le=1_000)
+    scaled: bool = Field(
+        default=True, description="the latent grows with the energy; false: it varies alike, and the energy is an input"
+    )
     normalise: bool = Field(
         default=True, description="start from the training's mean image, and look at layers in units of it; false: GeV"
     )
@@ -35,7 +47,11 @@ class CaloGANConfig(Config):
         default="straight-through", description="how the share of lit cells lets gradients through; hard has none"
     )
     sparsity_scale: float = Field(default=1.0, gt=0, description="MeV; far above it a cell is lit in the soft share")
-    energy_weight: float = Field(default=0.05, ge=0, description="of the mean |total - requested| in GeV")
+    energy_weight: float = Field(
+        default=0.05,
+        ge=0,
+        description="of the mean |total - requested| in GeV, which is wrong of hadrons; there is none with layers",
+    )
     class_weight: float = Field(default=0.2, ge=0, description="of telling particles apart, where there are several")
     class_flips: float = Field(default=0.3, ge=0, lt=1, description="share of generated events with a wrong class")
     generator_steps: int = Field(default=2, ge=1)
@@ -56,6 +72,12 @@ class CaloGAN(GenerativeModel):
     where the original's has one). Further columns of the condition, such as angles and positions, are inputs of both
     networks. Signals below the threshold are cut when events are generated, not in training: the networks see what
     the discriminator may judge.
+
+    That is the published model, and what is wrong with it: at 1 GeV its latent is nearly nothing, so that all showers
+    are alike (``scaled``); layer energies are sums of images, ten times wider than a positron's; and the loss takes the
+    incident energy for what shall be seen, which of a pion is anything up to it. With ``layers``, a flow first makes
+    what each layer holds (:class:`~moliere.models.calogan.layer_stage.LayerStage`); the GAN makes how cells share it,
+    given that and the condition, and its discriminator looks at shares alone.
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
     energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
@@ -84,15 +106,26 @@ class CaloGAN(GenerativeModel):
         others = tuple(name for name in context.columns if name not in ("energy", "pdg_id"))
         # an encoding always has the energy; the rest are further columns
         self.encoding = ConditionEncoding(("energy", *others))
-        further_width = self.encoding.width - ConditionEncoding(("energy",)).width
+        own_width = 0 if self._told_energy else ConditionEncoding(("energy",)).width
+        further_width = self.encoding.width - own_width
+        self.stage = None
+        if config.layers:
+            self.threshold = readout_threshold(config.threshold, self.detector)
+            slices, columns = self.detector.slices, context.columns
+            self.stage = LayerStage(
+                slices, self.threshold, columns, context.particles, config.layer_width, config.layer_blocks
+            )
+            further_width = self.stage.told
         particles = context.particles if len(context.particles) > 1 else ()
         self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
         self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
-        self.generator = Generator(config.latent + further_width, self.sizes, attention=config.attention)
+        self.generator = Generator(
+            config.latent + further_width, self.sizes, attention=config.attention, lit=config.layers
+        )
         self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
         scale = config.sparsity_scale / GeV
         self.discriminator = Discriminator(
-            self.sizes, further_width, len(particles), config.channels, config.sparsity, scale
+            self.sizes, further_width, len(particles), config.channels, config.sparsity, scale, sums=not config.layers
         )
 
     particles: Tensor
@@ -100,49 +133,93 @@ class CaloGAN(GenerativeModel):
 
     @property
     def latent(self) -> tuple[Latent, ...]:
-        """N(0, 1)."""
-        return (Latent(self.settings.latent),)
+        """N(0, 1): of the layers, where they have a stage of their own, then of the images."""
+        own = Latent(self.settings.latent)
+        return (own,) if self.stage is None else (Latent(self.stage.width), own)
 
     def fit_transforms(self, batch: Batch) -> None:
-        """The scale of further columns of the condition, and the mean image in GeV."""
+        """The scale of the condition, what layers hold, and the mean image in GeV or, with layers, its shares."""
         self.encoding.fit(self._columns(batch.condition))
+        if self.stage is not None:
+            self.stage.fit(batch.condition, batch.signals)
         if self.settings.normalise:
             image = batch.signals.double().mean(dim=0) / GeV
             for part in self.detector.slices:
                 # cells that no training event has lit may still be lit a little
-                self.mean_image[part] = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
+                layer = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
+                self.mean_image[part] = layer if self.stage is None else layer / layer.mean()
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The discriminator first; then the generator, with latents and energies of its own in each step."""
-        return (
+        """The discriminator, then the generator, with latents and energies of its own in each step, then the layers."""
+        found = (
             Objective("discriminator", self.discriminator.parameters, self._discriminator_loss),
             Objective("generator", self._generator_parameters, self._generator_loss, self.settings.generator_steps),
         )
+        if self.stage is None:
+            return found
+        return (*found, Objective("layers", self.stage.velocity.parameters, self._layer_loss))
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latent → images → signals in MeV, cut at the threshold."""
-        signals = torch.cat([image.flatten(1) for image in self._make(latent, condition)], dim=1) * GeV
+        """Latent → images → signals in MeV, cut at the threshold; with layers, what these hold comes first."""
+        first, own = latent.split([latent.shape[1] - self.settings.latent, self.settings.latent], dim=1)
+        state = None if self.stage is None else self.stage.make(first, condition)
+        cells = _flat(self._make(own, condition, state))
+        if self.stage is None or state is None:
+            signals = cells * GeV
+        else:
+            signals = self.stage.shares.join(state.energies, self.stage.share(state, cells)).float()
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
 
     def _generator_parameters(self) -> list[nn.Parameter]:
         embedding = [] if self.embedding is None else list(self.embedding.parameters())
         return [*self.generator.parameters(), *embedding]
 
-    def _make(self, latent: Tensor, condition: Tensor) -> list[Tensor]:
-        scale = (self.incident(condition, "energy") / _SCALE).float()
+    def _make(self, latent: Tensor, condition: Tensor, state: LayerState | None) -> list[Tensor]:
+        """Images in GeV, or with layers in units of their mean cell and of any sum."""
         if self.embedding is not None:
             latent = latent * self.embedding(self._classes(condition))
-        further = self._further(condition)
-        images: list[Tensor] = self.generator(_join(latent * scale[:, None], further), self._split(self.mean_image))
+        if self.settings.scaled:
+            latent = latent * (self.incident(condition, "energy") / _SCALE).float()[:, None]
+        joined = _join(latent, self._further(condition, state))
+        images: list[Tensor] = self.generator(joined, self._split(self.mean_image))
         return images
+
+    def _fake(self, batch: Batch, rng: torch.Generator) -> tuple[list[Tensor], Tensor, LayerState | None]:
+        """Generated images, and condition and layers that they were made for: those of the batch, shuffled."""
+        rows = torch.randperm(len(batch), generator=rng, device=rng.device).to(batch.condition.device)
+        condition, state = batch.condition[rows], self._state(batch.signals[rows])
+        noise = torch.randn(len(batch), self.settings.latent, generator=rng, device=rng.device).to(batch.signals)
+        images = self._make(noise, condition, state)
+        if self.stage is not None and state is not None:
+            images = self._in_means(self.stage.share(state, _flat(images)))
+        return images, condition, state
+
+    def _real(self, batch: Batch, rng: torch.Generator) -> tuple[list[Tensor], Tensor, LayerState | None]:
+        """The batch's own images, mirrored where that is asked for."""
+        state = self._state(batch.signals)
+        if self.stage is None or state is None:
+            images = self._images(batch.signals)
+        else:
+            images = self._in_means(self.stage.share(state, batch.signals))
+        return self._mirror(images, rng), batch.condition, state
+
+    def _state(self, signals: Tensor) -> LayerState | None:
+        return None if self.stage is None else self.stage.measure(self.stage.cut(signals))
+
+    def _in_means(self, shares: Tensor) -> list[Tensor]:
+        """Shares of layers → images in units of the mean cell."""
+        return [layer * layer[0].numel() if len(layer) else layer for layer in self._split(shares)]
+
+    def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        assert self.stage is not None
+        return Loss(self.stage.loss(batch.condition, batch.signals, rng))
 
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         """Real and generated events in batches of their own: normalisation and the look at a batch must not mix."""
-        condition = _shuffled(batch.condition, rng)
         with torch.no_grad():
-            images = self._make(self.draw_latent(condition, rng), condition)
-        real, real_kinds = self._judge(self._mirror(self._images(batch.signals), rng), batch.condition)
-        fake, fake_kinds = self._judge(images, condition)
+            images, condition, state = self._fake(batch, rng)
+        real, real_kinds = self._judge(*self._real(batch, rng))
+        fake, fake_kinds = self._judge(images, condition, state)
         loss = _cross_entropy(real, 1.0) + _cross_entropy(fake, 0.0)
         if real_kinds is not None and fake_kinds is not None:
             wrong = self._flipped(self._classes(condition), rng)
@@ -151,19 +228,19 @@ class CaloGAN(GenerativeModel):
         return Loss(loss)
 
     def _generator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        condition = _shuffled(batch.condition, rng)
-        images = self._make(self.draw_latent(condition, rng), condition)
-        score, kinds = self._judge(images, condition)
-        total = torch.stack([image.sum(dim=(1, 2)) for image in images]).sum(dim=0)
-        miss = (total - self._energy(condition)).abs().mean()
-        loss = _cross_entropy(score, 1.0) + self.settings.energy_weight * miss
+        images, condition, state = self._fake(batch, rng)
+        score, kinds = self._judge(images, condition, state)
+        loss = _cross_entropy(score, 1.0)
+        if self.stage is None:
+            total = _flat(images).sum(dim=1)
+            loss = loss + self.settings.energy_weight * (total - self._energy(condition)).abs().mean()
         if kinds is not None:
             loss = loss + self.settings.class_weight * cross_entropy(kinds, self._classes(condition))
         return Loss(loss)
 
-    def _judge(self, images: list[Tensor], condition: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _judge(self, images: list[Tensor], condition: Tensor, state: LayerState | None) -> tuple[Tensor, Tensor | None]:
         scores: tuple[Tensor, Tensor | None] = self.discriminator(
-            images, *self._units(), self._energy(condition), self._further(condition)
+            images, *self._units(), self._energy(condition), self._further(condition, state)
         )
         return scores
 
@@ -203,12 +280,19 @@ class CaloGAN(GenerativeModel):
         """The columns of the encoding."""
         return torch.stack([self.incident(condition, name) for name in self.encoding.columns], dim=1)
 
-    def _further(self, condition: Tensor) -> Tensor | None:
-        """Columns of the condition beside energy and particle, encoded; the original has none."""
-        if len(self.encoding.columns) == 1:
+    @property
+    def _told_energy(self) -> bool:
+        """Whether the energy is an input, as it must be where it does not scale the latent."""
+        return not self.settings.scaled
+
+    def _further(self, condition: Tensor, state: LayerState | None) -> Tensor | None:
+        """Inputs of both networks beside images: columns other than energy and particle; with layers, all there is."""
+        if self.stage is not None and state is not None:
+            return self.stage.describe(condition, state)
+        if len(self.encoding.columns) == 1 and not self._told_energy:
             return None
         further: Tensor = self.encoding(self._columns(condition))
-        return further[:, ConditionEncoding(("energy",)).width :]
+        return further[:, 0 if self._told_energy else ConditionEncoding(("energy",)).width :]
 
     def _classes(self, condition: Tensor) -> Tensor:
         """Place of each event's particle among those seen in training, (n,)."""
@@ -233,8 +317,8 @@ def _join(latent: Tensor, further: Tensor | None) -> Tensor:
     return latent if further is None else torch.cat([latent, further], dim=1)
 
 
-def _shuffled(condition: Tensor, rng: torch.Generator) -> Tensor:
-    return condition[torch.randperm(len(condition), generator=rng, device=rng.device).to(condition.device)]
+def _flat(images: list[Tensor]) -> Tensor:
+    return torch.cat([image.flatten(1) for image in images], dim=1)
 
 
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:

@@ -127,16 +127,21 @@ class Generator(nn.Module):
         inputs: width of the latent and of further columns of the condition.
         sizes: rows and columns of the layers.
         attention: whether layers are mixed with those in front of them.
+        lit: whether every cell gets something, however little, so that none is without a gradient.
     """
 
-    def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool) -> None:
+    def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool, lit: bool = False) -> None:
         super().__init__()
+        self.lit = lit
         self.streams = nn.ModuleList(Stream(inputs, size) for size in sizes)
         self.attention = nn.ModuleList(Inpainting(size) for size in sizes[1:]) if attention else None
 
     def forward(self, x: Tensor, units: Sequence[Tensor]) -> list[Tensor]:
         """(n, inputs), units in GeV (rows, columns) → images in GeV, (n, rows, columns)."""
-        fields = [stream(x) * unit[..., None, None] for stream, unit in zip(self.streams, units, strict=True)]
+        streams = [stream(x) for stream in self.streams]
+        if self.lit:
+            streams = [nn.functional.elu(field) + 1 for field in streams]
+        fields = [field * unit[..., None, None] for field, unit in zip(streams, units, strict=True)]
         for k, mix in enumerate(self.attention or (), start=1):
             fields[k] = mix(fields[k], fields[k - 1])
         return [to_images(field).relu() for field in fields]
@@ -199,16 +204,25 @@ class Discriminator(nn.Module):
         channels: of the first convolution.
         sparsity: how the share of lit cells lets gradients through.
         scale: in GeV; a cell of much more counts as lit in the soft share.
+        sums: whether layer energies and the total are looked at, against what was asked for.
     """
 
     def __init__(
-        self, sizes: Sequence[Size], further_width: int, classes: int, channels: int, sparsity: Sparsity, scale: float
+        self,
+        sizes: Sequence[Size],
+        further_width: int,
+        classes: int,
+        channels: int,
+        sparsity: Sparsity,
+        scale: float,
+        *,
+        sums: bool = True,
     ) -> None:
         super().__init__()
         self.critics = nn.ModuleList(LayerCritic(size, channels, sparsity, scale) for size in sizes)
-        self.batch = MinibatchDiscrimination(len(sizes))
-        width = sum(critic.width for critic in self.critics if isinstance(critic, LayerCritic))
-        width += len(sizes) + 3 + self.batch.n_outputs + further_width
+        self.batch = MinibatchDiscrimination(len(sizes)) if sums else None
+        width = sum(critic.width for critic in self.critics if isinstance(critic, LayerCritic)) + further_width
+        width += 0 if self.batch is None else len(sizes) + 3 + self.batch.n_outputs
         self.real = nn.Linear(width, 1)
         self.kind = nn.Linear(width, classes) if classes else None
         for head in filter(None, (self.real, self.kind)):
@@ -231,10 +245,13 @@ class Discriminator(nn.Module):
             Logits (n,) and (n, classes).
         """
         seen = [critic(image, unit) for critic, image, unit in zip(self.critics, images, units, strict=True)]
+        summary = [] if self.batch is None else self._summarise(images, sums, energy)
+        features = torch.cat([*seen, *summary, *([] if further is None else [further])], dim=1)
+        return self.real(features)[:, 0], None if self.kind is None else self.kind(features)
+
+    def _summarise(self, images: Sequence[Tensor], sums: Tensor, energy: Tensor) -> list[Tensor]:
         energies = torch.stack([image.sum(dim=(1, 2)) for image in images], dim=1)
         total = energies.sum(dim=1, keepdim=True)
         miss = (total - energy[:, None]).abs()
         layers = energies / sums
-        summary = [layers, total / 100, miss, 10 * (miss > 5).to(miss.dtype), self.batch(layers)]
-        features = torch.cat([*seen, *summary, *([] if further is None else [further])], dim=1)
-        return self.real(features)[:, 0], None if self.kind is None else self.kind(features)
+        return [layers, total / 100, miss, 10 * (miss > 5).to(miss.dtype), self.batch(layers)]  # type: ignore[misc]
