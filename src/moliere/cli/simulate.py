@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "moliere simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV -n 1000 -o electrons.h5",
         "moliere simulate geant4 --detector calogan --particle e+ --spectrum flat -n 1000 --workers 2 -o eplus.h5",
+        "moliere simulate geant4 --detector calochallenge-1-photons --fast flow-photons-hour -n 1000 -o fast.h5",
         "moliere simulate airshower-data --particle iron --set max_zenith=1.0 -n 1000 -o iron.h5",
     )
     app.command("simulate", epilog=epilog(*examples))(simulate)
@@ -86,6 +87,14 @@ def simulate(
     threshold: Annotated[
         str | None, typer.Option("--threshold", help="Geant4: set smaller signals to 0; the detector's by default.")
     ] = None,
+    fast: Annotated[
+        str | None,
+        typer.Option(
+            "--fast",
+            metavar="BUNDLE",
+            help="Geant4: a trained model, file or name, that makes the showers of the particles it knows.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any setting of the simulator: --set method=analytic; repeatable."),
@@ -104,11 +113,12 @@ def simulate(
     from moliere import front
     from moliere.config import apply_overrides
 
-    given = {"physics": physics, "cut": cut, "threshold": threshold}
+    given = {"physics": physics, "cut": cut, "threshold": threshold, "fast": fast}
     more = apply_overrides({key: value for key, value in given.items() if value is not None}, settings or [])
     engine = front.build(simulator, detector, more)
     if warning := engine.warning:
         console.print(f"warning: {warning}", style="yellow")
+    sentences: list[str] = []
     with track("simulating", n) as progress:
         front.simulate(
             engine,
@@ -127,5 +137,8 @@ def simulate(
             resume=resume,
             overwrite=overwrite,
             progress=progress,
+            tell=sentences.append,
         )
     console.print(f"{output}: {n:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / n:.2f} ms a shower")
+    for sentence in sentences:
+        console.print(sentence)

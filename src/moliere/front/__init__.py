@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moliere.front.bundles import OpenedBundle, choose_recipe, generate, load, train
 from moliere.front.events import build, check, open, opened, simulate
+from moliere.front.fast import fast_showers
 from moliere.front.judging import compare, evaluate
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "choose_recipe",
     "compare",
     "evaluate",
+    "fast_showers",
     "generate",
     "load",
     "open",

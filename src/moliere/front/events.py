@@ -15,11 +15,17 @@ from moliere.events.check import CheckReport, check_source
 from moliere.events.formats import Files, read_events
 from moliere.events.formats.negatives import Negative
 from moliere.events.formats.root_hits import HitBranches
+from moliere.front.fast import Watch, fast_showers, speed_words
 from moliere.front.particles import draw
+from moliere.models import Bundle
 from moliere.samples import open_source
-from moliere.simulators import Production, Simulator, build_simulator, produce, simulators
+from moliere.simulators import Geant4, Production, Simulator, build_simulator, produce, simulators
+from moliere.simulators.geant4.fast import REPLACED, count_words
 from moliere.threads import idle_threads
 from moliere.units import Quantity, parse_energy, parse_length, span
+
+#: called with a sentence
+Tell = Callable[[str], None]
 
 
 def open(
@@ -100,6 +106,7 @@ def simulate(
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int], None] = lambda _: None,
+    tell: Tell | None = None,
 ) -> EventSource:
     """Simulate events without a learned model.
 
@@ -116,12 +123,15 @@ def simulate(
         theta: angle to the beam line.
         phi: azimuth.
         multiplicity: particles that each event begins with; the energy of an event is their sum.
-        settings: of the simulator: physics list, cut, threshold, …; texts with a unit where the setting has one.
+        settings: of the simulator: physics list, cut, threshold, …; texts with a unit where the setting has one;
+            ``fast`` is a bundle that makes the showers of the tracks it knows.
         workers: processes; 0 takes as many as there are idle cores.
         seed: the same seed gives the same events, whatever the number of workers.
         resume: go on with an interrupted run.
         overwrite: replace the output.
         progress: called with the number of events that were just finished.
+        tell: called with what the user should know, in a sentence: with a fast model how many tracks it replaced, and
+            how much faster that was than a few of them in full.
 
     Returns:
         The events.
@@ -140,8 +150,14 @@ def simulate(
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(output or Path(scratch) / "events.h5")
         job = Production(engine, incident, seed, path)
-        produce(job, workers=workers or idle_threads(), overwrite=overwrite, resume=resume, progress=progress)
-        return read_events(path) if output is None else open(path)
+        workers, watch = workers or idle_threads(), Watch(progress)
+        produce(job, workers=workers, overwrite=overwrite, resume=resume, progress=watch)
+        events = read_events(path) if output is None else open(path)
+        if tell is not None and isinstance(engine, Geant4) and engine.fast is not None:
+            tell(count_words(events.metadata["tracks"], engine.fast.name, engine.fast.knows))
+            if not resume and events.metadata["tracks"].get(REPLACED):
+                tell(speed_words(engine, incident, workers * watch.seconds))
+        return events
 
 
 def check_multiplicity(engine: Simulator, multiplicity: int) -> None:
@@ -176,4 +192,7 @@ def build(name: str, detector: str | Detector | None = None, settings: Mapping[s
         key: span(value, units[key])[0] if key in units and isinstance(value, str) else value
         for key, value in (settings or {}).items()
     }
+    fast: Any = given.get("fast")
+    if isinstance(fast, str | Path | Bundle):
+        given["fast"] = fast_showers(fast)
     return build_simulator(name, chosen if isinstance(chosen, Detector) else load_detector(chosen), given)

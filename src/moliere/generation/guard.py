@@ -26,7 +26,7 @@ def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
     Raises:
         UnsupportedIncident: which column, and what the model knows.
     """
-    fixed = _fixed_columns(bundle)
+    fixed = fixed_columns(bundle)
     for name in incident:
         if name in bundle.columns or len(incident[name]) == 0:
             continue
@@ -43,11 +43,11 @@ def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
 
 def known_columns(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The incident columns of another sample that generated events may have; others are left out."""
-    known = {*bundle.columns, *_fixed_columns(bundle)}
+    known = {*bundle.columns, *fixed_columns(bundle)}
     return {name: values for name, values in incident.items() if name in known}
 
 
-def _fixed_columns(bundle: Bundle) -> dict[str, float]:
+def fixed_columns(bundle: Bundle) -> dict[str, float]:
     """Incident columns that had one value in all training events."""
     fixed = {name: float(value) for name, value in dict(bundle.provenance.get("fixed_columns", {})).items()}
     metadata = bundle.provenance.get("events_metadata", {})
@@ -68,8 +68,7 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
     _check_particles(bundle, incident)
     for name, (low, high) in bundle.validity.items():
         values = np.asarray(incident[name], dtype=np.float64)
-        # each end by its own size: a ten-thousandth of 4 TeV would let through anything below 256 MeV
-        outside = ~((values >= low - _SLACK * abs(low)) & (values <= high + _SLACK * abs(high)))
+        outside = ~is_inside(values, (low, high))
         if outside.any():
             worst = values[outside][0]
             show = format_energy if name == "energy" else "{:g}".format
@@ -79,6 +78,13 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
                 "inside this range, or pass outside='extrapolate'",
                 options=("--outside extrapolate",),
             )
+
+
+def is_inside(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which values lie in a range of validity; NaN does not."""
+    low, high = ends
+    # each end by its own size: a ten-thousandth of 4 TeV would let through anything below 256 MeV
+    return (values >= low - _SLACK * abs(low)) & (values <= high + _SLACK * abs(high))
 
 
 def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:

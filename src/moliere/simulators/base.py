@@ -24,6 +24,7 @@ class Simulator(ABC):
         detector: what is read out.
         block_size: how many events of a long run share a random stream and are written together.
         isolated: whether it runs in processes of its own, because it may crash or can be set up only once in each.
+        counted: entries of the metadata that are numbers by name, which add up over the blocks of a run.
         several: whether an event may begin with several particles: incident columns (n, m).
         default_detector: catalogue name of what it simulates where a user names nothing; ``None`` has to be named.
         default_energies: lowest and highest energy in MeV where a user says nothing.
@@ -34,6 +35,7 @@ class Simulator(ABC):
     block_size: ClassVar[int] = 500
     isolated: ClassVar[bool] = False
     several: ClassVar[bool] = False
+    counted: ClassVar[tuple[str, ...]] = ()
     default_detector: ClassVar[str | None] = None
     default_energies: ClassVar[tuple[float, float]] = (1 * GeV, 100 * GeV)
     default_spectrum: ClassVar[str] = "log"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from moliere.errors import CheckpointError, IncompleteRun, MoliereError, OutputExists
 from moliere.events import Events
-from moliere.events.formats import create_events, read_events
+from moliere.events.formats import create_events, open_events, read_events
 from moliere.events.formats.calochallenge import create
 from moliere.files import check_free, locked, writing
 from moliere.seeding import derive_seed
@@ -227,7 +228,7 @@ def _join(job: Production, missing: list[int]) -> None:
     done = [block for block in range(job.n_blocks) if block not in set(missing)]
     if not done:
         return
-    provenance: dict[str, Any] = {"seed": job.seed}
+    provenance: dict[str, Any] = {"seed": job.seed, **_sums(job, done)}
     if missing:
         provenance["missing_events"] = [list(span) for span in _spans(job, missing)]
     with create_events(job.incomplete if missing else job.output, job.simulator.detector, overwrite=True) as writer:
@@ -238,6 +239,16 @@ def _join(job: Production, missing: list[int]) -> None:
 def _parts(job: Production, blocks: list[int]) -> Iterator[Events]:
     for block in blocks:
         yield read_events(job.part(block))
+
+
+def _sums(job: Production, blocks: list[int]) -> dict[str, dict[str, int]]:
+    """What blocks counted, summed over all of them."""
+    sums: dict[str, Counter[str]] = {}
+    for block in blocks:
+        for name, counts in open_events(job.part(block)).metadata.items():
+            if name in job.simulator.counted:
+                sums.setdefault(name, Counter()).update(counts)
+    return {name: dict(counts) for name, counts in sums.items()}
 
 
 def _spans(job: Production, blocks: list[int]) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from moliere.detectors.base import Floats, Ints
 from moliere.detectors.calorimeter import Calorimeter
 from moliere.errors import UnsupportedIncident
 from moliere.simulators.geant4.geometry import Builder, Shape, Volumes
+from moliere.simulators.geant4.live import FastCalorimeter, stacking_action
 from moliere.simulators.geant4.physics import PhysicsList, build_physics
 from moliere.simulators.geant4.primaries import Primaries
 from moliere.simulators.geant4.scoring import Readout, attach_scorers
@@ -36,6 +37,7 @@ class Setup:
         shape: of the plates.
         fluorescence: whether the tables have atomic lines.
         commands: further commands for Geant4's own interpreter, before it is initialised.
+        live: whether tracks are offered to a fast model.
     """
 
     detector: Calorimeter
@@ -45,6 +47,7 @@ class Setup:
     shape: Shape
     fluorescence: bool
     commands: tuple[str, ...] = ()
+    live: bool = False
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Run:
         signals: (n, n_channels) in MeV.
         overflow: (n, n_layers) in MeV.
         passive: (n,) in MeV.
+        fast: takes tracks from Geant4, where there is a fast model.
     """
 
     primaries: Primaries
@@ -64,6 +68,7 @@ class Run:
     signals: NDArray[np.float32]
     overflow: NDArray[np.float32]
     passive: NDArray[np.float32]
+    fast: FastCalorimeter | None = None
 
 
 class Engine:
@@ -96,7 +101,7 @@ class Engine:
         """Of Geant4."""
         return str(self._g4.G4Version).strip("$ ").removeprefix("Name: ")
 
-    def run(self, primaries: Primaries, seeds: Ints) -> Run:
+    def run(self, primaries: Primaries, seeds: Ints, fast: FastCalorimeter | None = None) -> Run:
         """Simulate one event a row; each begins with its own seeds, so that no event depends on another.
 
         Raises:
@@ -107,9 +112,13 @@ class Engine:
         n = len(seeds)
         signals = np.zeros((n, detector.n_channels), np.float32)
         overflow = np.zeros((n, len(detector.read_out)), np.float32)
-        self.current = Run(primaries, seeds, signals, overflow, np.zeros(n, np.float32))
+        self.current = Run(primaries, seeds, signals, overflow, np.zeros(n, np.float32), fast)
         if n:
             self._manager.BeamOn(n)
+        if fast is not None:
+            made, beside = fast.make().in_cells()
+            signals += made.astype(np.float32)
+            overflow += beside.astype(np.float32)
         return self.current
 
     def fire(self, gun: Any, event: Any) -> None:
@@ -136,6 +145,13 @@ class Engine:
         plates = maps.pop(None)
         run.signals[at] = self.readout.signals({grid: hits for grid, hits in maps.items() if grid is not None})
         run.overflow[at], run.passive[at] = self.readout.outside(*plates)
+        if run.fast is not None:
+            number, another = map(int, run.seeds[at])  # the event's own, wherever in a run it is
+            run.fast.end_event(another, run=number)
+
+    def offer(self, track: Any) -> bool:
+        """Offer a track that is born to the fast model."""
+        return self.current.fast is not None and self.current.fast.offer_track(track)
 
     @cached_property
     def _collections(self) -> dict[Any, int]:
@@ -201,10 +217,11 @@ def _actions(g4: Any, engine: Engine) -> Any:
             engine.collect(event)
 
     class Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
-        """Both of them; kept here, as Geant4 does not own them, and made when Geant4 says so, not before."""
+        """All of them; kept here, as Geant4 does not own them, and made when Geant4 says so, not before."""
 
         def Build(self) -> None:
-            self.parts = Gun(), Collector()
+            stacking = [stacking_action(engine.offer)] if engine.setup.live else []
+            self.parts = Gun(), Collector(), *stacking
             for part in self.parts:
                 self.SetUserAction(part)
 

@@ -19,7 +19,9 @@ from moliere.events import Events
 from moliere.events.events import energy_of
 from moliere.simulators.base import Simulator, simulators
 from moliere.simulators.geant4.engine import Engine, Setup
+from moliere.simulators.geant4.fast import FastShowers, check_same_calorimeter
 from moliere.simulators.geant4.geometry import Shape, half_width_of
+from moliere.simulators.geant4.live import FastCalorimeter
 from moliere.simulators.geant4.physics import DEFAULT, PhysicsList, choose_physics
 from moliere.simulators.geant4.primaries import a_row_an_event, primaries_of
 from moliere.simulators.geant4.tables import Tables, find_tables
@@ -55,6 +57,9 @@ class Geant4(Simulator):
         half_width: how far plates reach from the axis in mm; by default 500, or 5 % beyond the cells.
         shape: of the plates, ``box`` or ``cylinder``.
         commands: for Geant4's own interpreter, before it is initialised.
+        fast: a fast model that makes the showers of the tracks it knows; the others are simulated in full. Numbers of
+            tracks are then in the metadata under ``tracks``. ``passive`` holds nothing of replaced tracks, and
+            ``overflow`` what their showers have beside the cells.
 
     Raises:
         MissingExtra: the wheel of Geant4 is not installed.
@@ -75,10 +80,12 @@ class Geant4(Simulator):
     half_width: float | None = None
     shape: Shape = "box"
     commands: tuple[str, ...] = ()
+    fast: FastShowers | None = None
 
     block_size: ClassVar[int] = 10
     isolated: ClassVar[bool] = True
     several: ClassVar[bool] = True
+    counted: ClassVar[tuple[str, ...]] = ("tracks",)
 
     def __post_init__(self) -> None:
         """Fail at once where nothing can be simulated."""
@@ -96,6 +103,8 @@ class Geant4(Simulator):
             )
         if self.shape not in get_args(Shape) or self.cut <= 0:
             raise ConfigError(f"shape {self.shape!r}, cut {self.cut} mm; expected box or cylinder, and a cut above 0")
+        if self.fast is not None:
+            check_same_calorimeter(self.fast, self.detector)
         _ = self.setup
 
     @cached_property
@@ -129,6 +138,7 @@ class Geant4(Simulator):
             shape=self.shape,
             fluorescence=self.data.kind == "geant4",
             commands=tuple(self.commands),
+            live=self.fast is not None,
         )
 
     def simulate(self, incident: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Events:
@@ -165,11 +175,13 @@ class Geant4(Simulator):
         primaries = primaries_of(columns)
         seeds = rng.integers(1, _HIGHEST_SEED, (len(energy), 2))
         engine = self._engine()
-        run = engine.run(primaries, seeds)
+        fast = None if self.fast is None else FastCalorimeter(self.fast, self.setup.half_width)
+        run = engine.run(primaries, seeds, fast)
         run.signals[run.signals < self._threshold] = 0
         rows, extras = a_row_an_event(columns)
         extras |= {"overflow": run.overflow, "passive": run.passive}
-        return Events(self.detector, rows, run.signals, metadata=self._provenance(engine), extras=extras)
+        metadata = self._provenance(engine) | _replaced(fast)
+        return Events(self.detector, rows, run.signals, metadata=metadata, extras=extras)
 
     def _particles(self, incident: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.int64]:
         if "pdg_id" in incident:
@@ -210,6 +222,14 @@ class Geant4(Simulator):
         }
         warning = {"warning": setup.physics.warning} if setup.physics.warning else {}
         return {"simulator": "geant4", **settings, **warning}
+
+
+def _replaced(fast: FastCalorimeter | None) -> dict[str, Any]:
+    """What a file says of the tracks that were replaced."""
+    if fast is None:
+        return {}
+    showers = fast.showers
+    return {"fast_model": showers.name, "fast_model_knows": showers.knows, "tracks": dict(fast.counts)}
 
 
 def _version(text: str) -> str:

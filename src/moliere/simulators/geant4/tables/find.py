@@ -62,6 +62,17 @@ def find_tables(choice: Choice = "auto") -> Tables:
     return own or Tables("built", hadronic=False, environment={"GEANT4_DATA_DIR": str(built_tables())})
 
 
+def use_tables(choice: Choice = "auto") -> Tables:
+    """Set the environment of this process, for a script that imports Geant4 itself afterwards.
+
+    On tables made here (``kind`` is ``built``), atoms cannot relax by emitting lines: call
+    ``G4EmParameters.Instance().SetFluo(False)`` before the run manager is initialised.
+    """
+    tables = find_tables(choice)
+    os.environ.update(tables.environment)
+    return tables
+
+
 def _own_tables() -> Tables | None:
     if folder := os.environ.get("GEANT4_DATA_DIR"):
         return _in_folder(Path(folder))
