@@ -177,7 +177,7 @@ def check_multiplicity(engine: Simulator, multiplicity: int) -> None:
 
 
 def build(name: str, detector: str | Detector | None = None, settings: Mapping[str, Any] | None = None) -> Simulator:
-    """A simulator by its name, with settings as a user gives them.
+    """A simulator by its name, with settings as a user gives them; ``fast`` is the name or the file of a bundle.
 
     Raises:
         ConfigError: the simulator has no detector of its own, and none is named; or a setting that it does not have.

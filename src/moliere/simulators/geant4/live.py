@@ -69,7 +69,7 @@ class Showers:
     """The showers that were made of the tracks of some events.
 
     Args:
-        detector: whose channels they are in.
+        placement: puts them into the cells of their detector.
         frame: where it stands.
         tracks: n of them.
         event: position of each track's event among the events, (n,).
@@ -78,7 +78,7 @@ class Showers:
         n_events: number of events, those without any shower among them.
     """
 
-    detector: Calorimeter
+    placement: Placement
     frame: Frame
     tracks: Tracks
     event: Ints
@@ -90,13 +90,18 @@ class Showers:
         """Number of showers."""
         return len(self.tracks)
 
+    @property
+    def detector(self) -> Calorimeter:
+        """Whose channels they are in."""
+        return self.placement.detector
+
     def in_cells(self) -> tuple[Floats, Floats]:
         """Sums over each event in the cells of the calorimeter, and beside the cells of each layer, in MeV.
 
         Returns:
             (n_events, n_channels) and (n_events, n_layers).
         """
-        return Placement(self.detector).place(self.signals, self.shift, self.event, self.n_events)
+        return self.placement.place(self.signals, self.shift, self.event, self.n_events)
 
     def deposits(self) -> Floats:
         """Where the signals lie in the world, for a readout of one's own: x, y, z in mm and MeV, (n_deposits, 4).
@@ -143,6 +148,7 @@ class FastCalorimeter:
         self.run = run
         #: how many tracks were replaced, and how many were not, by the reason
         self.counts: Counter[str] = Counter()
+        self._placement = Placement(showers.detector)
         self._taken: list[tuple[int, float, _Vector, _Vector, int]] = []
         self._keys: list[tuple[int, int]] = []
         self._events: list[int] = []
@@ -211,7 +217,7 @@ class FastCalorimeter:
         detector = self.showers.detector
         signals = self.showers.make(tracks) if len(tracks) else np.zeros((0, detector.n_channels), np.float32)
         shift = _shift(detector, tracks, self.showers.axes(tracks.direction))
-        return Showers(detector, self.frame, tracks, event, signals, shift, n_events)
+        return Showers(self._placement, self.frame, tracks, event, signals, shift, n_events)
 
     def finish(self, event: int) -> Showers:
         """The showers of one event, at its end.
