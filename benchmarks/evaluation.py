@@ -31,7 +31,7 @@ class Stopwatch:
         self._name = "opening"
         print(f"{'phase':40}{'wall s':>10}{'CPU s':>10}")
 
-    def __call__(self, name: str) -> None:
+    def __call__(self, name: str, share: float = 0.0) -> None:
         now = clocks()
         self._print(self._name, now - self._since)
         self._name, self._since = name, now

@@ -16,7 +16,7 @@ ROOT = Path(moliere.__file__).parent
 #: from the ground up: a room imports only from rooms before it
 ROOMS = [
     *("errors", "audience", "units", "seeding", "files", "threads"),
-    *("memory", "registry", "config", "plugins", "notebook"),
+    *("memory", "registry", "config", "plugins", "notebook", "progress"),
     *("detectors", "events", "samples", "simulators", "preprocess", "models", "training", "generation"),
     *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "cli"),
 ]

@@ -25,8 +25,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(folder: Path) -> RefinementResult:
-    return run_refinement(TINY, folder)
+def told() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path, told: list[tuple[str, float]]) -> RefinementResult:
+    return run_refinement(TINY, folder, lambda step, share: told.append((step, share)))
+
+
+def test_the_study_tells_how_far_it_is(result: RefinementResult, told: list[tuple[str, float]]) -> None:
+    steps = ["simulating simulation", "simulating data", "training refiner", "refining", "training aixnet-simulation"]
+    assert list(dict.fromkeys(step for step, _ in told))[:5] == steps
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert told[-1][0] == "judging"
 
 
 def test_all_that_the_study_promises_is_there(result: RefinementResult) -> None:
@@ -79,11 +92,11 @@ def test_a_short_run_proves_nothing_and_nobody_measured_the_data_against_itself(
 
 def test_what_is_done_is_not_done_again(result: RefinementResult, folder: Path) -> None:
     steps: list[str] = []
-    again = run_refinement(TINY, folder, steps.append)
+    again = run_refinement(TINY, folder, lambda step, _: steps.append(step))
     assert steps == ["judging"]
     assert again == result
     (folder / "aixnet-refined.bundle").unlink()
-    run_refinement(TINY, folder, steps.append)
+    run_refinement(TINY, folder, lambda step, _: steps.append(step))
     assert steps[1:] == ["training aixnet-refined", "judging"]
 
 

@@ -16,7 +16,7 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
-    progress_console,
+    follow,
     read_conditions,
     stop_if,
 )
@@ -62,7 +62,7 @@ def compare(
     from moliere import front
 
     conditions = read_conditions(fail_if)
-    with progress_console.status("reading") as status:
+    with follow("comparing") as progress:
         rows = front.compare(
             reference,
             samples,
@@ -73,7 +73,7 @@ def compare(
             seed=seed,
             threads=threads,
             overwrite=overwrite,
-            progress=status.update,
+            progress=progress,
         )
     _show(rows)
     console.print(f"page: {output / 'compare.html'}")

@@ -16,7 +16,7 @@ from moliere.cli.options import (
     Threads,
     console,
     epilog,
-    progress_console,
+    follow,
     read_conditions,
     stop_if,
 )
@@ -100,7 +100,7 @@ def evaluate(
     from moliere import front
 
     conditions = read_conditions(fail_if)
-    with progress_console.status("reading") as status:
+    with follow("evaluating") as progress:
         report = front.evaluate(
             reference,
             generated,
@@ -119,7 +119,7 @@ def evaluate(
             seed=seed,
             threads=threads,
             overwrite=overwrite,
-            progress=status.update,
+            progress=progress,
         )
     _show(report)
     if suite == "calochallenge":

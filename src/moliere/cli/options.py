@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from moliere.evaluation.reading import Condition
     from moliere.events import Events
     from moliere.events.formats.base import Writer
+    from moliere.progress import Progress as Watched
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -170,6 +171,32 @@ class RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Nothing until there is a rate."""
         return Text(f"{task.speed:.3g} events/s" if task.speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def follow(verb: str) -> Iterator[Watched]:
+    """A progress bar with the name of the step and the time left, of work whose steps are no events."""
+    columns = [
+        TextColumn(verb),
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    # steps take from a second to many minutes: the time left is that of the whole work so far
+    progress = Progress(*columns, console=progress_console, speed_estimate_period=1e9)
+    task = progress.add_task("", total=1.0)
+
+    def watch(step: str, share: float) -> None:
+        progress.start()  # what is refused shows no bar
+        progress.update(task, description=step, completed=share)
+        tell(share, f"{verb}: {step}")
+
+    try:
+        yield watch
+        progress.update(task, description="", completed=1.0)
+    finally:
+        progress.stop()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import Overwrite, Seed, Threads, console, epilog, progress_console
+from moliere.cli.options import Overwrite, Seed, Threads, console, epilog, follow
 
 if TYPE_CHECKING:
     from moliere.evaluation.refinement import RefinementResult
@@ -63,9 +63,8 @@ def study(
     given = {"simulation": simulation, "data": data, "threads": threads, "seed": seed}
     table = apply_overrides({key: value for key, value in given.items() if value is not None}, set_ or [])
     settings = RefinementStudy.quick(**table) if quick else RefinementStudy.from_table(table)
-    with progress_console.status("starting") as status:
-        result = run_refinement(settings, folder, lambda step: status.update(step))
-        status.update("drawing")
+    with follow(name) as progress:
+        result = run_refinement(settings, folder, progress)
         page = write_study(result, folder, overwrite=overwrite)
     _show(result)
     console.print(f"page: {page}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -16,9 +15,11 @@ from moliere.evaluation.samples import Samples, Sources, sample_warnings
 from moliere.evaluation.suites import find_suite
 from moliere.evaluation.verdicts import overall
 from moliere.events import EventSource
+from moliere.progress import Progress, part, parts, silent
 from moliere.threads import limited_threads
 
-Step = Callable[[str], None]
+#: share of the work that reading the samples is, roughly
+_READING = 0.1
 
 
 def evaluate(
@@ -36,7 +37,7 @@ def evaluate(
     threads: int = 2,
     training: EventSource | None = None,
     baseline: EventSource | None = None,
-    progress: Step | None = None,
+    progress: Progress = silent,
 ) -> Report:
     """Compare two samples of one detector.
 
@@ -57,21 +58,23 @@ def evaluate(
         threads: CPU threads.
         training: what the model has seen, of which the reference holds nothing; looked at for memorisation.
         baseline: a third sample, such as a classical parametrisation, whose metrics stand beside the generated one's.
-        progress: called with the name of each step.
+        progress: called with the name of each step, and the share of the work that is done.
 
     Raises:
         InvalidEvents: different detectors, or too few events.
         UnknownName: no such suite.
     """
-    step = progress or (lambda _: None)
     sources = Sources(reference, generated, baseline, training)
     sources.check()
     suite_name, chosen = find_suite(suite, reference.detector)
     with limited_threads(threads):
-        step("observables")
+        progress("observables", 0.0)
         samples = Samples.read(sources, chosen, max_events, seed, threshold, match_incident=match_incident)
-        samples = replace(samples, classifier_seeds=classifier_seeds, left_out=left_out, step=step)
-        found = tuple(found for kind in findings.in_order() if (found := _look(kind, samples)) is not None)
+        samples = replace(samples, classifier_seeds=classifier_seeds, left_out=left_out)
+        kinds = findings.in_order()
+        shares = parts(part(progress, _READING, 1.0), [kind.effort(samples) for kind in kinds])
+        looks = (_look(kind, replace(samples, progress=share)) for kind, share in zip(kinds, shares, strict=True))
+        found = tuple(one for one in looks if one is not None)
     third = samples.baseline
     return Report(
         verdict=overall([metric for one in found for metric in one.metrics], classifiers=classifier_seeds > 0),
@@ -96,10 +99,11 @@ def evaluate(
 
 def _look(kind: type[Finding], samples: Samples) -> Finding | None:
     """One finding, with a third sample's metrics beside its own; whatever fails leaves all other findings alone."""
+    first, second = parts(samples.progress, (1, samples.baseline is not None))
     try:
-        found = kind.look(samples)
+        found = kind.look(replace(samples, progress=first))
         if found is not None and found.metrics and samples.baseline is not None:
-            third = kind.look(replace(samples, generated=samples.baseline))
+            third = kind.look(replace(samples, generated=samples.baseline, progress=second))
             found = replace(found, metrics=beside(found.metrics, third.metrics if third is not None else ()))
         if found is not None:
             json.dumps(found.to_dict())  # here the finding's name is known, and the others can still be written

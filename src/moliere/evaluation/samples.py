@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from moliere.evaluation.suites import Suite
 from moliere.evaluation.suites.base import label_of
 from moliere.events import EventSource
 from moliere.events.events import energy_of
+from moliere.progress import Progress, silent
 
 Bins = list[tuple[float, float]]
 
@@ -75,7 +76,7 @@ class Samples:
         seed: of every choice.
         classifier_seeds: repetitions of each classifier test; 0 leaves out what needs a classifier.
         left_out: incident energies in MeV that the generated events' model has not seen, if it was trained so.
-        step: called with the name of each step.
+        progress: told how much of what looks at them now is done.
     """
 
     reference: Collected
@@ -89,7 +90,11 @@ class Samples:
     seed: int = 0
     classifier_seeds: int = 0
     left_out: tuple[float, float] | None = None
-    step: Callable[[str], None] = field(default=lambda _: None, compare=False)
+    progress: Progress = field(default=silent, compare=False)
+
+    def step(self, name: str, share: float = 0.0) -> None:
+        """Say what begins, and which share of the finding's work is done."""
+        self.progress(name, share)
 
     @property
     def n_events(self) -> int:

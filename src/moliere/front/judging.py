@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -22,15 +22,17 @@ from moliere.front.bundles import load
 from moliere.front.events import opened
 from moliere.generation import generate
 from moliere.models import Bundle
+from moliere.progress import Progress, parts, silent
 from moliere.report import write_report
 from moliere.report.ranking_page import write_ranking
 from moliere.threads import limited_threads, processor
 from moliere.units import parse_energy
 
 Part = Literal["all", "train", "validation", "test"]
-Step = Callable[[str], None]
 #: events that a bundle is timed on at once
 _TIMED = 1000
+#: a page takes as long as the evaluation of so many events
+_PAGE = 2000
 
 
 def evaluate(
@@ -52,7 +54,7 @@ def evaluate(
     seed: int = 0,
     threads: int = 0,
     overwrite: bool = False,
-    progress: Step = lambda _: None,
+    progress: Progress = silent,
 ) -> Report:
     """Compare generated with reference events: numbers with errors and floors, and a page where a folder is named.
 
@@ -75,7 +77,7 @@ def evaluate(
         seed: the same seed gives the same report.
         threads: CPU threads; 0 takes as many as there are idle cores.
         overwrite: replace the page.
-        progress: called with the name of each step.
+        progress: called with the name of each step, and the share of the work that is done.
 
     Raises:
         ConfigError: a part or a time of the reference without a bundle.
@@ -92,6 +94,10 @@ def evaluate(
     (whole, first), (other, second) = opened(reference, detector), opened(generated, detector)
     third, beside = (None, "") if baseline is None else opened(baseline, detector)
     one = part_of(whole, part, model)
+    events = min(len(one), len(other), max_events)
+    looking, timing, drawing = parts(
+        progress, (events, 0.1 * _PAGE * (model is not None), _PAGE * (output is not None))
+    )
     report = look(
         one,
         other,
@@ -107,17 +113,16 @@ def evaluate(
         baseline=third,
         # of the same file, so that nothing of the reference is among it
         training=part_of(whole, "train", model) if part == "test" else None,
-        progress=progress,
+        progress=looking,
     )
     if model is not None:
         asked = {"bundle": Path(bundle).name if isinstance(bundle, str | Path) else model.name, "part": part}
         warnings = (*report.warnings, *_other_file(model, part, first))
         report = replace(report, warnings=warnings, settings={**report.settings, **asked})
-        progress("timing")
+        timing("timing", 0.0)
         report = timed(report, model, one, threads, reference_ms, reference_on)
     if output is not None:
-        progress("drawing")
-        write_report(report, output, overwrite=overwrite)
+        write_report(report, output, overwrite=overwrite, progress=drawing)
     return report
 
 
@@ -209,7 +214,7 @@ def compare(
     seed: int = 0,
     threads: int = 0,
     overwrite: bool = False,
-    progress: Step = lambda _: None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Rank several samples against one reference, the best first; with a folder, a page and a report for each.
 
@@ -223,7 +228,7 @@ def compare(
         seed: the same seed gives the same ranking.
         threads: CPU threads; 0 takes as many as there are idle cores.
         overwrite: replace the pages.
-        progress: called with the name of each sample and step.
+        progress: called with the name of each sample and step, and the share of the work that is done.
 
     Raises:
         ConfigError: the same sample is named twice.
@@ -235,7 +240,10 @@ def compare(
         raise ConfigError(f"the same sample is named twice: {', '.join(names)}")
     one, first = opened(reference, detector)
     reports = {}
-    for name in names:
+    *shares, drawing = parts(
+        progress, [min(len(one), max_events)] * len(names) + [_PAGE * len(names) * (output is not None)]
+    )
+    for name, share in zip(names, shares, strict=True):
         other, _ = opened(name, detector)
         reports[name] = look(
             one,
@@ -245,10 +253,9 @@ def compare(
             classifier_seeds=classifier_seeds,
             seed=seed,
             threads=threads,
-            progress=lambda step, name=name: progress(f"{name}: {step}"),  # type: ignore[misc]
+            progress=lambda step, done, name=name, share=share: share(f"{name}: {step}", done),  # type: ignore[misc]
         )
     rows = rank(reports)
     if output is not None:
-        progress("drawing")
-        write_ranking(rows, Path(output), overwrite=overwrite)
+        write_ranking(rows, Path(output), overwrite=overwrite, progress=drawing)
     return rows

@@ -17,6 +17,7 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report
 from moliere.evaluation.suites import suites
 from moliere.files import check_free, replacing_entries
+from moliere.progress import Progress, parts, silent
 from moliere.report import words
 from moliere.report.advice import command, next_steps
 from moliere.report.drawing import draw
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 _GLANCED = 4
 
 
-def write_report(report: Report, folder: str | Path, *, overwrite: bool = False) -> Path:
+def write_report(report: Report, folder: str | Path, *, overwrite: bool = False, progress: Progress = silent) -> Path:
     """Write ``report.html``, ``report.json``, and ``figures/`` with an SVG, a PDF and a CSV file for each figure.
 
     Args:
         report: from :func:`moliere.evaluation.evaluate`.
         folder: made if it does not exist.
         overwrite: replace an earlier report in that folder.
+        progress: called with the name of each step, and the share of the work that is done.
 
     Returns:
         The path of the page.
@@ -50,19 +52,24 @@ def write_report(report: Report, folder: str | Path, *, overwrite: bool = False)
     folder = Path(folder)
     for name in ("report.html", "report.json", "figures"):
         check_free(folder / name, overwrite=overwrite, is_folder=name == "figures")
-    sections, page = render_report(report)
+    drawing, writing = parts(progress, (3.0, 2.0))
+    sections, page = render_report(report, drawing)
     with replacing_entries(folder, overwrite=overwrite) as new:
         (new / "report.json").write_text(
             json.dumps(report.to_dict(), separators=(",", ":"), allow_nan=False), encoding="utf-8"
         )
-        _write_figures(new / "figures", _pictures(sections))
+        _write_figures(new / "figures", list(_pictures(sections)), writing)
         (new / "report.html").write_text(page, encoding="utf-8")
     return folder / "report.html"
 
 
-def render_report(report: Report) -> tuple[list[Section], str]:
+def render_report(report: Report, progress: Progress = silent) -> tuple[list[Section], str]:
     """The sections of a report, drawn, and the page that holds them."""
     sections = [section for found in report.findings for section in _drawn(found, report)]
+    pictures = list(_pictures(sections))
+    for k, picture in enumerate(pictures):
+        progress("drawing", k / len(pictures))
+        _ = picture.svg  # kept for the page, which is written in one go
     context = {
         "report": report,
         "detector": from_spec(report.detector),
@@ -73,7 +80,7 @@ def render_report(report: Report) -> tuple[list[Section], str]:
         "glance": list(glance(report, sections)),
         "steps": list(next_steps(report)),
         "command": command(report),
-        "tables": pack_tables(_pictures(sections)),
+        "tables": pack_tables(pictures),
         "scripts": list(dict.fromkeys(script for section in sections for script in section.scripts)),
     }
     return sections, make_environment().get_template("report.html").render(**context, version=package_version())
@@ -164,9 +171,10 @@ def pack_tables(pictures: Iterable[Picture]) -> str:
     return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
 
 
-def _write_figures(folder: Path, pictures: Iterable[Picture]) -> None:
+def _write_figures(folder: Path, pictures: Sequence[Picture], progress: Progress) -> None:
     folder.mkdir()
-    for picture in pictures:
+    for k, picture in enumerate(pictures):
+        progress("writing figures", k / len(pictures))
         contents = {"svg": picture.svg.encode(), "pdf": picture.pdf}
         if picture.table is not None:
             contents["csv"] = to_csv(picture.table).encode()

@@ -13,6 +13,7 @@ from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.reading import Row
 from moliere.files import check_free, replacing_entries
+from moliere.progress import Progress, parts, silent
 from moliere.report.html import make_environment, package_version, write_report
 from moliere.report.plots import draw_legend, fractions, label_axis, visible_bins, with_unit
 from moliere.report.section import Picture, file_name
@@ -28,13 +29,16 @@ _LINES = ("-", "--", ":")
 _DRAWN = 4
 
 
-def write_ranking(rows: Sequence[Row], folder: str | Path, *, overwrite: bool = False) -> Path:
+def write_ranking(
+    rows: Sequence[Row], folder: str | Path, *, overwrite: bool = False, progress: Progress = silent
+) -> Path:
     """Write ``compare.html``, ``compare.json`` and a folder with a report for each sample.
 
     Args:
         rows: best first.
         folder: made if it does not exist.
         overwrite: replace what is there.
+        progress: called with the name of each step, and the share of the work that is done.
 
     Returns:
         The path of the page.
@@ -51,7 +55,10 @@ def write_ranking(rows: Sequence[Row], folder: str | Path, *, overwrite: bool = 
     template = make_environment().get_template("compare.html")
     with replacing_entries(folder, overwrite=overwrite) as new:
         places = [new / f"{k}-{Path(row.name).stem}" for k, row in enumerate(rows, 1)]
-        pages = [write_report(row.report, at) for row, at in zip(rows, places, strict=True)]
+        shares = parts(progress, [1.0] * len(rows))
+        pages = [
+            write_report(row.report, at, progress=share) for row, at, share in zip(rows, places, shares, strict=True)
+        ]
         links = [page.relative_to(new).as_posix() for page in pages]
         text = template.render(
             rows=rows, links=links, columns=columns, version=package_version(), pictures=ranking_pictures(rows)

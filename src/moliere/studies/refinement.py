@@ -12,7 +12,7 @@ References:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from moliere.events.formats import create_events
 from moliere.files import replacing
 from moliere.generation.refine import reconstruct, refine_batches
 from moliere.models import Bundle, load_bundle, save_bundle
+from moliere.progress import Progress, parts, silent
 from moliere.samples import open_source
 from moliere.seeding import derive_seed
 from moliere.simulators import Production, build_simulator, produce, simulators
@@ -52,7 +53,9 @@ TRAINED_ON = ("simulation", "refined", "data")
 _EXAMPLE_ENERGY = 69 * EeV
 _DATA, _ENERGIES = 1, 2  # what a derived seed is for
 
-Step = Callable[[str], None]
+#: seconds of one core, roughly: a simulated event, an iteration of the refiner, a refined event, an iteration of a
+#: reconstruction; and the judging
+_EVENT, _REFINER, _REFINED, _RECONSTRUCTION, _JUDGING = 0.005, 0.16, 0.003, 0.1, 60.0
 
 
 class RefinementStudy(Config):
@@ -77,17 +80,15 @@ class RefinementStudy(Config):
 
 @dataclass(frozen=True)
 class _Study:
-    """The folder of the study, and what is called to report its progress.
+    """The folder of the study.
 
     Args:
         settings: of the study.
         folder: of everything that is made; what is whole in it is not made again.
-        step: called with the name of each step.
     """
 
     settings: RefinementStudy
     folder: Path
-    step: Step
 
     def claim_folder(self) -> None:
         """Say which study the folder is of, so that no other one mixes with its results.
@@ -105,18 +106,26 @@ class _Study:
         with replacing(path, overwrite=True) as partial:
             partial.write_text(json.dumps(own, indent=1))
 
-    def sample(self, name: str) -> str:
+    @property
+    def efforts(self) -> tuple[float, ...]:
+        """How long each step takes, in the order of :func:`run_refinement`."""
+        settings = self.settings
+        made = [_EVENT * settings.n_events * (own is None) for own in (settings.simulation, settings.data)]
+        refined = _REFINER * settings.refiner_iterations, _REFINED * settings.n_events
+        learned = _RECONSTRUCTION * settings.reconstruction_iterations
+        return (*made, *refined, *[learned] * len(TRAINED_ON), _JUDGING)
+
+    def sample(self, name: str, progress: Progress) -> str:
         """Path of simulation or data: the user's own file, or one that the study makes."""
         own: str | None = getattr(self.settings, name)
         if own is not None:
             return own
         path = self.folder / f"{name}.h5"
         if not path.is_file():
-            self.step(f"simulating {name}")
-            self._simulate(name, path)
+            self._simulate(name, path, progress)
         return str(path)
 
-    def _simulate(self, name: str, path: Path) -> None:
+    def _simulate(self, name: str, path: Path, progress: Progress) -> None:
         kind = f"airshower-{name}"
         # simulation and data are different showers with the same distribution of energies
         seed = derive_seed(self.settings.seed, _DATA) if name == "data" else self.settings.seed
@@ -124,14 +133,24 @@ class _Study:
         rng = np.random.default_rng(derive_seed(seed, _ENERGIES))
         incident = sample_incident(self.settings.n_events, made.default_energies, made.default_spectrum, None, rng)
         simulator = build_simulator(kind, load(self.settings.detector), {})
-        produce(Production(simulator, incident, seed, path), resume=path.with_name(f"{path.name}.parts").exists())
+        done = 0
 
-    def trained(self, recipe: str, name: str, events: str, iterations: int, **changes: Any) -> Bundle:
+        def count(n: int) -> None:
+            nonlocal done
+            done += n
+            progress(f"simulating {name}", done / self.settings.n_events)
+
+        job = Production(simulator, incident, seed, path)
+        produce(job, resume=path.with_name(f"{path.name}.parts").exists(), progress=count)
+
+    def trained(
+        self, recipe: str, name: str, events: str, iterations: int, progress: Progress, **changes: Any
+    ) -> Bundle:
         """A bundle of a recipe, trained now, gone on with where it was interrupted, or found done."""
         path = self.folder / f"{name}.bundle"
         if path.is_file():
             return load_bundle(path)
-        self.step(f"training {name}")
+        progress(f"training {name}", 0.0)
         table = {
             "data.events": events,
             "training.iterations": iterations,
@@ -141,49 +160,53 @@ class _Study:
         }
         chosen = load_recipe(recipe, [f"{key}={value}" for key, value in table.items()])
         run = self.folder / name
-        bundle, _ = fit(chosen, run, resume=(run / "checkpoint.pt").is_file())
+        resume = (run / "checkpoint.pt").is_file()
+        bundle, _ = fit(chosen, run, resume=resume, watch=lambda share: progress(f"training {name}", share))
         save_bundle(bundle, path)
         return bundle
 
-    def refined(self, refiner: Bundle, simulation: str) -> str:
+    def refined(self, refiner: Bundle, simulation: str, progress: Progress) -> str:
         """Path of the refined simulation."""
         path = self.folder / "refined.h5"
         if not path.is_file():
-            self.step("refining")
             set_threads(self.settings.threads)
-            source = open_source(simulation)
+            source, done = open_source(simulation), 0
             with create_events(path, source.detector) as writer:
                 for events in refine_batches(refiner, source):
+                    progress("refining", done / len(source))
                     writer.append(events)
+                    done += len(events)
         return str(path)
 
 
-def run_refinement(settings: RefinementStudy, folder: str | Path, step: Step | None = None) -> RefinementResult:
+def run_refinement(settings: RefinementStudy, folder: str | Path, progress: Progress = silent) -> RefinementResult:
     """Make or read both samples, train refiner and reconstructions, and judge them on the test part of the data.
 
     Args:
         settings: see :class:`RefinementStudy`.
         folder: where everything is kept; a study that was interrupted goes on from there.
-        step: called with the name of each step.
+        progress: called with the name of each step, and the share of the work that is done.
 
     Raises:
         InvalidEvents: the samples have different incident energies, or are no surface detector's.
         ConfigError: the data's energies are not known, so that nothing could be judged.
     """
-    study = _Study(settings, Path(folder), step or (lambda _: None))
+    study = _Study(settings, Path(folder))
     study.claim_folder()
-    simulation, data = study.sample("simulation"), study.sample("data")
+    first, second, refining, applying, *learning, judging = parts(progress, study.efforts)
+    simulation, data = study.sample("simulation", first), study.sample("data", second)
     if "energy" not in open_source(data).incident:
         raise ConfigError(f"the study judges energies, which {data} does not know; refine with moliere train, refine")
     refiner = study.trained(
-        "airshower-refiner", "refiner", simulation, settings.refiner_iterations, **{"data.second": data}
+        "airshower-refiner", "refiner", simulation, settings.refiner_iterations, refining, **{"data.second": data}
     )
-    paths = {"simulation": simulation, "refined": study.refined(refiner, simulation), "data": data}
+    paths = {"simulation": simulation, "refined": study.refined(refiner, simulation, applying), "data": data}
+    iterations = settings.reconstruction_iterations
     networks = {
-        name: study.trained("airshower-aixnet", f"aixnet-{name}", paths[name], settings.reconstruction_iterations)
-        for name in TRAINED_ON
+        name: study.trained("airshower-aixnet", f"aixnet-{name}", paths[name], iterations, share)
+        for name, share in zip(TRAINED_ON, learning, strict=True)
     }
-    study.step("judging")
+    judging("judging", 0.0)
     with limited_threads(settings.threads):
         return _judge(settings, {name: _test_part(path, networks[name]) for name, path in paths.items()}, networks)
 

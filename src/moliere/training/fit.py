@@ -31,6 +31,7 @@ from moliere.seeding import Purpose, derive_seed
 from moliere.threads import set_threads
 from moliere.training.batches import BatchSource, beside, open_batches, to_batch
 from moliere.training.config import UNJUDGED
+from moliere.training.logs import Watch
 from moliere.training.loop import TrainingOutcome, train
 from moliere.training.pairing import check_same_energies, match_energies
 from moliere.training.recipe import Recipe
@@ -121,6 +122,7 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Bundle, TrainingOutcome]:
     """Train what a recipe describes, and save its bundle in the run's folder as ``<name of the recipe>.bundle``.
 
@@ -130,6 +132,7 @@ def fit(
         resume: go on from the folder's checkpoint.
         overwrite: start again where a run is; its bundle stays until the new one is whole.
         console: where progress is shown.
+        watch: called with the share of the training that is done, 0 to 1.
 
     Returns:
         The bundle and the outcome of the training.
@@ -140,11 +143,11 @@ def fit(
     """
     folder = Path(folder)
     with working_in(folder):
-        return _fit(recipe, folder, resume=resume, overwrite=overwrite, console=console)
+        return _fit(recipe, folder, resume=resume, overwrite=overwrite, console=console, watch=watch)
 
 
 def _fit(
-    recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool, console: Console | None
+    recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool, console: Console | None, watch: Watch | None
 ) -> tuple[Bundle, TrainingOutcome]:
     path = folder / f"{recipe.name}.bundle"
     left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
@@ -155,7 +158,9 @@ def _fit(
         _begin(recipe, folder)
     training, validation = _batches(recipe, prepared)
     with freed_memory_kept():
-        outcome = train(prepared.model, recipe, training, validation, folder, resume=resume, console=console)
+        outcome = train(
+            prepared.model, recipe, training, validation, folder, resume=resume, console=console, watch=watch
+        )
     bundle = _pack(recipe, prepared, outcome)
     save_bundle(bundle, path, overwrite=True)
     return bundle, outcome

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from moliere.audience import tell
 
+Watch = Callable[[float], object]
+
 
 class RunLog:
     """Numbers of a run, appended to ``metrics.csv`` and to TensorBoard.
@@ -21,11 +23,13 @@ class RunLog:
     Args:
         folder: where the run lies.
         console: where the bar is drawn; ``None`` draws none.
+        watch: called with the share of the training that is done, where somebody else draws.
     """
 
-    def __init__(self, folder: Path, console: Console | None) -> None:
+    def __init__(self, folder: Path, console: Console | None, watch: Watch | None = None) -> None:
         self._folder = folder
         self._console = console
+        self._watch = watch
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -60,7 +64,10 @@ class RunLog:
         parts = [f"{name} {value:.4f}" for name, value in losses.items()]
         text = "  ".join([*parts, f"{events_per_second:,.0f} events/s"])
         self._progress.update(self._task, completed=min(fraction, 1.0), text=text)
-        tell(min(fraction, 1.0), text)
+        if self._watch is None:
+            tell(min(fraction, 1.0), text)
+        else:  # who watches knows what part of the whole this training is
+            self._watch(min(fraction, 1.0))
 
     def write(self, iteration: int, seconds: float, **groups: dict[str, float]) -> None:
         """Append numbers under the name of their group: ``train=losses`` is written as ``train/…``."""

@@ -20,7 +20,7 @@ from moliere.seeding import Purpose, derive_seed
 from moliere.training.batches import BatchSource, describe
 from moliere.training.checkpoint import Progress, load_checkpoint, restore_states, save_checkpoint
 from moliere.training.curriculum import Curriculum, Place, stage_batches
-from moliere.training.logs import RunLog
+from moliere.training.logs import RunLog, Watch
 from moliere.training.optim import (
     Losses,
     average_weights,
@@ -64,6 +64,7 @@ def train(
     *,
     resume: bool = False,
     console: Console | None = None,
+    watch: Watch | None = None,
 ) -> TrainingOutcome:
     """Train a model whose transforms are fitted.
 
@@ -75,6 +76,7 @@ def train(
         folder: where checkpoint and logs lie.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
+        watch: called with the share of the training that is done, 0 to 1.
 
     Raises:
         CheckpointError: nothing to resume, or another recipe's checkpoint.
@@ -87,7 +89,7 @@ def train(
     run = _Run(model, recipe, folder)
     if resume:
         run.restore()
-    with RunLog(folder, console) as log, _checkpoint_on_exit(run):
+    with RunLog(folder, console, watch) as log, _checkpoint_on_exit(run):
         while not run.is_done():
             losses = run.step(stages[run.place.stage])
             if run.progress.iteration % _SHOW_EVERY == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from moliere.evaluation.verdicts import AUC_TOLERANCE, judged
 
 #: largest error of a divergence that says something: one of 0.1 belongs to an AUC of about 0.65
 _JSD_TOLERANCE = 0.1
+#: CPU seconds of one training for 1,000 events
+_EFFORT = 0.33
 
 
 class _Scores:
@@ -52,15 +55,26 @@ class Classifiers(Finding):
             return None
         return cls(metrics=tuple(_metrics(samples)))
 
+    @classmethod
+    def effort(cls, samples: Samples) -> float:
+        """Of every repetition of every test, and of its floor."""
+        return _EFFORT * len(_tests(samples)) * (samples.classifier_seeds + 1) if samples.classifier_seeds else 0.0
+
+
+def _tests(samples: Samples) -> list[tuple[str, str]]:
+    """Inputs and classifiers."""
+    return list(product(samples.suite.inputs, samples.suite.classifiers))
+
 
 def _metrics(samples: Samples) -> Iterator[Metric]:
     """Floors are those of two halves of the reference."""
     suite, seeds, seed = samples.suite, samples.classifier_seeds, samples.seed
+    tests = _tests(samples)
     for what in suite.inputs:
         one, other = (_input(suite, what, sample) for sample in (samples.reference, samples.generated))
         half = len(one) // 2
         for kind in suite.classifiers:
-            samples.step(f"classifier: {kind} on {what}")
+            samples.step(f"classifier: {kind} on {what}", tests.index((what, kind)) / len(tests))
             score = classifier_test(kind, one, other, seeds, seed)
             # once is enough: what a floor varies by from seed to seed is the sampling error that it has anyway
             floor = classifier_test(kind, one[:half], one[half : 2 * half], 1, seed)
