@@ -39,6 +39,42 @@ def test_a_plugin_is_seen_by_the_command_line(tmp_path: Path) -> None:
     assert "strangers" in outcome.stdout
 
 
+CALORIMETER = """
+from moliere.detectors import Calorimeter, CartesianGrid, Layer, Plate, catalog
+
+@catalog.layouts.register("strange-box")
+def box():
+    grid = CartesianGrid((-50.0, 0.0, 50.0), (-50.0, 0.0, 50.0))
+    plates = (Plate("G4_PbWO4", 220.0, 0, active=True),)
+    return Calorimeter("strange-box", (Layer(0, grid),), stack=plates, description="a stranger's crystal")
+
+@catalog.layouts.register("two-names")
+def two_names():
+    return catalog.get("calogan")
+"""
+
+
+def test_a_plugin_brings_a_detector(tmp_path: Path) -> None:
+    install(tmp_path, "strange-detectors", "strange_detectors", CALORIMETER)
+    listed = moliere(tmp_path, "list", "detectors", "strange-box")
+    assert listed.returncode == 0, listed.stderr
+    assert "strange-box: calorimeter, 4 channels" in listed.stdout
+    simulate = ("simulate", "gflash", "--energy", "1GeV", "-n", "3", "-o", str(tmp_path / "crystal.h5"))
+    made = moliere(tmp_path, *simulate, "--detector", "strange-box")
+    assert made.returncode == 0, made.stderr
+    assert "3 in strange-box" in moliere(tmp_path, "info", str(tmp_path / "crystal.h5")).stdout
+    assert "did you mean 'strange-box'?" in moliere(tmp_path, *simulate, "--detector", "strang-box").stderr
+    agree = "'two-names' makes a detector called 'calogan'"
+    assert agree in " ".join(moliere(tmp_path, "list", "detectors", "two-names").stderr.split())
+
+
+def test_a_plugin_cannot_take_the_name_of_a_published_detector(tmp_path: Path) -> None:
+    install(tmp_path, "strange-detectors", "strange_detectors", CALORIMETER.replace("strange-box", "calogan"))
+    outcome = moliere(tmp_path, "list", "detectors", "calogan")
+    assert "detector 'calogan' is registered twice" in outcome.stderr
+    assert "504 channels in 3 layers" in outcome.stdout
+
+
 @pytest.mark.parametrize("code", ["1 / 0", "import no_such_package", "this is no Python"])
 def test_a_plugin_that_fails_is_named_and_skipped(tmp_path: Path, code: str) -> None:
     install(tmp_path, "broken-plugin", "broken_plugin", code)

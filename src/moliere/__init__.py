@@ -37,6 +37,7 @@ def __getattr__(name: str) -> Any:
         _load_plugins()
         return getattr(import_module("moliere.front"), name)
     if name in _BESIDE:
+        _load_plugins()
         return getattr(import_module(_BESIDE[name]), name)
     if name == "samples":
         return import_module("moliere.samples")

@@ -1,27 +1,30 @@
-"""Every published layout by name."""
+"""Every published layout by name, and those that plugins and scripts register."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 
 from moliere.detectors.atlas import eta_slice
 from moliere.detectors.base import Detector
 from moliere.detectors.toml import read_toml
-from moliere.errors import UnknownName, did_you_mean
+from moliere.errors import DetectorError
+from moliere.registry import Registry
 
-_ETA_SLICES = {f"atlas-eta-{k:03d}": k / 100 for k in (0, 20, 55, 60, 85, 95)}
+#: name → what makes the detector, which is called once: when somebody asks for it
+layouts: Registry[Callable[[], Detector]] = Registry("detector")
+
+for _path in Path(str(resources.files("moliere.detectors") / "data")).glob("*.toml"):
+    layouts.register(_path.stem)(partial(read_toml, _path))
+for _eta in (0, 20, 55, 60, 85, 95):
+    layouts.register(f"atlas-eta-{_eta:03d}")(partial(eta_slice, _eta / 100))
 
 
-def _folder() -> Path:
-    return Path(str(resources.files("moliere.detectors") / "data"))
-
-
-@cache
 def names() -> tuple[str, ...]:
     """All names, in alphabetical order."""
-    return tuple(sorted([*(path.stem for path in _folder().glob("*.toml")), *_ETA_SLICES]))
+    return tuple(layouts)
 
 
 @cache
@@ -30,16 +33,19 @@ def get(name: str) -> Detector:
 
     Raises:
         UnknownName: with the nearest name.
+        DetectorError: what is registered under the name is no detector of that name.
 
     Example:
         >>> get("calochallenge-2").n_channels
         6480
     """
-    if name in _ETA_SLICES:
-        return eta_slice(_ETA_SLICES[name])
-    if name not in names():
-        raise UnknownName(f"unknown detector {name!r}; {did_you_mean(name, names())}")
-    return read_toml(_folder() / f"{name}.toml")
+    made: object = layouts[name]()  # a plugin's function may return anything
+    if not isinstance(made, Detector) or made.name != name:
+        own = f"a detector called {made.name!r}" if isinstance(made, Detector) else f"a {type(made).__name__}"
+        raise DetectorError(
+            f"what is registered as detector {name!r} makes {own}; files name their detector, so both names must agree"
+        )
+    return made
 
 
 def matching(n_channels: int) -> list[str]:
