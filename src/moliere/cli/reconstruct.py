@@ -43,19 +43,16 @@ def reconstruct(
 
     Where the events know what came in, bias and resolution are shown, and the truth stands in the file.
     """
+    from moliere import front
     from moliere.files import check_free
+    from moliere.front.judging import part_of
     from moliere.generation.refine import reconstruct as predict
-    from moliere.models import load_bundle
-    from moliere.samples import open_source
     from moliere.threads import set_threads
-    from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)
     set_threads(threads)
-    model = load_bundle(find_bundle(bundle))
-    source = open_source(events, detector)
-    if part != "all":
-        source = source.take(model.rows_of(source, part))
+    model = front.load(bundle)
+    source = part_of(front.open(events, detector), part, model)
     found = predict(model, source, batch_size=batch_size)
     true = {name: source.incident[name] for name in found if name in source.incident}
     _write(output, {f"{name}_true": values for name, values in true.items()} | found, overwrite=overwrite)

@@ -39,18 +39,16 @@ def refine(
     overwrite: Overwrite = False,
 ) -> None:
     """Refine the signals of simulated events with an adversarial network; what came in stays as it is."""
+    from moliere import front
     from moliere.events.formats import create_events
     from moliere.files import check_free
     from moliere.generation.refine import refine_batches
-    from moliere.models import load_bundle
-    from moliere.samples import open_source
     from moliere.threads import set_threads
-    from moliere.weights import find_bundle
 
     check_free(output, overwrite=overwrite)
     set_threads(threads)
-    source = open_source(events, detector)
-    batches = refine_batches(load_bundle(find_bundle(bundle)), source, batch_size=batch_size)
+    source = front.open(events, detector)
+    batches = refine_batches(front.load(bundle), source, batch_size=batch_size)
     writing = create_events(output, source.detector, to, overwrite=overwrite)
     seconds = stream("refining", batches, writing, len(source))
     console.print(f"{output}: {len(source):,} events in {seconds:.1f} s")

@@ -9,7 +9,6 @@ import typer
 
 from moliere.cli import complete
 from moliere.cli.options import Overwrite, console, epilog, progress_console
-from moliere.errors import OutputExists
 
 if TYPE_CHECKING:
     from moliere.training import Recipe
@@ -87,12 +86,10 @@ def train(
 
 def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:
     """Train, and say what came of it."""
-    from moliere.training import fit
+    from moliere import front
 
     try:
-        bundle, outcome = fit(recipe, folder, resume=resume, overwrite=overwrite, console=progress_console)
-    except OutputExists as error:
-        raise OutputExists(str(error), options=("--resume", "--overwrite", "-o")) from error
+        bundle = front.train(recipe, folder, resume=resume, overwrite=overwrite, console=progress_console)
     except KeyboardInterrupt:
         saved = (folder / "checkpoint.pt").exists()
         console.print(
@@ -101,10 +98,11 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool)
             else "stopped before the first iteration; nothing is lost"
         )
         raise
-    losses = ", ".join(f"{name} {value:.4f}" for name, value in outcome.losses.items())
+    made = bundle.provenance
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in made["validation_losses"].items())
     console.print(
-        f"{folder / f'{recipe.name}.bundle'}: {bundle.n_parameters:,} parameters, {outcome.progress.iteration:,} "
-        f"iterations in {outcome.progress.seconds / 60:.1f} min; validation loss {losses}"
+        f"{folder / f'{recipe.name}.bundle'}: {bundle.n_parameters:,} parameters, {made['iterations']:,} iterations in "
+        f"{made['training_seconds'] / 60:.1f} min; validation loss {losses}"
     )
     if bundle.undertrained:
         console.print(

@@ -152,7 +152,10 @@ def _fit(
     path = folder / f"{recipe.name}.bundle"
     left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
     if left and not resume and not overwrite:
-        raise OutputExists(f"{left[0]} exists; resume that training, overwrite it, or choose another folder")
+        raise OutputExists(
+            f"{left[0]} exists; resume that training, overwrite it, or choose another folder",
+            options=("--resume", "--overwrite", "-o"),
+        )
     prepared = prepare(recipe, folder)
     if not resume:
         _begin(recipe, folder)
