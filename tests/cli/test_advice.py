@@ -64,6 +64,11 @@ _ADVICE = [
         "--outside extrapolate",
         f"{_GENERATE} --energy 50TeV --outside extrapolate -o {{tmp}}/a.h5",
     ),
+    (
+        f"{_GENERATE} --energy 50TeV -o {{tmp}}/a.h5",
+        "--outside gflash",
+        f"{_GENERATE} --energy 5TeV --outside gflash -o {{tmp}}/a.h5",
+    ),
     (f"{_GENERATE} --energy 5 -o {{tmp}}/a.h5", "GeV", f"{_GENERATE} --energy 5GeV -o {{tmp}}/a.h5"),
     (
         "simulate airshower-data -n 2 --energy 1GeV -o {tmp}/a.h5",

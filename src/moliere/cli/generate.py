@@ -99,8 +99,10 @@ def generate(
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     threads: Threads = 0,
     outside: Annotated[
-        Literal["refuse", "extrapolate"],
-        typer.Option("--outside", help="What to do with incident particles outside the trained range."),
+        Literal["refuse", "extrapolate", "gflash"],
+        typer.Option(
+            "--outside", help="Incident particles outside the trained range: an error, the model's guess, or simulated."
+        ),
     ] = "refuse",
     overwrite: Overwrite = False,
 ) -> None:

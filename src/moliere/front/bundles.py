@@ -19,6 +19,7 @@ from moliere.front.events import open, opened
 from moliere.front.particles import particles_for, particles_like
 from moliere.generation import generate as generate_all
 from moliere.generation import generate_batches
+from moliere.generation.fallback import Outside, outside_words
 from moliere.models import Bundle, load_bundle
 from moliere.models.steering import Proposal, boost
 from moliere.threads import set_threads
@@ -27,7 +28,6 @@ from moliere.units import Quantity
 from moliere.weights import find_bundle
 
 Part = Literal["all", "train", "validation", "test"]
-Outside = Literal["refuse", "extrapolate"]
 #: called with events as they are made, and with how many there will be
 Watch = Callable[[Events, int], None]
 
@@ -173,7 +173,8 @@ def generate(
         batch_size: events at once; bounds memory.
         device: where the network runs.
         threads: CPU threads; 0 takes as many as there are idle cores.
-        outside: what to do with incident particles outside the trained range.
+        outside: what becomes of incident particles outside the trained range: ``refuse``, ``extrapolate``, or
+            ``gflash``, which simulates them.
         overwrite: replace the output.
         watch: called with each batch, and with how many events there will be.
         tell: called with what the user should know, in a sentence.
@@ -199,6 +200,8 @@ def generate(
             tell(f"left out: {', '.join(left)}, which bundle {model.name} is not conditioned on")
     else:
         incident, total = particles_for(model, n, energy, spectrum, seed, particle, theta=theta, phi=phi)
+    if said := outside_words(model, incident, outside):
+        tell(said)
     proposal = _proposal(model, rareness_scale, rareness_from)
     if total == 0 and output is None:
         return generate_all(model, incident, seed=seed, n_events=0)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from moliere.errors import BundleError
+from moliere.errors import BundleError, ConfigError
 from moliere.events import Events
-from moliere.generation.guard import check_incident, check_labels
+from moliere.generation.fallback import Outside, fallback_for
+from moliere.generation.guard import check_incident, check_labels, outside_range
 from moliere.models import Bundle, GenerativeModel, SteeredModel
 from moliere.models.steering import Proposal, effective_share, steered
 from moliere.preprocess import condition_matrix
@@ -31,7 +32,7 @@ def generate(
     n_events: int | None = None,
     seed: int = 0,
     proposal: Proposal | None = None,
-    outside: Literal["refuse", "extrapolate"] = "refuse",
+    outside: Outside = "refuse",
 ) -> Events:
     """Generate one event for each incident particle, all in memory.
 
@@ -41,10 +42,12 @@ def generate(
         n_events: number of events, needed where there are no columns.
         seed: the same seed and position give the same event.
         proposal: makes rare events more often, with the weights that undo it; see :func:`boost`.
-        outside: what to do outside the bundle's range of validity.
+        outside: what becomes of incident particles outside the bundle's range of validity: ``refuse``, ``extrapolate``,
+            or the simulation that makes these events, ``gflash``. The events' metadata say how many there are.
 
     Raises:
         UnsupportedIncident: outside that range, or a column that the model is not conditioned on.
+        ConfigError: a simulation beside a proposal.
         BundleError: not a generative model, or with a proposal not one that can be steered.
     """
     pieces = list(generate_batches(bundle, incident, n_events=n_events, seed=seed, proposal=proposal, outside=outside))
@@ -63,7 +66,7 @@ def generate_batches(
     seed: int = 0,
     proposal: Proposal | None = None,
     device: str = "cpu",
-    outside: Literal["refuse", "extrapolate"] = "refuse",
+    outside: Outside = "refuse",
 ) -> Iterator[Events]:
     """Generate in batches, for files of any size; see :func:`generate`.
 
@@ -80,14 +83,27 @@ def generate_batches(
         device: where the network runs; latents are always drawn on the CPU.
         outside: what to do outside the bundle's range of validity.
     """
-    source = _Source(bundle, condition_matrix(incident, bundle.columns, n_events), seed, proposal, device)
+    asked, fallback = incident, None
+    if outside not in ("refuse", "extrapolate"):
+        if proposal is not None:
+            raise ConfigError(
+                "rare events have weights that undo the model's choice, and simulated events have none: extrapolate "
+                "instead, or leave out the rareness",
+                options=("--outside extrapolate",),
+            )
+        asked, fallback = fallback_for(bundle, incident, outside, seed)
+    source = _Source(bundle, condition_matrix(asked, bundle.columns, n_events), seed, proposal, device)
     check_labels(bundle, incident)
     if outside == "refuse":
         check_incident(bundle, incident)
     step = BLOCK * max(1, -(-batch_size // BLOCK))
     metadata = _metadata(bundle, seed) | source.boost_metadata()
+    if n_outside := int(outside_range(bundle, incident).sum()):
+        metadata |= {"outside": outside, "outside_events": n_outside}
     for start in range(0, len(source.condition), step):
         signals, weights = source.make(start, step)
+        if fallback is not None:
+            signals = fallback.fill(signals, start)
         part = {name: np.asarray(column)[start : start + step] for name, column in incident.items()}
         yield Events(bundle.detector, part, signals, weights, metadata=metadata)
 

@@ -16,6 +16,9 @@ from moliere.units import format_energy
 
 #: relative slack at both ends: files hold energies in float32
 _SLACK = 1e-4
+#: what else can be done with particles that a model has not learned
+_OVERRIDE = "or pass outside='extrapolate', or 'gflash' to simulate these"
+_OVERRIDES = ("--outside extrapolate", "--outside gflash")
 
 
 def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
@@ -65,7 +68,13 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
     Raises:
         UnsupportedIncident: naming the range, what came, and how to override.
     """
-    _check_particles(bundle, incident)
+    strange = _strange_particles(bundle, incident)
+    if strange.any():
+        raise UnsupportedIncident(
+            f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(bundle.model.context.particles)}, "
+            f"got {np.unique(incident['pdg_id'][strange]).tolist()}; choose among these, {_OVERRIDE}",
+            options=_OVERRIDES,
+        )
     for name, (low, high) in bundle.validity.items():
         values = np.asarray(incident[name], dtype=np.float64)
         outside = ~is_inside(values, (low, high))
@@ -75,8 +84,8 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
             raise UnsupportedIncident(
                 f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
                 f"({int(outside.sum())} of {len(values)} events outside); choose particles "
-                "inside this range, or pass outside='extrapolate'",
-                options=("--outside extrapolate",),
+                f"inside this range, {_OVERRIDE}",
+                options=_OVERRIDES,
             )
 
 
@@ -87,18 +96,29 @@ def is_inside(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray
     return (values >= low - _SLACK * abs(low)) & (values <= high + _SLACK * abs(high))
 
 
-def _check_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse particles that were not in the training: their identifiers have no range."""
-    known = bundle.model.context.particles
-    if "pdg_id" not in bundle.columns:
-        return
-    strange = sorted(set(np.unique(incident["pdg_id"]).tolist()) - set(known))
-    if strange:
-        raise UnsupportedIncident(
-            f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(known)}, got {strange}; "
-            "choose among these, or pass outside='extrapolate'",
-            options=("--outside extrapolate",),
-        )
+def outside_range(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Which incident particles lie outside the range that the model was trained on, (n,)."""
+    columns = {name: ends for name, ends in bundle.validity.items() if name in incident}
+    found = [~is_inside(np.asarray(incident[name], dtype=np.float64), ends) for name, ends in columns.items()]
+    masks = [_strange_particles(bundle, incident), *found]
+    # an event that begins with several particles is outside where one of them is
+    flat = [mask if mask.ndim == 1 else mask.any(axis=1) for mask in masks]
+    return np.asarray(np.logical_or.reduce(flat), dtype=np.bool_)
+
+
+def clipped(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The incident columns with what the model has not learned moved to the nearest that it has."""
+    nearest = {name: np.clip(incident[name], *ends) for name, ends in bundle.validity.items() if name in incident}
+    if (strange := _strange_particles(bundle, incident)).any():
+        nearest["pdg_id"] = np.where(strange, min(bundle.model.context.particles), incident["pdg_id"])
+    return {**incident, **nearest}
+
+
+def _strange_particles(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Particles that were not in the training, whose identifiers have no range, (n,)."""
+    if "pdg_id" not in bundle.columns or "pdg_id" not in incident:
+        return np.zeros(len(next(iter(incident.values()), ())), dtype=np.bool_)
+    return np.asarray(~np.isin(incident["pdg_id"], bundle.model.context.particles))
 
 
 def check_detector(bundle: Bundle, detector: Detector) -> None:
