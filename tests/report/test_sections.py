@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from moliere.detectors import catalog
 from moliere.detectors.calorimeter import Calorimeter, Layer
 from moliere.detectors.grids import PolarGrid
 from moliere.evaluation.finding import Metric
@@ -13,9 +14,11 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report
 from moliere.report import words
 from moliere.report.drawing.mean_showers import draw_means
-from moliere.report.drawing.observables import draw_separations, family, histogram_sections, member
+from moliere.report.drawing.observables import draw_separations, family, family_label, histogram_sections, member
 from moliere.report.html import render_report
 from moliere.report.style import to_svg
+
+_DEEP = catalog.get("calochallenge-2")
 
 
 def _family(template: HistogramPair, n_layers: int) -> list[HistogramPair]:
@@ -24,7 +27,7 @@ def _family(template: HistogramPair, n_layers: int) -> list[HistogramPair]:
 
 def test_groups_keep_the_order_of_the_page_and_leave_out_what_is_empty(histograms: tuple[HistogramPair, ...]) -> None:
     voxels = replace(histograms[0], name="voxel_energy", group="voxels")
-    sections = histogram_sections([voxels, *histograms])
+    sections = histogram_sections([voxels, *histograms], _DEEP)
     assert [section.anchor for section in sections] == ["energy", "voxels"]
     assert [picture.name for picture in sections[0].pictures] == ["layer_energy-0", "layer_energy-1"]
     assert sections[0].note  # how to read a histogram, said once
@@ -32,16 +35,17 @@ def test_groups_keep_the_order_of_the_page_and_leave_out_what_is_empty(histogram
 
 
 def test_few_layers_are_all_drawn_and_many_are_condensed(histograms: tuple[HistogramPair, ...]) -> None:
-    (few,) = histogram_sections(_family(histograms[0], 10))
+    (few,) = histogram_sections(_family(histograms[0], 10), _DEEP)
     assert len(few.pictures) == 10
     assert not few.parts
-    (many,) = histogram_sections(_family(histograms[0], 45))
+    (many,) = histogram_sections(_family(histograms[0], 45), _DEEP)
     assert [picture.name for picture in many.pictures] == ["width_r-separation", "width_r-44", "width_r-43"]
-    assert [part.title for part in many.parts] == ["width r: all 45 layers"]
+    assert [part.title for part in many.parts] == ["width in r, each layer: all 45 layers"]
+    assert many.pictures[0].title == "separation power: width in r, each layer"
 
 
 def test_small_multiples_hold_a_panel_for_each_layer(histograms: tuple[HistogramPair, ...]) -> None:
-    (many,) = histogram_sections(_family(histograms[0], 11))
+    (many,) = histogram_sections(_family(histograms[0], 11), _DEEP)
     svg = many.parts[0].pictures[0].svg
     for k in range(11):
         assert f">{k}</text>" in svg
@@ -55,6 +59,12 @@ def test_layers_without_any_separation_can_be_drawn(histograms: tuple[HistogramP
         for pair in _family(histograms[0], 11)
     ]
     assert "separation power" in to_svg(draw_separations(pairs))
+
+
+def test_a_family_is_called_as_people_call_it() -> None:
+    assert family_label("centre_eta", _DEEP) == "centre in x, each layer"
+    assert family_label("centre_eta", catalog.get("atlas-like-eta-020")) == "centre in eta, each layer"
+    assert family_label("signal_of_station", _DEEP) == "signal of station"  # a suite's own, which has no label
 
 
 def test_family_and_member_of_a_name(histograms: tuple[HistogramPair, ...]) -> None:

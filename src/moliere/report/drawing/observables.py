@@ -12,6 +12,7 @@ from moliere.detectors import Detector
 from moliere.detectors.base import Floats
 from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.observables import observables
 from moliere.evaluation.result import Report
 from moliere.report.plots import draw_histogram, draw_legend, fractions
 from moliere.report.section import Picture, Section, draw, file_name
@@ -46,11 +47,11 @@ _MANY, _WORST = 10, 2
 
 @draw.register
 def _(finding: Observables, report: Report, detector: Detector) -> Sequence[Section]:
-    del report, detector
-    return histogram_sections(finding.histograms)
+    del report
+    return histogram_sections(finding.histograms, detector)
 
 
-def histogram_sections(histograms: Sequence[HistogramPair]) -> list[Section]:
+def histogram_sections(histograms: Sequence[HistogramPair], detector: Detector) -> list[Section]:
     """One section a group of observables, large families condensed."""
     sections: list[Section] = []
     # groups that somebody else has named come last
@@ -58,11 +59,13 @@ def histogram_sections(histograms: Sequence[HistogramPair]) -> list[Section]:
         members = [pair for pair in histograms if pair.group == group]
         if members:
             title = _GROUPS.get(group, group.capitalize())
-            sections.append(_group_section(group, title, members, _KEY if not sections else ""))
+            sections.append(_group_section(group, title, members, detector, _KEY if not sections else ""))
     return sections
 
 
-def _group_section(group: str, title: str, histograms: Sequence[HistogramPair], note: str) -> Section:
+def _group_section(
+    group: str, title: str, histograms: Sequence[HistogramPair], detector: Detector, note: str
+) -> Section:
     pictures: list[Picture] = []
     parts: list[Section] = []
     for name in dict.fromkeys(map(family, histograms)):
@@ -70,26 +73,33 @@ def _group_section(group: str, title: str, histograms: Sequence[HistogramPair], 
         if len(pairs) <= _MANY:
             pictures += [_histogram_picture(pair) for pair in pairs]
         else:
-            pictures += _condensed(name, pairs)
-            parts.append(_all_of(name, pairs))
+            label = family_label(name, detector)
+            pictures += _condensed(name, label, pairs)
+            parts.append(_all_of(name, label, pairs))
     return Section(file_name(group), title, tuple(pictures), tuple(parts), note)
 
 
-def _condensed(name: str, pairs: Sequence[HistogramPair]) -> list[Picture]:
+def family_label(name: str, detector: Detector) -> str:
+    """What people call an observable of all layers: ``centre_eta`` → ``centre in x, each layer``."""
+    known = observables.get(name)
+    if known is None or known.layers is None:
+        return name.replace("_", " ")
+    return known.label.format(layer="each layer", detector=detector)
+
+
+def _condensed(name: str, label: str, pairs: Sequence[HistogramPair]) -> list[Picture]:
     """Separation power of every layer, and the layers where it is worst."""
-    words = name.replace("_", " ")
-    title, notes = f"{words}, all layers", ("the two layers farthest above their floor are drawn beside",)
+    title, notes = f"separation power: {label}", ("the two layers farthest above their floor are drawn beside",)
     worst = sorted(pairs, key=lambda pair: (pair.separation_floor or 0.0) - (pair.separation or 0.0))[:_WORST]
     table = separations_table(pairs)
     overview = Picture(f"{name}-separation", draw_separations(pairs), title, notes, table=table)
     return [overview, *(_histogram_picture(pair) for pair in worst)]
 
 
-def _all_of(name: str, pairs: Sequence[HistogramPair]) -> Section:
-    words = name.replace("_", " ")
+def _all_of(name: str, label: str, pairs: Sequence[HistogramPair]) -> Section:
     note, table = "Layer number and separation power above each panel.", histograms_table(pairs)
     picture = Picture(f"{name}-all", draw_small_multiples(pairs), "", (note,), broad=True, table=table)
-    return Section(f"all-{name}", f"{words}: all {len(pairs)} layers", (picture,))
+    return Section(f"all-{name}", f"{label}: all {len(pairs)} layers", (picture,))
 
 
 def _histogram_picture(pair: HistogramPair) -> Picture:
