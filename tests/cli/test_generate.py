@@ -118,7 +118,7 @@ def test_extrapolation_is_for_who_asks(generate: Run, tmp_path: Path) -> None:
 def test_a_simulation_makes_what_the_model_has_not_learned(generate: Run, tmp_path: Path) -> None:
     outcome = generate(tmp_path / "x.h5", "-n", 4, "--energy", "40GeV", "--outside", "gflash")
     assert outcome.code == 0, outcome.err
-    assert "4 of 4 events lie outside the range of bundle flow-photons-hour: gflash simulates these" in outcome.out
+    assert "4 of 4 events lie outside the range of bundle tiny: gflash simulates these" in outcome.out
     made = read_events(tmp_path / "x.h5")
     assert (made.metadata["outside"], made.metadata["outside_events"]) == ("gflash", 4)
     assert made.response.mean() == pytest.approx(1, abs=0.1)
