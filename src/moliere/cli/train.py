@@ -50,6 +50,10 @@ def train(
         int | None, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", help="Start from a bundle's networks; of a calorimeter-flow, any detector's."),
+    ] = None,
     match_incident: Annotated[
         bool,
         typer.Option("--match-incident", help="Train on events of the first sample with the second's energies."),
@@ -66,6 +70,7 @@ def train(
     where it is installed) and, at the end, the bundle.
     """
     from moliere import front
+    from moliere.weights import find_bundle
 
     words = {
         "data.events": events,
@@ -74,6 +79,7 @@ def train(
         "training.seed": seed,
         "training.accelerator": device,
         "training.select": select,
+        "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
         "data.match_incident": match_incident or None,
     }
     chosen = front.choose_recipe(recipe, words, set_ or [])

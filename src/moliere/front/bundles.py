@@ -72,6 +72,7 @@ def train(
     seed: int | None = None,
     device: str | None = None,
     select: str | None = None,
+    from_: str | Path | None = None,
     match_incident: bool = False,
     settings: Iterable[str] = (),
     resume: bool = False,
@@ -89,6 +90,7 @@ def train(
         seed: of the training.
         device: ``cpu``, ``cuda`` or ``mps``.
         select: which weights are kept: last, loss, or the best by a score.
+        from_: a bundle whose networks the training starts from; of a calorimeter-flow, any detector's.
         match_incident: train on events of the first sample with the second's energies.
         settings: further ``key=value`` settings of a recipe that is named.
         resume: go on from the folder's checkpoint.
@@ -105,6 +107,7 @@ def train(
         "training.seed": seed,
         "training.accelerator": device,
         "training.select": select,
+        "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
         "data.match_incident": match_incident or None,
     }
     chosen = choose_recipe(recipe, words, settings)

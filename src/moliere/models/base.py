@@ -134,12 +134,15 @@ class Model(nn.Module, ABC):
         extras: names of the recorded quantities that it needs besides incident columns and signals.
         resembles: the sample that its signals shall agree with: the events it is trained on (``events``), the recipe's
             second sample (``second``), or ``None`` where it makes no signals.
+        of_the_detector: parts of the names of parameters whose sizes follow from the detector; all others carry over to
+            another one.
     """
 
     config_type: ClassVar[type[Config]]
     citation: ClassVar[str] = ""
     extras: ClassVar[tuple[str, ...]] = ()
     resembles: ClassVar[Literal["events", "second"] | None] = None
+    of_the_detector: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Config, context: BuildContext) -> None:
         super().__init__()

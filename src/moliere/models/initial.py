@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from moliere.errors import BundleError, ConfigError, did_you_mean
@@ -13,7 +14,7 @@ from moliere.models.bundle import load_bundle
 from moliere.models.threedgan.keras_weights import load_keras_weights
 from moliere.models.threedgan.torch_weights import TORCH_ENDINGS, load_torch_weights
 
-_WHOLE, _TEACHER = "model", "teacher"
+_WHOLE, _TEACHER, _NETWORKS = "model", "teacher", "networks"
 _KERAS = (".h5", ".hdf5")
 
 
@@ -22,8 +23,9 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
 
     Args:
         model: built, transforms fitted.
-        sources: ``model`` → a bundle of the same kind and size; ``teacher`` → the bundle that a student follows; or the
-            name of one of the model's networks → a file of weights of Keras or PyTorch: ``{"generator": "gen.h5"}``.
+        sources: ``model`` → a bundle of the same kind and size; ``teacher`` → the bundle that a student follows;
+            ``networks`` → a bundle of the same kind, of any detector, whose networks are taken and whose statistics of
+            events are not; or the name of one of the model's networks → a file of weights of Keras or PyTorch.
 
     Raises:
         BundleError: weights of another architecture; the first tensor that differs is named.
@@ -33,6 +35,8 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
     for name, path in sources.items():
         if name == _WHOLE:
             _from_bundle(model, path)
+        elif name == _NETWORKS:
+            _networks_from(model, path)
         elif name == _TEACHER:
             model.learn_from(load_bundle(path).model)
         elif Path(path).suffix in _KERAS:
@@ -53,8 +57,27 @@ def _from_bundle(model: Model, path: str) -> None:
     model.load_state_dict({name: given[name] for name in model.state_dict()})
 
 
+@torch.no_grad()
+def _networks_from(model: Model, path: str) -> None:
+    """Take another model's trained numbers, except where they belong to its detector and the detectors differ."""
+    other = load_bundle(path).model
+    if type(other) is not type(model):
+        raise BundleError(
+            f"training.initial: {path} is a {type(other).__name__}; this model is a {type(model).__name__}"
+        )
+    given = dict(other.named_parameters())
+    for name, own in model.named_parameters():
+        if name in given and given[name].shape == own.shape:
+            own.copy_(given[name])
+        elif not any(part in name for part in model.of_the_detector):
+            found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
+            raise BundleError(f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}")
+
+
 def _network(model: Model, name: str) -> nn.Module:
     networks = dict(model.named_children())
     if name not in networks:
-        raise ConfigError(f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, _TEACHER, *networks])}")
+        raise ConfigError(
+            f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, _TEACHER, _NETWORKS, *networks])}"
+        )
     return networks[name]

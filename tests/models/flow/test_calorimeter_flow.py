@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from moliere.detectors import Calorimeter
-from moliere.errors import ConfigError
+from moliere.errors import BundleError, ConfigError
 from moliere.events import Events
 from moliere.models import (
     Batch,
     BuildContext,
+    Bundle,
     CaloGAN,
     CaloGANConfig,
     CalorimeterFlow,
     CalorimeterFlowConfig,
     FlowStudent,
     FlowStudentConfig,
+    save_bundle,
 )
+from moliere.models.initial import load_initial
 from moliere.models.networks.normal_path import NormalPath
 
 SMALL: dict[str, Any] = {"slabs": 2, "width": 16, "global_width": 16, "blocks": 1, "layer_width": 16, "knots": 4}
@@ -129,3 +133,25 @@ def test_what_is_no_teacher_is_refused(flow: CalorimeterFlow, cartesian: Calorim
 def test_a_width_that_heads_cannot_share_is_refused(polar: Calorimeter) -> None:
     with pytest.raises(ConfigError, match="multiple of 4, such as 20"):
         CalorimeterFlow(CalorimeterFlowConfig(width=18), BuildContext(polar, ("energy",)))
+
+
+def test_networks_carry_over_to_another_detector_and_statistics_do_not(
+    flow: CalorimeterFlow, cartesian: Calorimeter, cartesian_events: Events, tmp_path: Path
+) -> None:
+    save_bundle(Bundle("polar", flow), tmp_path / "polar.bundle")
+    other = CalorimeterFlow(CalorimeterFlowConfig(**SMALL, threshold=0.1), BuildContext(cartesian, ("energy",)))
+    other.fit_transforms(Batch(torch.tensor(cartesian_events.energy)[:, None], torch.tensor(cartesian_events.signals)))
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    load_initial(other, {"networks": str(tmp_path / "polar.bundle")})
+    given, now = dict(flow.named_parameters()), dict(other.named_parameters())
+    carried = [name for name in now if name.startswith("cell_velocity") and not name.endswith(".own")]
+    assert len(carried) > 20
+    assert all(torch.equal(now[name], given[name]) for name in carried)
+    kept = [name for name in before if name.startswith("cells.")]
+    assert all(torch.equal(other.state_dict()[name], before[name]) for name in kept)
+    wider = CalorimeterFlow(CalorimeterFlowConfig(**{**SMALL, "width": 32}), flow.context)
+    with pytest.raises(BundleError, match="has shape"):
+        load_initial(wider, {"networks": str(tmp_path / "polar.bundle")})
+    gan = CaloGAN(CaloGANConfig(latent=4, channels=4), BuildContext(cartesian, ("energy",)))
+    with pytest.raises(BundleError, match="is a CalorimeterFlow"):
+        load_initial(gan, {"networks": str(tmp_path / "polar.bundle")})

@@ -64,6 +64,8 @@ class CalorimeterFlow(GenerativeModel):
     config_type: ClassVar[type[Config]] = CalorimeterFlowConfig
     citation: ClassVar[str] = "Lipman et al. 2022, arXiv:2210.02747; Favaro et al. 2024, arXiv:2405.09629"
 
+    of_the_detector: ClassVar[tuple[str, ...]] = ("layer_velocity", "network.own")
+
     symmetries: Tensor
 
     def __init__(self, config: CalorimeterFlowConfig, context: BuildContext) -> None:

@@ -22,7 +22,7 @@ class FlowStudentConfig(CalorimeterFlowConfig):
     kind: Literal["calorimeter-flow-student"] = "calorimeter-flow-student"  # type: ignore[assignment]
     steps: int = Field(default=1, ge=1, description="jumps from noise to cells")
     layer_steps: int = Field(default=1, ge=1, description="jumps from noise to layers")
-    teacher_steps: int = Field(default=8, ge=1, description="midpoint steps of the teacher, shared among the jumps")
+    teacher_steps: int = Field(default=4, ge=1, description="midpoint steps of the teacher, shared among the jumps")
 
 
 @models.register("calorimeter-flow-student")
