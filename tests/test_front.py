@@ -31,7 +31,7 @@ def test_the_package_shows_its_eight_verbs() -> None:
 def test_importing_the_package_imports_no_room() -> None:
     code = "import sys, moliere; print(sorted(m for m in sys.modules if m.startswith('moliere.') or m == 'numpy'))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.strip() == "['moliere.notebook']", "who draws in notebooks is said, and nothing is drawn"
 
 
 @pytest.mark.parametrize("energy", ["20 GeV", "20GeV", 20_000, 20 * 1000.0, np.float32(20_000), ("20 GeV", 2e4)])
