@@ -34,5 +34,5 @@ def test_a_bundle_is_gone_on_from(file: Path, tmp_path: Path) -> None:
 def test_weights_of_no_network_are_refused(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'voxel_velocity'"):
         prepare(recipe(file, initial={"voxel_velocty": "x.h5"}), tmp_path)
-    with pytest.raises(ConfigError, match="expected Keras weights"):
-        prepare(recipe(file, initial={"voxel_velocity": "x.pt"}), tmp_path)
+    with pytest.raises(ConfigError, match="expected weights of Keras"):
+        prepare(recipe(file, initial={"voxel_velocity": "x.txt"}), tmp_path)
