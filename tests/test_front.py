@@ -136,6 +136,7 @@ def test_the_verbs_have_the_words_and_defaults_of_the_command_line(verb: str) ->
         "report",
         "settings",
         "physics",
+        "fast",
         "cut",
         "threshold",
         "file",
