@@ -56,6 +56,17 @@ def test_muons_of_nothing_but_a_number(generate: Run, tmp_path: Path) -> None:
     assert "weighted" not in outcome.out
 
 
+def test_the_beam_is_swept(run: Run, flux: Path, tmp_path: Path) -> None:
+    output = tmp_path / "swept.npz"
+    outcome = run("prepare", "beam", flux / "flux.h5", "-o", output)
+    assert outcome.code == 0, outcome.err
+    before, after = read_events(flux / "flux.h5"), read_events(output)
+    moved = after.signals[:, 1:3].astype(float) - before.signals[:, 1:3]
+    assert np.hypot(*moved.T).mean() == pytest.approx(50, abs=1)
+    assert np.array_equal(after.signals[:, 3:], before.signals[:, 3:])
+    assert "exists" in run("prepare", "beam", flux / "flux.h5", "-o", output).err
+
+
 def test_rareness_is_prepared_of_a_flux(run: Run, flux: Path, tmp_path: Path) -> None:
     output = tmp_path / "rareness.npz"
     outcome = run("prepare", "rareness", flux / "flux.h5", "-o", output)

@@ -95,6 +95,7 @@ SMALL: dict[str, list[Small]] = {
         Small("muon", {**MUON_GAN, "reference": 100}, columns=()),
         Small("muon", {**MUON_GAN, "reference": 100, "rareness": "each", "columns": "normal"}, columns=()),
         Small("muon", {**MUON_GAN, "reference": 100, "rareness": "each", "form": "cartesian"}, columns=()),
+        Small("muon", {**MUON_GAN, "reference": 100, "rareness": "each", "together": True}, columns=()),
     ],
     "muon-flow": [
         Small("muon", {"width": 32, "blocks": 2}, columns=()),
@@ -104,6 +105,8 @@ SMALL: dict[str, list[Small]] = {
         Small("muon", MUON_GAN, columns=()),
         Small("polar_muon", MUON_GAN, columns=()),
         Small("polar_muon", {**MUON_GAN, "form": "cartesian", "columns": "normal"}, columns=()),
+        Small("muon", {**MUON_GAN, "form": "cartesian", "columns": "signed-root"}, columns=()),
+        Small("polar_muon", {**MUON_GAN, "columns": "box-cox"}, columns=()),
     ],
     "muon-vae": [
         Small("muon", {"width": [32, 32], "reference": 100, "boost": boost}, columns=())

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("join", epilog=epilog(example))(join)
     example = "moliere prepare slices eta-020.h5 eta-040.h5 -o slices.h5"
     group.command("slices", epilog=epilog(example))(slices)
+    group.command("beam", epilog=epilog("moliere prepare beam flux.root -o swept.root"))(beam)
     group.command("rareness", epilog=epilog("moliere prepare rareness flux.h5 -o rareness.npz"))(rareness)
     app.add_typer(group, name="prepare")
 
@@ -145,6 +146,30 @@ def slices(
     name = choose_format(output, first.kind)
     stream("joining", join_slices(chosen), create_events(output, first, name, overwrite=overwrite), total)
     console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in chosen)} in {first.name}")
+
+
+def beam(
+    file: Annotated[
+        str, typer.Argument(help="A Cartesian muon flux of protons at one place.", autocompletion=complete.samples)
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    detector: DetectorName = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Sweep the beam: move each muon's x and y by a random point of a ring of 5 cm, 0.8 cm wide, as at SHiP."""
+    import numpy as np
+
+    from moliere.events.convert import choose_format
+    from moliere.events.formats import write_events
+    from moliere.files import check_free
+    from moliere.preprocess import smear_beam
+    from moliere.samples import open_source
+
+    check_free(output, overwrite=overwrite)
+    events = smear_beam(open_source(file, detector).take(slice(None)), np.random.default_rng(seed))
+    write_events(output, events, choose_format(output, events.detector.kind), overwrite=overwrite)
+    console.print(f"{output}: {len(events):,} muons of a swept beam")
 
 
 def rareness(

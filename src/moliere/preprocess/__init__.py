@@ -5,7 +5,7 @@ from __future__ import annotations
 from moliere.preprocess.base import Chain, Encoding, Facts, Transform, transforms
 from moliere.preprocess.condition import ConditionEncoding, condition_matrix
 from moliere.preprocess.frame import ShearedFrame
-from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, gaussianised
+from moliere.preprocess.gaussianise import Affine, BoxCox, QuantileNormal, box_cox_chain, gaussianised
 from moliere.preprocess.kinematics import PhaseSpaceRanges, Polar, SignedRoot, smear_beam, to_cartesian, to_polar
 from moliere.preprocess.quantiles import EnergyQuantiles
 from moliere.preprocess.rareness import Rareness, half_normal_ranks, rareness_flux
@@ -45,6 +45,7 @@ __all__ = [
     "Standardise",
     "Transform",
     "ZeroBand",
+    "box_cox_chain",
     "condition_matrix",
     "gaussianised",
     "half_normal_ranks",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from moliere.detectors.phase_space import PhaseSpace
 from moliere.errors import ConfigError, InvalidEvents
-from moliere.preprocess.base import NO_FACTS, Chain, Facts, PlainTransform, transforms
+from moliere.preprocess.base import NO_FACTS, Chain, Facts, PlainTransform, Transform, transforms
 from moliere.preprocess.kinematics import PhaseSpaceRanges, check_rows
 
 #: scikit-learn maps the outermost quantiles to the normal scores of this probability, ±5.2
@@ -230,6 +230,11 @@ def _check_positive(x: Tensor) -> None:
             f"Box-Cox takes values above 0 only, but {len(wrong)} of {len(x)} rows have others (first: row "
             f"{int(wrong[0])}); put an affine transform in front"
         )
+
+
+def box_cox_chain(columns: Sequence[int]) -> list[Transform]:
+    """What published networks have behind the ranges of these columns: (u + 1) / 2.4 + 0.1, Box-Cox, over 7."""
+    return [Affine(columns, 1 / 2.4, 1 / 2.4 + 0.1), BoxCox(columns), Affine(columns, 1 / 7)]
 
 
 def gaussianised(detector: PhaseSpace) -> Chain:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
+from moliere.detectors import catalog
 from moliere.errors import BundleError, ConfigError, InvalidEvents
 from moliere.events import Events
 from moliere.generation import generate
@@ -20,8 +22,9 @@ from moliere.models import (
     MuonFlow,
     MuonFlowConfig,
 )
+from moliere.models.muons.rareness_flow import to_half_normal, to_normal
 from moliere.models.steering import WiderHalfNormal, boost
-from moliere.preprocess import to_polar
+from moliere.preprocess import to_cartesian, to_polar
 
 
 def make(events: Events, **settings: Any) -> AuxiliaryMuonGAN:
@@ -128,6 +131,71 @@ def test_seeds_make_auxiliaries_like_their_own(muon_events: Events) -> None:
     assert made.weights is not None
     assert made.weights.mean() == pytest.approx(1, abs=0.05)
     assert made.weights.max() <= 5 + 1e-9
+
+
+def linked(n: int) -> Events:
+    """Muons of which one far out in r is far out in pt, and one deep in z has much pz."""
+    draw = np.random.default_rng(0)
+    far, deep = draw.exponential(size=(2, n))
+    angle, turn = draw.uniform(-np.pi, np.pi, (2, n))
+    r, pt = 10 * far * draw.uniform(0.9, 1.1, n), 300 * far * draw.uniform(0.9, 1.1, n)
+    z, pz = -70_000 + 400 * deep * draw.uniform(0.9, 1.1, n), 11e3 + 1e4 * deep * draw.uniform(0.9, 1.1, n)
+    columns = (draw.choice([-1.0, 1.0], n), r, angle, z, pt, turn, pz)
+    polar = Events(catalog.get("ship-muons-polar"), {}, np.stack(columns, axis=1).astype(np.float32))
+    return to_cartesian(polar)
+
+
+def test_four_auxiliaries_are_drawn_as_they_hang_together() -> None:
+    """Each is half-Gaussian as before; r with pt and z with pz as in the flux, which independent ones are not."""
+    events = linked(4000)
+    model, batch = make(events, rareness="each", together=True, reference=1000), to_batch(events)
+    objective = model.objectives()[-1]
+    assert objective.name == "rareness"
+    optimizer, seeds = torch.optim.Adam(objective.parameters(), lr=3e-3), rng(1)
+    truth = model.rareness(model.columns(batch.signals)).float()
+    assert model.dependence is not None
+    for _ in range(300):
+        optimizer.zero_grad()
+        model.dependence.loss(truth[torch.randint(4000, (512,), generator=seeds)], seeds).backward()
+        optimizer.step()
+    latent = model.draw_latent(torch.zeros(8000, 0), rng())
+    asked, independent = model.asked_for(latent), latent[:, model.auxiliaries]
+    found, expected, before = (np.corrcoef(x.double().numpy().T) for x in (asked, truth, independent))
+    assert expected[0, 2] > 0.5
+    assert expected[1, 3] > 0.5
+    assert abs(before[0, 2]) < 0.05
+    assert np.abs(found - expected).max() < 0.1
+    for k in range(4):
+        assert stats.ks_2samp(asked[:, k].numpy(), truth[:, k].numpy()).statistic < 0.06
+    # seeds are looked up where the latent is
+    with torch.no_grad():
+        back = model.dependence.inverse(asked)
+    assert float((back - independent).abs().median()) < 0.05
+
+
+def test_the_generator_is_told_what_hangs_together(muon_events: Events) -> None:
+    """Weights of steered muons are those of independent half-Gaussians, and the regressors are to read the others."""
+    model = make(muon_events, rareness="each", together=True).eval()
+    assert model.dependence is not None
+    latent = model.draw_latent(torch.zeros(50, 0), rng())
+    assert [part.law for part in model.latent][-1] == "half-normal"
+    with torch.no_grad():
+        torch.testing.assert_close(model.asked_for(latent), latent[:, -4:], atol=1e-4, rtol=1e-4)  # it starts at rest
+        plain = model.decode(latent, torch.zeros(50, 0))
+        model.dependence.velocity.outward.bias += 1.0  # type: ignore[union-attr,operator]
+        assert (model.asked_for(latent) > latent[:, -4:]).all()
+        moved = model.decode(latent, torch.zeros(50, 0))
+        latent[:, -4:] = model.asked_for(latent)
+    assert not torch.equal(plain, moved)
+    with pytest.raises(ConfigError, match="but there is one"):
+        make(muon_events, together=True)
+
+
+def test_normal_scores_of_half_gaussians_go_there_and_back() -> None:
+    half = torch.linspace(1e-4, 4.8, 1000)
+    torch.testing.assert_close(to_half_normal(to_normal(half)), half, rtol=1e-4, atol=1e-5)
+    many = torch.randn(50_000, generator=rng()).abs()
+    assert stats.kstest(to_normal(many).numpy(), "norm").pvalue > 1e-4
 
 
 def test_what_cannot_be_boosted_is_refused(muon_events: Events) -> None:

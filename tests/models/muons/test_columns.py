@@ -34,6 +34,34 @@ def test_there_and_back(events: str, form: Form, normal: tuple[str, ...], reques
     assert float(((columns.inverse(rows) - signals) / scale).abs().max()) < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("form", "shape"),
+    [
+        ("polar", {"box_cox": ("r", "z", "pt", "pz")}),
+        ("cartesian", {"box_cox": ("x", "y", "z", "px", "py", "pz")}),
+        ("cartesian", {"root": ("x", "y")}),
+    ],
+)
+def test_there_and_back_by_the_authors_other_transforms(
+    muon_events: Events, form: Form, shape: dict[str, tuple[str, ...]]
+) -> None:
+    columns, plain = (MuonColumns(muon_events.detector, form, **each) for each in (shape, {}))
+    signals = torch.tensor(muon_events.signals)
+    for each in (columns, plain):
+        each.fit(signals, None)
+    rows, before = columns(signals), plain(signals)
+    scale = signals.std(dim=0)
+    assert float(((columns.inverse(rows) - signals) / scale).abs().max()) < 5e-3
+    changed = columns.positions([name for names in shape.values() for name in names])
+    others = [k for k in range(7) if k not in changed]
+    torch.testing.assert_close(rows[:, others], before[:, others])
+    if "root" in shape:
+        x = before[:, changed]
+        torch.testing.assert_close(rows[:, changed], x.sign() * x.abs().sqrt(), rtol=1e-4, atol=1e-4)
+    else:
+        torch.testing.assert_close(rows[:, changed].std(dim=0), torch.full((len(changed),), 1 / 7), rtol=0.01, atol=0)
+
+
 def test_both_forms_of_a_file_make_the_same_rows(muon_events: Events, polar_muon_events: Events) -> None:
     one, other = columns_of(muon_events, "polar"), columns_of(polar_muon_events, "polar")
     rows = [c(torch.tensor(e.signals)) for c, e in ((one, muon_events), (other, polar_muon_events))]

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moliere.config import Config
+from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, Latent, Loss, Objective, models
 from moliere.models.muons.columns import QUANTITIES, fit_rareness
 from moliere.models.muons.gan import MuonGAN, MuonGANConfig, deceit
+from moliere.models.muons.rareness_flow import RarenessFlow
 from moliere.models.networks.leaky_mlp import LeakyMLP
 from moliere.models.steering import SteeredModel
 from moliere.preprocess import Rareness
@@ -27,6 +29,11 @@ class AuxiliaryMuonGANConfig(MuonGANConfig):
     kind: Literal["muon-aux-gan"] = "muon-aux-gan"
     rareness: Literal["joint", "each"] = Field(
         default="joint", description="one number of all columns (1-D), or one for each quantity (4-D)"
+    )
+    together: bool = Field(
+        default=False,
+        description="with each: the four are drawn as they hang together in the flux, by a flow that learns it "
+        "(objective rareness); false: independently, as published",
     )
     neighbours: int = Field(default=3, ge=1)
     reference: int = Field(default=10_000, ge=2, description="muons that distances are measured to")
@@ -44,9 +51,15 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
 
     so that larger auxiliaries make rarer muons: generating with wider auxiliaries makes more of them.
 
+    Four auxiliaries drawn independently ask for muons that there are none of, as one far out in r is often far out in
+    pt, too. With ``together`` the latent has independent half-Gaussians still, and a flow
+    (:class:`~moliere.models.muons.rareness_flow.RarenessFlow`), which learns with the regressors, makes the auxiliaries
+    of them; weights of steered muons stay exact.
+
     Differences to the publication: the regressors end in a softplus, where the authors have a ReLU; batch normalisation
-    adds 1e-5 to the variance, where Keras adds 1e-3; the shipped recipe trains with Adam, the authors with its variant
-    AMSGrad (``optimizer = "amsgrad"``).
+    adds 1e-5 to the variance, where Keras adds 1e-3; charges are drawn by the training's share, where the authors draw
+    half and half; the shipped recipes train with Adam, the authors with its variant AMSGrad, as the recipe
+    ``muons-aux-gan-published`` does.
 
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
@@ -62,6 +75,11 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         self.adversarial_weight = config.adversarial_weight
         self.groups = [self.columns.positions(group) for group in names]
         self.rareness = Rareness(self.groups, config.neighbours, config.reference)
+        if config.together and config.rareness == "joint":
+            raise ConfigError(
+                'model.together is about several auxiliaries, but there is one; set model.rareness = "each"'
+            )
+        self.dependence = RarenessFlow(len(names)) if config.together else None
         hidden = _WIDTHS[config.rareness]
         self.regressors = nn.ModuleList(
             LeakyMLP(len(group), hidden, 1, dropout=config.dropout) for group in self.groups
@@ -78,8 +96,11 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         return *super().latent, Latent(len(self.groups), "half-normal")
 
     def objectives(self) -> tuple[Objective, ...]:
-        """Regressors, which are to be trained first, then discriminator and generator."""
-        return (Objective("regressors", self.regressors.parameters, self._regressor_loss), *super().objectives())
+        """Regressors, which are to be trained first, then discriminator and generator, then the flow of rareness."""
+        found = (Objective("regressors", self.regressors.parameters, self._regressor_loss), *super().objectives())
+        if self.dependence is None:
+            return found
+        return (*found, Objective("rareness", self.dependence.parameters, self._dependence_loss))
 
     @property
     def auxiliaries(self) -> slice:
@@ -92,8 +113,29 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
         return len(self.groups)
 
     def rareness_of(self, signals: Tensor) -> Tensor:
-        """Rareness among the muons trained on: (n, 7) → (n, 1) or (n, 4)."""
-        return self.rareness(self.columns(signals)).float()  # type: ignore[no-any-return]
+        """Rareness among the muons trained on, as the latent has it: (n, 7) → (n, 1) or (n, 4)."""
+        found: Tensor = self.rareness(self.columns(signals)).float()
+        if self.dependence is None:
+            return found
+        with torch.no_grad():
+            independent: Tensor = self.dependence.inverse(found)
+        return independent
+
+    def asked_for(self, latent: Tensor) -> Tensor:
+        """The rareness that a latent asks the generator for, (n, 1) or (n, 4)."""
+        independent = latent[:, self.auxiliaries]
+        if self.dependence is None:
+            return independent
+        with torch.no_grad():
+            told: Tensor = self.dependence(independent)
+        return told
+
+    def _rows(self, latent: Tensor) -> Tensor:
+        return super()._rows(torch.cat([latent[:, : self.auxiliaries.start], self.asked_for(latent)], dim=1))
+
+    def _dependence_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        assert self.dependence is not None
+        return Loss(self.dependence.loss(self.rareness(self.columns(batch.signals)).float(), rng))
 
     def _draw_auxiliaries(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.randn(n, len(self.groups), generator=rng, device=rng.device).abs()
@@ -104,7 +146,7 @@ class AuxiliaryMuonGAN(MuonGAN, SteeredModel):
 
     def _judge(self, latent: Tensor, rows: Tensor, rng: torch.Generator) -> Loss:
         found_out = deceit(self.discriminator, rows, rng)
-        misread = self._misread(rows, latent[:, self.auxiliaries], None)
+        misread = self._misread(rows, self.asked_for(latent), None)
         return Loss(
             self.adversarial_weight * found_out + misread, {"deceit": found_out.item(), "auxiliaries": misread.item()}
         )

@@ -19,7 +19,7 @@ from moliere.detectors.base import Detector
 from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, Latent
-from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal, Rareness
+from moliere.preprocess import Chain, PhaseSpaceRanges, Polar, QuantileNormal, Rareness, SignedRoot, box_cox_chain
 from moliere.preprocess.base import Facts, Transform
 from moliere.preprocess.kinematics import CARTESIAN, POLAR, check_rows
 
@@ -51,6 +51,8 @@ class MuonColumns(nn.Module):
         detector: a phase space of charge, position and momentum, Cartesian or polar.
         form: of the rows.
         normal: columns that are made normal by their quantiles behind the ranges.
+        box_cox: columns that Box-Cox makes nearly normal, over 7, as the authors once had them.
+        root: columns whose signed root is taken behind the ranges.
 
     Raises:
         ConfigError: another detector.
@@ -58,7 +60,15 @@ class MuonColumns(nn.Module):
 
     positive_share: Tensor
 
-    def __init__(self, detector: Detector, form: Form, normal: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        form: Form,
+        normal: Sequence[str] = (),
+        *,
+        box_cox: Sequence[str] = (),
+        root: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         own = form_of(detector)
         self.form, self.names, self.detector_names = form, _NAMES[form], tuple(c.name for c in _space(detector).columns)
@@ -69,7 +79,8 @@ class MuonColumns(nn.Module):
         self._outward = [_NAMES[own].index(name) for name in self.detector_names]
         self._turn = None if own == form else Polar()
         columns = {c.name: c for c in _space(detector if own == form else catalog.get(_CATALOGUE[form])).columns}
-        self.scale = _scale([columns[name] for name in self.names], self.positions(normal))
+        shapes = [self.positions(names) for names in (normal, box_cox, root)]
+        self.scale = _scale([columns[name] for name in self.names], *shapes)
         self.register_buffer("positive_share", torch.tensor(0.5))
 
     def positions(self, names: Sequence[str]) -> list[int]:
@@ -158,6 +169,10 @@ def _space(detector: Detector) -> PhaseSpace:
     return of_kind(detector, PhaseSpace, "a muon model", ConfigError)
 
 
-def _scale(columns: Sequence[Column], normal: Sequence[int]) -> Transform:
+def _scale(columns: Sequence[Column], normal: Sequence[int], box_cox: Sequence[int], root: Sequence[int]) -> Transform:
     ranges = PhaseSpaceRanges(columns)
-    return Chain([ranges, QuantileNormal(normal, _QUANTILES, spacing="score")]) if normal else ranges
+    if normal:
+        return Chain([ranges, QuantileNormal(normal, _QUANTILES, spacing="score")])
+    if box_cox:
+        return Chain([ranges, *box_cox_chain(box_cox)])
+    return Chain([ranges, SignedRoot(root)]) if root else ranges

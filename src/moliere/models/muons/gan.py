@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moliere.config import Config
+from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.muons.columns import Form, MuonColumns
 from moliere.models.networks.leaky_mlp import LeakyMLP
@@ -47,8 +48,10 @@ class MuonGANConfig(Config):
     """Settings that all muon GANs have; the defaults are the published ones."""
 
     form: Form = Field(default="polar", description="of the rows that networks see, whatever the events' is")
-    columns: Literal["ranges", "normal"] = Field(
-        default="ranges", description="scaled to their ranges, as published, or made normal by their quantiles"
+    columns: Literal["ranges", "normal", "box-cox", "signed-root"] = Field(
+        default="ranges",
+        description="scaled to their ranges, as published; made normal by their quantiles; by Box-Cox, which the "
+        "authors gave up; or with x and y behind a signed root, as in the first, Cartesian networks",
     )
     latent: int = Field(default=100, ge=1)
     generator_width: tuple[int, ...] = Field(default=(1000, 1000, 250, 50), min_length=1)
@@ -107,7 +110,7 @@ class MuonGAN(GenerativeModel):
 
     def _rows(self, latent: Tensor) -> Tensor:
         free = self.generator(latent)
-        if self.settings.columns == "ranges":
+        if self.settings.columns in ("ranges", "signed-root"):
             free = torch.tanh(free)
         return self.columns.join(self._passed(latent), free)
 
@@ -133,7 +136,17 @@ class MuonGAN(GenerativeModel):
 def muon_columns(config: MuonGANConfig, context: BuildContext) -> MuonColumns:
     """The columns that a configuration asks for; charge and angles stay in their ranges."""
     plain = MuonColumns(context.detector, config.form)
-    return plain if config.columns == "ranges" else MuonColumns(context.detector, config.form, plain.free)
+    if config.columns == "ranges":
+        return plain
+    if config.columns == "signed-root":
+        if config.form != "cartesian":
+            raise ConfigError(
+                f'a signed root is taken of x and y, which a {config.form} form has not; set model.form = "cartesian"'
+            )
+        return MuonColumns(context.detector, config.form, root=("x", "y"))
+    if config.columns == "box-cox":
+        return MuonColumns(context.detector, config.form, box_cox=plain.free)
+    return MuonColumns(context.detector, config.form, plain.free)
 
 
 class VanillaMuonGANConfig(MuonGANConfig):
@@ -147,8 +160,9 @@ class VanillaMuonGAN(MuonGAN):
     """A GAN of muons without auxiliary inputs; ``form`` says in which columns the networks see muons.
 
     Differences to the publication: one network has the charge as a condition, as in the authors' later work, where the
-    publication has a network for each charge and kind of origin. Batch normalisation adds 1e-5 to the variance, where
-    Keras adds 1e-3. Shipped recipes train with Adam, the authors with its variant AMSGrad (``optimizer = "amsgrad"``).
+    publication has a network for each charge and kind of origin; charges are drawn by the training's share, where that
+    later work draws half and half. Batch normalisation adds 1e-5 to the variance, where Keras adds 1e-3. This model's
+    recipes train with Adam, the authors with its variant AMSGrad (``optimizer = "amsgrad"``).
 
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,
