@@ -20,6 +20,7 @@ from moliere.cli import (
     convert_weights,
     distill,
     evaluate,
+    export,
     fetch,
     geant4,
     generate,
@@ -48,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
-_MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, convert_weights)
+_MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, export, convert_weights)
 _WHOLE = (run, new)
 for verb in (*_DATA, *_MODELS, *_WHOLE, listing, geant4):
     verb.register(app)

@@ -36,6 +36,7 @@ from moliere.errors import BundleError, InvalidQuantity
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint32]
+Numbers = NDArray[np.uint64]
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HIGH = np.uint64(32)
@@ -69,6 +70,9 @@ _COSINE = (
     2.08757232129817482790e-09,
     -1.13596475577881948265e-11,
 )
+#: of q = 0, 1, 2, 3, 4
+_SIGN_OF_SINE = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
+_SIGN_OF_COSINE = np.array([1.0, -1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -111,23 +115,31 @@ def draw(parts: Sequence[Part], run: ArrayLike, event: ArrayLike, track: ArrayLi
         >>> draw([Part(2)], run=1, event=2, track=1).round(4)
         array([[-0.3783,  1.6133]], dtype=float32)
     """
-    names = np.broadcast_arrays(*(_number(*pair) for pair in (("run", run), ("event", event), ("track", track))))
-    runs, events, tracks = (np.atleast_1d(values) for values in names)
-    columns = []
-    for p, part in enumerate(parts):
-        words = stream(runs, events, tracks, p, part.size + part.size % 2)
-        columns.append(_of_law(part, words)[:, : part.size].astype(np.float32))
-    return np.concatenate([np.zeros((len(runs), 0), np.float32), *columns], axis=1)
+    numbers = np.broadcast_arrays(*(_number(*pair) for pair in (("run", run), ("event", event), ("track", track))))
+    runs, events, tracks = (np.atleast_1d(values) for values in numbers)
+    sizes = [4 * -(-part.size // 4) for part in parts]
+    words = _words(runs, events, tracks, sizes)
+    pieces, start = [np.zeros((len(runs), 0), np.float32)], 0
+    for part, size in zip(parts, sizes, strict=True):
+        pieces.append(_of_law(part, words[:, start : start + size])[:, : part.size].astype(np.float32))
+        start += size
+    return np.concatenate(pieces, axis=1)
 
 
 def stream(run: NDArray[np.uint64], event: NDArray[np.uint64], track: NDArray[np.uint64], part: int, n: int) -> Words:
     """The first n words of one part of the latents of showers: (n_showers,) → (n_showers, n)."""
-    blocks = np.arange(-(-n // 4), dtype=np.uint64)
-    shape = (len(run), len(blocks))
-    zeros = np.zeros(shape, np.uint64)
-    counter = [zeros + blocks, zeros + track[:, None], zeros + np.uint64(part), zeros]
-    key = [zeros + run[:, None], zeros + event[:, None]]
-    return philox(np.stack(counter, axis=-1), np.stack(key, axis=-1)).reshape(len(run), 4 * len(blocks))[:, :n]
+    return _words(run, event, track, [0] * part + [4 * -(-n // 4)])[:, :n]
+
+
+def _words(
+    run: NDArray[np.uint64], event: NDArray[np.uint64], track: NDArray[np.uint64], sizes: Sequence[int]
+) -> Words:
+    """So many words of each part, side by side: (n_showers,) → (n_showers, all sizes), sizes in multiples of four."""
+    blocks = np.concatenate([np.zeros(0, np.uint64), *(np.arange(size // 4, dtype=np.uint64) for size in sizes)])
+    parts = np.repeat(np.arange(len(sizes), dtype=np.uint64), [size // 4 for size in sizes])
+    counter = (blocks[None], track[:, None], parts[None], np.zeros((1, 1), np.uint64))
+    rounds = _rounds(counter, (run[:, None], event[:, None]))
+    return np.stack(np.broadcast_arrays(*rounds), axis=-1).reshape(len(run), sum(sizes)).astype(np.uint32)
 
 
 def philox(counter: NDArray[np.uint64], key: NDArray[np.uint64]) -> Words:
@@ -137,12 +149,22 @@ def philox(counter: NDArray[np.uint64], key: NDArray[np.uint64]) -> Words:
         >>> [f"{word:08x}" for word in philox(np.zeros(4, np.uint64), np.zeros(2, np.uint64))]
         ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
-    even, odd = counter[..., ::2], counter[..., 1::2]
+    a, b, c, d = np.moveaxis(counter, -1, 0)
+    return np.stack(_rounds((a, b, c, d), (key[..., 0], key[..., 1])), axis=-1).astype(np.uint32)
+
+
+def _rounds(counter: tuple[Numbers, Numbers, Numbers, Numbers], key: tuple[Numbers, Numbers]) -> tuple[Numbers, ...]:
+    """Ten rounds, element by element: whatever shapes fit together."""
+    (a, b, c, d), (first, second) = counter, key
     for number in range(_ROUNDS):
-        product = even * _MULTIPLIERS
-        high = (product >> _HIGH)[..., ::-1]
-        even, odd = high ^ odd ^ ((key + np.uint64(number) * _WEYL) & _MASK), (product & _MASK)[..., ::-1]
-    return np.stack([even, odd], axis=-1).reshape(counter.shape).astype(np.uint32)
+        step = np.uint64(number)
+        left, right = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]
+        a, c = (
+            (right >> _HIGH) ^ b ^ ((first + step * _WEYL[0]) & _MASK),
+            (left >> _HIGH) ^ d ^ ((second + step * _WEYL[1]) & _MASK),
+        )
+        b, d = right & _MASK, left & _MASK
+    return a, b, c, d
 
 
 def _of_law(part: Part, words: Words) -> Floats:
@@ -151,11 +173,12 @@ def _of_law(part: Part, words: Words) -> Floats:
     With u the uniform number of a word and z the normal number of its pair: ``normal`` z; ``half-normal`` |z|;
     ``logistic`` ln u - ln(1 - u); ``uniform`` scale · (2u - 1); ``sign`` 1 where u is below the share, else -1.
     """
-    u = (words.astype(np.float64) + 0.5) * 2.0**-32
+    u = (words + 0.5) * 2.0**-32
     if part.law in ("normal", "half-normal"):
+        z = np.empty_like(u)
         radius = np.sqrt(-2.0 * log_of(u[:, ::2]))
         sine, cosine = sine_and_cosine(u[:, 1::2])
-        z = np.stack([radius * cosine, radius * sine], axis=-1).reshape(u.shape)
+        z[:, ::2], z[:, 1::2] = radius * cosine, radius * sine
         return z if part.law == "normal" else np.abs(z)
     if part.law == "logistic":
         return log_of(u) - log_of(1.0 - u)
@@ -205,9 +228,10 @@ def sine_and_cosine(u: Floats) -> tuple[Floats, Floats]:
     z = x * x
     sine = x + z * x * _horner(_SINE, z)
     cosine = (1.0 - 0.5 * z) + z * z * _horner(_COSINE, z)
-    turned, negative_sine, negative_cosine = q % 2 == 1, q % 4 >= 2, (q % 4 == 1) | (q % 4 == 2)
+    quarter = q.astype(np.intp)
+    turned = quarter % 2 == 1
     first, second = np.where(turned, cosine, sine), np.where(turned, sine, cosine)
-    return np.where(negative_sine, -first, first), np.where(negative_cosine, -second, second)
+    return _SIGN_OF_SINE[quarter] * first, _SIGN_OF_COSINE[quarter] * second
 
 
 def _horner(coefficients: Sequence[float], z: Floats) -> Floats:

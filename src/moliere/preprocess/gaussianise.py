@@ -17,6 +17,7 @@ from moliere.preprocess.kinematics import PhaseSpaceRanges, check_rows
 
 #: scikit-learn maps the outermost quantiles to the normal scores of this probability, ±5.2
 _OUTERMOST = 1e-7
+_OUTERMOST_SCORE = -float(torch.special.ndtri(torch.tensor(_OUTERMOST, dtype=torch.float64)))
 #: smallest number whose power the inverse of Box-Cox takes
 _TINY = 1e-12
 
@@ -134,7 +135,7 @@ def _even_scores(n: int, n_values: int) -> Tensor:
 def _ends(quantiles: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """First and last quantile, their score, and how far a score reaches outside of them."""
     first, last = quantiles[0], quantiles[-1]
-    score = -torch.special.ndtri(quantiles.new_tensor(_OUTERMOST))
+    score = torch.full_like(first, _OUTERMOST_SCORE)
     reach = torch.where(last > first, (last - first) / (2 * score), torch.ones_like(first))
     return first, last, score, reach
 

@@ -80,12 +80,14 @@ class LayerShares(PlainTransform):
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
-        self.n_layers = len(sizes)
+        self.n_layers, self.sizes = len(sizes), list(sizes)
         layer = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(list(sizes)))
         self.register_buffer("layer", layer, persistent=False)
 
     def sum_layers(self, signals: Tensor) -> Tensor:
         """(n, n_channels) → (n, n_layers)."""
+        if torch.compiler.is_compiling():  # an exported graph has no sum by index
+            return torch.stack([part.sum(dim=1) for part in signals.split(self.sizes, dim=1)], dim=1)
         zeros = signals.new_zeros(len(signals), self.n_layers)
         return zeros.index_add(1, self.layer, signals)
 

@@ -89,6 +89,9 @@ def encode_triggered(encoder: Callable[[Tensor], Tensor], traces: Tensor, trigge
     Returns:
         (n, n_stations, features).
     """
+    if torch.compiler.is_compiling():  # an exported graph has sizes that do not depend on the signals
+        everything = encoder(traces.flatten(0, 1)).unflatten(0, triggered.shape)
+        return torch.where(triggered[:, :, None], everything, torch.zeros_like(everything))
     encoded = encoder(traces[triggered])
     everywhere = torch.zeros(*triggered.shape, features, dtype=encoded.dtype, device=encoded.device)
     everywhere[triggered] = encoded

@@ -189,6 +189,9 @@ class TraceRefinerGAN(Refiner):
 
     def _refine_parts(self, traces: Tensor) -> Tensor:
         """(m, n_bins) → of the same shape, in bounded memory."""
+        if torch.compiler.is_compiling():  # an exported graph has no loop over events
+            refined: Tensor = self.refiner(traces)
+            return refined
         return torch.cat([self.refiner(part) for part in traces.split(_AT_ONCE)])
 
 

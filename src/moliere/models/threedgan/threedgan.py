@@ -133,8 +133,10 @@ class ThreeDGan(GenerativeModel):
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → image → signals in MeV, cut at the threshold."""
-        parts = zip(latent.split(_AT_ONCE), condition.split(_AT_ONCE), strict=True)
         with _in_use(self.generator):
+            if torch.compiler.is_compiling():  # an exported graph has no loop over events
+                return self.images.to_signals(self._make(latent, condition))
+            parts = zip(latent.split(_AT_ONCE), condition.split(_AT_ONCE), strict=True)
             return torch.cat([self.images.to_signals(self._make(*part)) for part in parts])
 
     def _discriminator_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
