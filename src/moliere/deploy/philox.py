@@ -173,7 +173,7 @@ def _of_law(part: Part, words: Words) -> Floats:
     With u the uniform number of a word and z the normal number of its pair: ``normal`` z; ``half-normal`` |z|;
     ``logistic`` ln u - ln(1 - u); ``uniform`` scale · (2u - 1); ``sign`` 1 where u is below the share, else -1.
     """
-    u = (words + 0.5) * 2.0**-32
+    u = (words.astype(np.float64) + 0.5) * 2.0**-32
     if part.law in ("normal", "half-normal"):
         z = np.empty_like(u)
         radius = np.sqrt(-2.0 * log_of(u[:, ::2]))
