@@ -109,11 +109,12 @@ def _is_ambiguous(model: Function, event: Sequence[Tensor], found: Floats, floor
         copies.append((many.double() * (1 + move)).to(values.dtype) if moves else many)
     made = in_pieces(model, copies)
     low, high = made.min(axis=0), made.max(axis=0)
-    return bool((_relative(np.clip(found, low, high), found, floor) <= TOLERANCE).all())
+    inside = _relative(np.clip(found, low, high), found, floor) <= TOLERANCE
+    return bool((inside & (np.isnan(made).any(axis=0) | ~np.isnan(found))).all())
 
 
 def _differ(away: Floats, where: str) -> str:
     return (
-        f"the exported graph differs from the model by {np.nanmax(away):.1e} {where}; expected {TOLERANCE:.0e}; "
+        f"the exported graph differs from the model by {np.nan_to_num(away, nan=np.inf).max():.1e} {where}; expected {TOLERANCE:.0e}; "
         "nothing was written; report this as a bug, with the bundle"
     )
