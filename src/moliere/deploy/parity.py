@@ -114,7 +114,8 @@ def _is_ambiguous(model: Function, event: Sequence[Tensor], found: Floats, floor
 
 
 def _differ(away: Floats, where: str) -> str:
+    largest = np.nan_to_num(away, nan=np.inf).max()
     return (
-        f"the exported graph differs from the model by {np.nan_to_num(away, nan=np.inf).max():.1e} {where}; expected {TOLERANCE:.0e}; "
+        f"the exported graph differs from the model by {largest:.1e} {where}; expected {TOLERANCE:.0e}; "
         "nothing was written; report this as a bug, with the bundle"
     )
