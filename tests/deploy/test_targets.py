@@ -34,7 +34,9 @@ TINY = {
 def flow(detector: Calorimeter, columns: tuple[str, ...], validity: dict[str, tuple[float, float]]) -> Bundle:
     """A flow that says something, without training."""
     torch.manual_seed(1)
-    config = TwoStageFlowConfig.from_table({"kind": "two-stage-flow", "solver": "euler", "steps": 1, **TINY})
+    config = TwoStageFlowConfig.from_table(
+        {"kind": "two-stage-flow", "backbone": "mlp", "solver": "euler", "steps": 1, **TINY}
+    )
     model = TwoStageFlow(config, BuildContext(detector, columns, (22,)))
     with torch.no_grad():
         for parameter in model.parameters():
