@@ -8,7 +8,7 @@ import pytest
 from moliere.detectors import Calorimeter, catalog
 from moliere.detectors.base import Floats
 from moliere.evaluation.observables.binning import Binning
-from moliere.evaluation.suites import suites
+from moliere.evaluation.suites import find_suite, suites
 from moliere.evaluation.suites.base import label_of
 
 
@@ -95,3 +95,21 @@ def test_features_are_called_as_their_observables_are(name: str, said: str) -> N
     shown = suites["calorimeter"].shown(catalog.get(name))
     assert shown["centre_eta[1]"].label.startswith(said)
     assert label_of("log_layer_energy[1]", shown) == f"log {shown['layer_energy[1]'].label}"
+
+
+@pytest.mark.parametrize(
+    ("detector", "name", "label", "unit", "group"),
+    [
+        ("calochallenge-2", "sparsity[3]", "share of empty cells in layer 3", "", "sparsity"),
+        ("calogan", "sparsity1", "share of cells with energy in layer 1", "", "sparsity"),
+        ("3dgan", "moment_z1", "mean of z, weighted with energy", "cells", "longitudinal"),
+        ("3dgan", "moment_x3", "third moment of x about its mean", "cells³", "transverse"),
+        ("ship-muons", "charge", "charge", "", "particle"),
+        ("ship-muons", "pz", "pz", "MeV", "momentum"),
+        ("ship-muons", "x", "x", "mm", "position"),
+    ],
+)
+def test_labels_say_what_is_shown(detector: str, name: str, label: str, unit: str, group: str) -> None:
+    known = catalog.get(detector)
+    shown = find_suite("default", known)[1].shown(known)[name]
+    assert (shown.label, shown.unit, shown.group) == (label, unit, group)

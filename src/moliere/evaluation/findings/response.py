@@ -11,6 +11,7 @@ from moliere.evaluation.finding import Finding, Metric, findings
 from moliere.evaluation.response import ResponsePoint, response_points
 from moliere.evaluation.samples import Samples
 from moliere.evaluation.verdicts import judged
+from moliere.units import format_energy
 
 #: what total over incident energy is called
 _RESPONSES = ("response", "sampling_fraction")
@@ -57,8 +58,8 @@ def response_metrics(points: Sequence[ResponsePoint]) -> Iterator[Metric]:
         floor, floor_error = _largest_of_noise([row[1] for row in rows])
         yield judged(Metric(
             f"response-{kind}", label, "energy", value, error, floor, floor_error, "%", tolerance=_TOLERANCE,
-            note=f"|generated / reference - 1| at {energy:.4g} MeV, the largest at {len(rows)} energies; floor: the "
-            f"largest of {len(rows)} deviations that are only statistical",
+            note=f"|generated / reference - 1| at {format_energy(energy)}, the largest at {len(rows)} energies; floor: "
+            f"the largest of {len(rows)} deviations that are only statistical",
         ))  # fmt: skip
 
 

@@ -43,7 +43,7 @@ SHAPES: dict[str, tuple[str, str, str]] = {
     "l_d": ("lateral depth", "MeV", "longitudinal"),
     **{f"sigma{i}": (f"lateral width in layer {i}", "mm", "transverse") for i in range(_LAYERS)},
     "s_d": ("shower depth", "", "longitudinal"),
-    **{f"sparsity{i}": (f"cells with energy in layer {i}", "", "sparsity") for i in range(_LAYERS)},
+    **{f"sparsity{i}": (f"share of cells with energy in layer {i}", "", "sparsity") for i in range(_LAYERS)},
     "sigma_sd": ("shower depth width", "", "longitudinal"),
 }
 

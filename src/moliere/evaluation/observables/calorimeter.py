@@ -76,7 +76,7 @@ observables.register("layer_energy")(
     Observable("energy in {layer}", "MeV", "longitudinal", _ENERGY_BINS, layer_energy, _all_layers)
 )
 observables.register("sparsity")(
-    Observable("empty cells in {layer}", "", "sparsity", fixed(np.linspace(0, 1, 21)), sparsity, _all_layers)
+    Observable("share of empty cells in {layer}", "", "sparsity", fixed(np.linspace(0, 1, 21)), sparsity, _all_layers)
 )
 
 

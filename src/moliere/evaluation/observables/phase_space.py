@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import PhaseSpace
 from moliere.detectors.base import Floats
+from moliere.detectors.phase_space import Column
 from moliere.units import c_light, m, tesla
 
 #: name → label, unit and group; ``theta`` would be taken: in the polar form it is the azimuth of the position
@@ -41,12 +42,14 @@ def labels(detector: PhaseSpace) -> dict[str, tuple[str, str, str]]:
         >>> list(labels(catalog.get("ship-muons")))
         ['charge', 'x', 'y', 'z', 'px', 'py', 'pz', 'p', 'pt', 'polar_angle']
     """
-    columns = {
-        column.name: (column.name, column.unit, "momentum" if column.unit == "MeV" else "position")
-        for column in detector.columns
-    }
+    columns = {column.name: (column.name, column.unit, _group(column)) for column in detector.columns}
     has_momentum = any(columns.keys() >= set(form) for form in _FORMS)
     return columns | {name: words for name, words in _MOMENTUM.items() if has_momentum and name not in columns}
+
+
+def _group(column: Column) -> str:
+    """Where a column belongs on the page."""
+    return "particle" if column.name == "charge" else "momentum" if column.unit == "MeV" else "position"
 
 
 def kinematics(detector: PhaseSpace, signals: NDArray[np.float32]) -> dict[str, Floats]:

@@ -37,13 +37,14 @@ NO_ANGLE = 100.0
 _ROUNDING = 1e-9
 
 _CELLS = {1: "cells", 2: "cells²", 3: "cells³"}
+_MOMENTS = {1: "mean of {}, weighted with energy", 2: "variance of {}", 3: "third moment of {} about its mean"}
 #: axis → group: z runs along the shower
 _GROUPS = {"x": "transverse", "y": "transverse", "z": "longitudinal"}
 #: name → label, unit and group
 LABELS: dict[str, tuple[str, str, str]] = {
     "total_energy": ("total energy", "MeV", "energy"),
     "sampling_fraction": ("total / incident energy", "", "energy"),
-    **{f"moment_{a}{k}": (f"moment {k} in {a}", _CELLS[k], _GROUPS[a]) for a in AXES for k in ORDERS},
+    **{f"moment_{a}{k}": (_MOMENTS[k].format(a), _CELLS[k], _GROUPS[a]) for a in AXES for k in ORDERS},
     **{
         f"{third}_third": (f"energy in the {third} third of the layers / total energy", "", "longitudinal")
         for third in _THIRDS

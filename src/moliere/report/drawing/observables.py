@@ -34,6 +34,7 @@ _GROUPS = {
     "timing": "Arrival times",
     "momentum": "Momentum",
     "position": "Position",
+    "particle": "Particle",
     "shield": "Behind a magnetised shield",
 }
 _KEY = (
