@@ -9,6 +9,7 @@ import typer
 
 from moliere.cli import complete
 from moliere.cli.options import Overwrite, Threads, console, epilog
+from moliere.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "moliere export flow-photons-hour -o photons.onnx",
         "moliere export flow-photons-hour --target fastcalosim -o photons.onnx",
+        "moliere export flow-photons-hour --target c -o model",
     )
     app.command("export", epilog=epilog(*examples))(export)
 
@@ -27,20 +29,25 @@ def export(
             help="The trained model: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write, such as photons.onnx.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File to write, such as photons.onnx; a folder for C.")
+    ],
     target: Annotated[
-        Literal["onnx", "fastcalosim", "par04"],
-        typer.Option("--target", help="Names, units, order and shapes that a consumer calls with."),
+        Literal["onnx", "fastcalosim", "par04", "c"],
+        typer.Option("--target", help="Names, units, order and shapes that a consumer calls with; or plain C99."),
     ] = "onnx",
     batch: Annotated[
         int | None,
         typer.Option("--batch", min=1, help="Events of a call, for consumers of fixed shapes; any number by default."),
     ] = None,
     events: Annotated[int, typer.Option("--events", min=1, help="Events that are compared with torch.")] = 1000,
+    weights_beside: Annotated[
+        bool, typer.Option("--weights-beside", help="C: the weights in a file of their own, which your program reads.")
+    ] = False,
     threads: Threads = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Export a model as ONNX: latent and condition in, signals out, all transforms and solver steps inside.
+    """Export a model as ONNX or C: latent and condition in, signals out, all transforms and solver steps inside.
 
     Before the file is left where you want it, its events are compared with those of torch. It describes itself:
     detector, units, order of the condition, range, law of the latent, citation.
@@ -51,8 +58,23 @@ def export(
     from moliere.weights import find_bundle
 
     path = find_bundle(bundle)
+    if target == "c":
+        with limited_threads(threads):
+            _export_c(path, output, beside=weights_beside, events=events, overwrite=overwrite)
+        return
+    if weights_beside:
+        raise ConfigError("weights lie beside the code of C only", options=("--target c",))
     with limited_threads(threads):
         parity = export_bundle(
             load_bundle(path), output, target=target, source=path, batch=batch, events=events, overwrite=overwrite
         )
     console.print(f"{output}: {output.stat().st_size / 2**20:.1f} MiB; {parity}")
+
+
+def _export_c(path: Path, folder: Path, *, beside: bool, events: int, overwrite: bool) -> None:
+    from moliere.deploy.c.export import export as export_bundle
+    from moliere.models import load_bundle
+
+    parity = export_bundle(load_bundle(path), folder, source=path, beside=beside, events=events, overwrite=overwrite)
+    words = parity or "not compared with torch, as there is no C compiler here"
+    console.print(f"{folder}: {words}; compile with -O3, and without -ffast-math")

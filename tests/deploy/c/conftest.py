@@ -85,3 +85,55 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Compiled
         return compile_c(source, tmp_path_factory.mktemp("c"), flags, compiler)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """Two layers, the energy in float64, then the three largest of each half."""
+    onnx = pytest.importorskip("onnx")
+    rng = np.random.default_rng(3)
+    given = {
+        "w1": rng.normal(size=(21, 130)).astype(np.float32),
+        "b1": rng.normal(size=130).astype(np.float32),
+        "scale": rng.normal(size=130).astype(np.float32),
+        "w2": (rng.normal(size=(130, 40)) / 5).astype(np.float32),
+        "start": np.array([0], np.int64),
+        "end": np.array([1], np.int64),
+        "axis": np.array([1], np.int64),
+        "halves": np.array([-1, 2, 20], np.int64),
+        "three": np.array([3], np.int64),
+        "row": np.array([-1, 40], np.int64),
+        "third": np.array(2, np.int64),
+        "cut": np.array(0.25, np.float32),
+        "none": np.array(0.0, np.float32),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Gemm", ["latent", "w1", "b1"], ["a"]),
+        node("LayerNormalization", ["a", "scale"], ["normal"]),
+        node("Sigmoid", ["normal"], ["s"]),
+        node("Mul", ["normal", "s"], ["silu"]),
+        node("MatMul", ["silu", "w2"], ["second"]),
+        node("Slice", ["condition", "start", "end", "axis"], ["energy"]),
+        node("Log", ["energy"], ["log"]),
+        node("Cast", ["log"], ["small"], to=1),
+        node("Mul", ["second", "small"], ["scaled"]),
+        node("Reshape", ["scaled", "halves"], ["parts"]),
+        node("TopK", ["parts", "three"], ["largest", "places"], axis=2),
+        node("Gather", ["largest", "third"], ["last"], axis=2),
+        node("Unsqueeze", ["last", "end_axis"], ["bound"]),
+        node("GreaterOrEqual", ["parts", "bound"], ["kept"]),
+        node("Where", ["kept", "parts", "none"], ["sparse"]),
+        node("Less", ["sparse", "cut"], ["below"]),
+        node("Where", ["below", "none", "sparse"], ["visible"]),
+        node("Reshape", ["visible", "row"], ["signals"]),
+    ]
+    given["end_axis"] = np.array([2], np.int64)
+    make = onnx.helper.make_tensor_value_info
+    inputs = [
+        make("latent", onnx.TensorProto.FLOAT, ["n", 21]),
+        make("condition", onnx.TensorProto.DOUBLE, ["n", 2]),
+    ]
+    tensors = [onnx.numpy_helper.from_array(value, name) for name, value in given.items()]
+    graph = onnx.helper.make_graph(nodes, "toy", inputs, [make("signals", onnx.TensorProto.FLOAT, ["n", 40])], tensors)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9)

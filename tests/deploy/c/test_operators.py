@@ -14,13 +14,13 @@ from moliere.errors import ExportError
 
 onnx = pytest.importorskip("onnx")
 
-from moliere.deploy.c.card import Card, Column  # noqa: E402
+from moliere.deploy.c.header import Column, Header  # noqa: E402
 from moliere.deploy.c.operators import operators  # noqa: E402
 from moliere.deploy.c.write import translate  # noqa: E402
 
 RNG = np.random.default_rng(0)
 WIDTH = 24
-CARD = Card("toy", (Column("energy", 1.0, 2.0),), (Part(2 * WIDTH),))
+HEADER = Header("toy", (Column("energy", 1.0, 2.0),), (Part(2 * WIDTH),))
 
 #: the operands: x and y of shape (n, 4, 6), positive p, truth values b, whole numbers i from 0 to 5, doubles d
 X = [
@@ -65,6 +65,8 @@ CASES: dict[str, list[tuple[str, list[Any], list[str], dict[str, Any]]]] = {
     "Clip above": one("Clip", "x", "", ["float", 0.5]),
     "Equal": one("Equal", "i", ["int", 1]),
     "Max of whole numbers": one("Max", "i", ["int", 1]),
+    "Sum of three": one("Sum", "x", "y", "p"),
+    "Max of three": one("Max", "x", "y", ["float", 0.5]),
     "And": [("Greater", ["x", ["float", 0.0]], ["c"], {}), ("And", ["b", "c"], ["result"], {})],
     "Or": [("Greater", ["x", ["float", 0.0]], ["c"], {}), ("Or", ["b", "c"], ["result"], {})],
     "Xor": [("Greater", ["x", ["float", 0.0]], ["c"], {}), ("Xor", ["b", "c"], ["result"], {})],
@@ -234,7 +236,7 @@ def test_an_operator_does_what_the_reference_does(name: str, compiled: Callable[
     latent = np.random.default_rng(1).normal(size=(19, 2 * WIDTH)).astype(np.float32)
     condition = np.ones((19, 1))
     expected = reference(given, latent, condition)
-    made = compiled(translate(given, CARD), ("-O1",)).generate(latent, condition)
+    made = compiled(translate(given, HEADER), ("-O1",)).generate(latent, condition)
     np.testing.assert_allclose(made, expected, rtol=3e-6, atol=3e-6)
 
 
@@ -246,19 +248,19 @@ def test_every_operator_has_a_case() -> None:
 def test_an_operator_that_is_not_known_is_named() -> None:
     CASES["unknown"] = one("Hardmax", "x")
     with pytest.raises(ExportError, match=r"operator Hardmax \(for result\), which is not written in C yet"):
-        translate(model("unknown"), CARD)
+        translate(model("unknown"), HEADER)
     del CASES["unknown"]
 
 
 def test_a_shape_that_depends_on_the_data_is_refused() -> None:
     CASES["data"] = [("NonZero", ["x"], ["places"], {}), ("Cast", ["places"], ["result"], {"to": 1})]
     with pytest.raises(ExportError, match="NonZero"):
-        translate(model("data"), CARD)
+        translate(model("data"), HEADER)
     del CASES["data"]
 
 
 def test_half_precision_is_refused() -> None:
     CASES["half"] = one("Cast", "x", to=10)
     with pytest.raises(ExportError, match=r"float16.*float32"):
-        translate(model("half"), CARD)
+        translate(model("half"), HEADER)
     del CASES["half"]

@@ -17,7 +17,7 @@ from moliere.errors import ExportError, OutputExists
 
 onnx = pytest.importorskip("onnx")
 
-from moliere.deploy.c.card import Card, Column, spots_of  # noqa: E402
+from moliere.deploy.c.header import Column, Header, spots_of  # noqa: E402
 from moliere.deploy.c.write import Source, translate, write_c  # noqa: E402
 
 COLUMNS = (Column("energy", 256.0, 32768.0), Column("pdg_id", values=(11.0, 22.0)))
@@ -28,60 +28,10 @@ PARTS = (
     Part(4, "uniform", scale=3.0),
     Part(7, "sign", share=0.3),
 )
-CARD = Card(
+HEADER = Header(
     "toy-flow", COLUMNS, PARTS, threshold=0.25, detector="toy", citation="An article, 2026 */ #error", version="1"
 )
 INSIDE, BELOW, ABOVE, NAN, STRANGE = range(5)
-
-
-def network(dtype: Any = np.float32) -> Any:
-    """Two layers, the energy in float64, then the three largest of each half."""
-    rng = np.random.default_rng(3)
-    given = {
-        "w1": rng.normal(size=(21, 130)).astype(dtype),
-        "b1": rng.normal(size=130).astype(dtype),
-        "scale": rng.normal(size=130).astype(dtype),
-        "w2": (rng.normal(size=(130, 40)) / 5).astype(dtype),
-        "start": np.array([0], np.int64),
-        "end": np.array([1], np.int64),
-        "axis": np.array([1], np.int64),
-        "halves": np.array([-1, 2, 20], np.int64),
-        "three": np.array([3], np.int64),
-        "row": np.array([-1, 40], np.int64),
-        "third": np.array(2, np.int64),
-        "cut": np.array(0.25, dtype),
-        "none": np.array(0.0, dtype),
-    }
-    node = onnx.helper.make_node
-    nodes = [
-        node("Gemm", ["latent", "w1", "b1"], ["a"]),
-        node("LayerNormalization", ["a", "scale"], ["normal"]),
-        node("Sigmoid", ["normal"], ["s"]),
-        node("Mul", ["normal", "s"], ["silu"]),
-        node("MatMul", ["silu", "w2"], ["second"]),
-        node("Slice", ["condition", "start", "end", "axis"], ["energy"]),
-        node("Log", ["energy"], ["log"]),
-        node("Cast", ["log"], ["small"], to=1),
-        node("Mul", ["second", "small"], ["scaled"]),
-        node("Reshape", ["scaled", "halves"], ["parts"]),
-        node("TopK", ["parts", "three"], ["largest", "places"], axis=2),
-        node("Gather", ["largest", "third"], ["last"], axis=2),
-        node("Unsqueeze", ["last", "end_axis"], ["bound"]),
-        node("GreaterOrEqual", ["parts", "bound"], ["kept"]),
-        node("Where", ["kept", "parts", "none"], ["sparse"]),
-        node("Less", ["sparse", "cut"], ["below"]),
-        node("Where", ["below", "none", "sparse"], ["visible"]),
-        node("Reshape", ["visible", "row"], ["signals"]),
-    ]
-    given["end_axis"] = np.array([2], np.int64)
-    make = onnx.helper.make_tensor_value_info
-    inputs = [
-        make("latent", onnx.TensorProto.FLOAT, ["n", 21]),
-        make("condition", onnx.TensorProto.DOUBLE, ["n", 2]),
-    ]
-    tensors = [onnx.numpy_helper.from_array(value, name) for name, value in given.items()]
-    graph = onnx.helper.make_graph(nodes, "toy", inputs, [make("signals", onnx.TensorProto.FLOAT, ["n", 40])], tensors)
-    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9)
 
 
 def sample(n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -90,8 +40,8 @@ def sample(n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 
 @pytest.fixture(scope="module")
-def source() -> Source:
-    return translate(network(), CARD)
+def source(network: Any) -> Source:
+    return translate(network, HEADER)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +58,11 @@ def bits(signals: NDArray[np.float32]) -> NDArray[np.uint32]:
     return signals.view(np.uint32)
 
 
-def test_the_reference_and_c_agree(any_library: Any) -> None:
+def test_the_reference_and_c_agree(network: Any, any_library: Any) -> None:
     from onnx.reference import ReferenceEvaluator
 
     latent, condition = sample(300)
-    (expected,) = ReferenceEvaluator(network()).run(None, {"latent": latent, "condition": condition})
+    (expected,) = ReferenceEvaluator(network).run(None, {"latent": latent, "condition": condition})
     made = any_library.generate(latent, condition)
     assert ((made > 0) == (expected > 0)).all()
     assert (made > 0).sum() > 1000
@@ -152,8 +102,8 @@ def test_latents_are_those_of_python(library: Any) -> None:
 def test_a_long_latent_has_the_bits_of_python(compiled: Callable[..., Any]) -> None:
     """Normal and logistic numbers go through the logarithm, sine and cosine: 20,000 of each."""
     parts = (Part(20_000), Part(20_000, "logistic"), Part(20_001))
-    card = Card("long", COLUMNS[:1], parts)
-    source = translate(_first_of(60_001), card)
+    header = Header("long", COLUMNS[:1], parts)
+    source = translate(_first_of(60_001), header)
     for flags in (("-O2",), ("-O3", "-march=native", "-std=gnu99")):
         made = compiled(source, flags).draw(3, 4, 5)
         assert (bits(made) == bits(draw(parts, 3, 4, 5)[0])).all()
@@ -201,41 +151,43 @@ def test_a_condition_that_is_no_number_writes_nothing_outside(library: Any) -> N
     assert (bits(made)[3::4] == bits(clean)[3::4]).all()
 
 
-def test_weights_beside_the_code_give_the_same_showers(library: Any, compiled: Callable[..., Any]) -> None:
-    source = translate(network(), CARD, beside=True)
+def test_weights_beside_the_code_give_the_same_showers(
+    network: Any, library: Any, compiled: Callable[..., Any]
+) -> None:
+    source = translate(network, HEADER, beside=True)
     beside = compiled(source)
     assert beside.numbers["WEIGHTS"] * 4 == len(source.weights or b"") > 8000
     latent, condition = sample(30)
     assert (bits(beside.generate(latent, condition)) == bits(library.generate(latent, condition))).all()
 
 
-def test_files_are_written_and_not_overwritten(tmp_path: Path) -> None:
-    header = write_c(network(), CARD, tmp_path / "c", beside=True)
+def test_files_are_written_and_not_overwritten(network: Any, tmp_path: Path) -> None:
+    header = write_c(network, HEADER, tmp_path / "c", beside=True)
     assert header == tmp_path / "c" / "toy_flow.h"
     assert {path.name for path in header.parent.iterdir()} == {"toy_flow.h", "toy_flow.c", "toy_flow.bin"}
     with pytest.raises(OutputExists):
-        write_c(network(), CARD, tmp_path / "c")
-    write_c(network(), CARD, tmp_path / "c", overwrite=True)
+        write_c(network, HEADER, tmp_path / "c")
+    write_c(network, HEADER, tmp_path / "c", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["123", "---", "é"])
-def test_a_name_that_c_cannot_have_is_refused(name: str) -> None:
+def test_a_name_that_c_cannot_have_is_refused(network: Any, name: str) -> None:
     with pytest.raises(ExportError, match="begins with a letter"):
-        translate(network(), Card(name, COLUMNS, PARTS))
+        translate(network, Header(name, COLUMNS, PARTS))
 
 
-def test_another_latent_than_the_graphs_is_refused() -> None:
+def test_another_latent_than_the_graphs_is_refused(network: Any) -> None:
     with pytest.raises(ExportError, match=r"\(1, 21\).*latent and a condition of shapes \(1, 20\)"):
-        translate(network(), Card("toy", COLUMNS, (Part(20),)))
+        translate(network, Header("toy", COLUMNS, (Part(20),)))
 
 
-def test_a_latent_of_a_prior_has_no_draw_function(compiled: Callable[..., Any]) -> None:
-    source = translate(network(), Card("prior", COLUMNS, (Part(21, "prior-bits"),)))
+def test_a_latent_of_a_prior_has_no_draw_function(network: Any, compiled: Callable[..., Any]) -> None:
+    source = translate(network, Header("prior", COLUMNS, (Part(21, "prior-bits"),)))
     assert "_draw" not in source.header
     compiled(source)
 
 
-def test_spots_share_the_energy_of_every_channel(compiled: Callable[..., Any]) -> None:
+def test_spots_share_the_energy_of_every_channel(network: Any, compiled: Callable[..., Any]) -> None:
     detector = catalog.get("calochallenge-1-photons")
     spots = spots_of(detector)
     shares = np.bincount([spot.channel for spot in spots], [spot.share for spot in spots])
@@ -245,10 +197,19 @@ def test_spots_share_the_energy_of_every_channel(compiled: Callable[..., Any]) -
     np.testing.assert_allclose(radius, detector.r[[spot.channel for spot in spots]])
     ring = [spot.place for spot in spots if spot.channel == 0]
     np.testing.assert_allclose(np.mean(ring, axis=0), (0, 0, 25.5), atol=1e-9)
-    source = translate(network(), Card("toy", COLUMNS, PARTS, spots=spots))
+    source = translate(network, Header("toy", COLUMNS, PARTS, spots=spots))
     assert compiled(source).numbers["SPOTS"] == len(spots)
 
 
 def test_a_detector_without_depth_has_no_spots() -> None:
     assert spots_of(catalog.get("par04-calodit")) == ()
     assert spots_of(catalog.get("airshower-9x9")) == ()
+
+
+def test_a_model_that_is_conditioned_on_nothing_has_no_columns(compiled: Callable[..., Any]) -> None:
+    given = _first_of(3)
+    del given.graph.input[1]
+    library = compiled(translate(given, Header("flux", (), (Part(3),))))
+    latent = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], np.float32)
+    assert library.generate(latent, np.zeros((2, 0))).tolist() == [[1.0], [4.0]]
+    assert library.check() == INSIDE

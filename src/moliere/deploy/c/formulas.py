@@ -63,7 +63,19 @@ def _absolute(attributes: Mapping[str, Any], dtype: str) -> str:
 
 
 def _extreme(name: str) -> Formula:
-    return lambda attributes, dtype: f"{name}_{C_TYPES[dtype]}({{0}}, {{1}})"
+    """Of two or more operands; ``n_operands`` says how many."""
+
+    def formula(attributes: Mapping[str, Any], dtype: str) -> str:
+        text = "{0}"
+        for k in range(1, attributes["n_operands"]):
+            text = f"{name}_{C_TYPES[dtype]}({text}, {{{k}}})"
+        return text
+
+    return formula
+
+
+def _sum(attributes: Mapping[str, Any], dtype: str) -> str:
+    return "(" + " + ".join(f"{{{k}}}" for k in range(attributes["n_operands"])) + ")"
 
 
 #: of the operators whose operands have one type, which is the result's
@@ -77,6 +89,7 @@ ARITHMETIC: Mapping[str, Formula] = {
     "Neg": _same("(-{0})"),
     "Reciprocal": _same("(1 / {0})"),
     "Abs": _absolute,
+    "Sum": _sum,
     "Min": _extreme("smaller"),
     "Max": _extreme("larger"),
     "Clip": _clip,

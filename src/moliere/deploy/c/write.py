@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moliere.deploy.c.arrays import Array
-from moliere.deploy.c.card import LAWS, Card, one_line
 from moliere.deploy.c.formulas import literal
 from moliere.deploy.c.graph import C_TYPES, Constant, Graph, read_graph
+from moliere.deploy.c.header import LAWS, Header, one_line
 from moliere.deploy.c.operators import add_node
 from moliere.deploy.c.plan import ALIGNMENT, place
 from moliere.deploy.c.program import Call, Program
@@ -48,23 +48,27 @@ class Source:
         name: of the files and the beginning of every name in them.
         header: text of NAME.h.
         code: text of NAME.c.
+        channels: signals of a shower.
+        workspace: bytes that a caller passes.
         weights: numbers of NAME.bin, where they lie beside the code.
     """
 
     name: str
     header: str
     code: str
+    channels: int
+    workspace: int
     weights: bytes | None = None
 
 
 def write_c(
-    model: ModelProto, card: Card, folder: str | Path, *, beside: bool = False, overwrite: bool = False
+    model: ModelProto, header: Header, folder: str | Path, *, beside: bool = False, overwrite: bool = False
 ) -> Path:
     """Write NAME.h and NAME.c.
 
     Args:
         model: the graph (latent, condition) → signals.
-        card: what else stands in the header.
+        header: what stands in the header besides the functions.
         folder: where; made if it is not there.
         beside: the weights go into NAME.bin, which the caller reads and passes, instead of into the code.
         overwrite: replace files of these names.
@@ -76,23 +80,32 @@ def write_c(
         ExportError: the graph holds what is not written in C.
         OutputExists: a file is there.
     """
-    source = translate(model, card, beside=beside)
+    source = translate(model, header, beside=beside)
+    save(source, folder, overwrite=overwrite)
+    return Path(folder) / f"{source.name}.h"
+
+
+def save(source: Source, folder: str | Path, *, overwrite: bool = False) -> None:
+    """Write the files of a model, all of them or none.
+
+    Raises:
+        OutputExists: a file is there.
+    """
     with replacing_entries(Path(folder), overwrite=overwrite) as new:
         (new / f"{source.name}.h").write_text(source.header)
         (new / f"{source.name}.c").write_text(source.code)
         if source.weights is not None:
             (new / f"{source.name}.bin").write_bytes(source.weights)
-    return Path(folder) / f"{source.name}.h"
 
 
-def translate(model: ModelProto, card: Card, *, beside: bool = False) -> Source:
+def translate(model: ModelProto, header: Header, *, beside: bool = False) -> Source:
     """A graph as text of C.
 
     Raises:
         ExportError: the graph holds what is not written in C.
     """
     graph = read_graph(model)
-    _check(graph, card)
+    _check(graph, header)
     program = Program(graph)
     for node in graph.nodes:
         add_node(program, node)
@@ -101,66 +114,69 @@ def translate(model: ModelProto, card: Card, *, beside: bool = False) -> Source:
     shower = place(program.buffers()) + ALIGNMENT  # one line more, so that showers do not share the lines of a cache
     together = max(1, min(_MOST_TOGETHER, _NEAR // shower))
     weights = tables.pop("float32", []) if beside else None
-    facts = _facts(card, graph, shower, together, weights)
-    code = _code(program, card, signals, tables, facts, beside=beside)
+    facts = _facts(header, graph, shower, together, weights)
+    code = _code(program, header, signals, tables, facts, beside=beside)
     data = None if weights is None else np.concatenate([*weights, np.zeros(0, np.float32)]).astype("<f4").tobytes()
-    return Source(card.prefix, _fill("header.h", facts), code, data)
+    numbers = (int(facts["channels"]), int(facts["workspace"]))
+    return Source(header.prefix, _fill("header.h", facts), code, *numbers, data)
 
 
-def _check(graph: Graph, card: Card) -> None:
+def _check(graph: Graph, header: Header) -> None:
     """The graph has the inputs and outputs that the functions have.
 
     Raises:
         ExportError: it has others.
     """
-    shapes = [graph.kinds[name].shape for name in (*graph.inputs, *graph.outputs)]
-    expected = ((1, card.latent_size), (1, len(card.columns)))
-    if len(graph.inputs) != 2 or len(graph.outputs) != 1 or tuple(shapes[:2]) != expected:
+    given = ((1, header.latent_size), (1, len(header.columns)))
+    expected = given if header.columns else given[:1]
+    shapes = tuple(graph.kinds[name].shape for name in graph.inputs)
+    if shapes != expected or len(graph.outputs) != 1:
         raise ExportError(
-            f"the graph takes {', '.join(map(str, graph.inputs))} of shapes {shapes[: len(graph.inputs)]}; C code is "
-            f"written for a latent and a condition of shapes {expected[0]} and {expected[1]}, and one output"
+            f"the graph takes {', '.join(graph.inputs)} of shapes {shapes} and makes {len(graph.outputs)} output(s); C "
+            f"code is written for a latent and a condition of shapes {given[0]} and {given[1]}, and one output"
         )
 
 
 def _facts(
-    card: Card, graph: Graph, shower: int, together: int, weights: Sequence[Constant] | None
+    header: Header, graph: Graph, shower: int, together: int, weights: Sequence[Constant] | None
 ) -> Mapping[str, str]:
     """What the templates hold places for."""
-    name = card.prefix
+    name = header.prefix
     n_weights = 0 if weights is None else sum(part.size for part in weights)
     argument = "" if weights is None else "const float *weights, "
     return {
         "name": name,
         "NAME": name.upper(),
-        "about": _about(card),
+        "about": _about(header),
         "channels": str(graph.kinds[graph.outputs[0]].size),
-        "latent": str(card.latent_size),
-        "columns": str(len(card.columns)),
-        "column_names": ", ".join(f'"{column.name}"' for column in card.columns) or '""',
-        "column_list": one_line([", ".join(column.name for column in card.columns) or "none"]),
-        "lows": ", ".join(_end(column.low, "-") for column in card.columns) or "0.0",
-        "highs": ", ".join(_end(column.high, "") for column in card.columns) or "0.0",
-        "threshold": literal(card.threshold, "float64"),
-        "unit": one_line([card.unit]),
+        "latent": str(header.latent_size),
+        "columns": str(len(header.columns)),
+        "column_names": ", ".join(f'"{column.name}"' for column in header.columns) or '""',
+        "column_list": one_line([", ".join(column.name for column in header.columns) or "none"]),
+        "lows": ", ".join(_end(column.low, "-") for column in header.columns) or "0.0",
+        "highs": ", ".join(_end(column.high, "") for column in header.columns) or "0.0",
+        "particles": ", ".join(map(str, header.particles)),
+        "threshold": literal(header.threshold, "float64"),
+        "unit": one_line([header.unit]),
         "shower": str(shower),
         "together": str(together),
         "workspace": str(shower * together + ALIGNMENT),
         "weights_argument": argument,
         "weights_name": "" if weights is None else "weights, ",
         "beside": "" if weights is None else _fill("beside.h", {"NAME": name.upper(), "n": str(n_weights)}),
-        "draw": _fill("draw.h", {"name": name, "NAME": name.upper()}) if card.is_drawable else "",
-        "spots": _fill("spots.h", _spots(card)) if card.spots else "",
+        "draw": _fill("draw.h", {"name": name, "NAME": name.upper()}) if header.is_drawable else "",
+        "spots": _fill("spots.h", _spots(header)) if header.spots else "",
     }
 
 
-def _spots(card: Card) -> Mapping[str, str]:
-    places = ("{" + ", ".join(literal(x, "float32").strip("()") for x in spot.place) + "}" for spot in card.spots)
+def _spots(header: Header) -> Mapping[str, str]:
+    places = ("{" + ", ".join(literal(x, "float32").strip("()") for x in spot.place) + "}" for spot in header.spots)
     return {
-        "name": card.prefix,
-        "NAME": card.prefix.upper(),
-        "n_spots": str(len(card.spots)),
-        "channels": _rows([str(spot.channel) for spot in card.spots], 20),
-        "shares": _rows([literal(spot.share, "float32") for spot in card.spots], 12),
+        "name": header.prefix,
+        "NAME": header.prefix.upper(),
+        "n_spots": str(len(header.spots)),
+        "channels": _rows([str(spot.channel) for spot in header.spots], 20),
+        "shares": _rows([literal(spot.share, "float32") for spot in header.spots], 12),
         "places": _rows(list(places), 3),
     }
 
@@ -169,9 +185,11 @@ def _rows(numbers: Sequence[str], width: int) -> str:
     return ",\n".join(", ".join(numbers[k : k + width]) for k in range(0, len(numbers), width))
 
 
-def _about(card: Card) -> str:
-    texts = [f"{card.name}: (latent, condition) -> signals in {card.unit} of detector {card.detector or 'unknown'}."]
-    texts.append(f"Written by moliere {card.version}. " + (f"Cite: {card.citation}." if card.citation else ""))
+def _about(header: Header) -> str:
+    texts = [
+        f"{header.name}: (latent, condition) -> signals in {header.unit} of detector {header.detector or 'unknown'}."
+    ]
+    texts.append(f"Written by moliere {header.version}. " + (f"Cite: {header.citation}." if header.citation else ""))
     return "\n".join(f" * {line}" for text in texts for line in textwrap.wrap(one_line([text]), 110))
 
 
@@ -181,7 +199,7 @@ def _end(value: float | None, sign: str) -> str:
 
 def _code(
     program: Program,
-    card: Card,
+    header: Header,
     signals: Array,
     tables: Mapping[str, Sequence[Constant]],
     facts: Mapping[str, str],
@@ -189,13 +207,15 @@ def _code(
     beside: bool,
 ) -> str:
     functions = [f"APART static void {name}{text}" for text, name in program.functions.items()]
-    entry = _fill("generate.c", {**facts, **_movements(program, signals)})
-    guard = "\n".join(_conditions(card))
+    places = _movements(program, signals)
+    given = Template(places["given"]).substitute(facts) or "            (void)condition;\n"
+    entry = _fill("generate.c", {**facts, **places, "given": given})
+    guard = "\n".join(_conditions(header))
     parts = [
         entry,
-        _fill("check.c", {**facts, "particles": guard}),
-        _draw(card, facts) if card.is_drawable else "",
-        _fill("spots.c", _spots(card)) if card.spots else "",
+        _fill("check.c", {**facts, "strange": guard}),
+        _draw(header, facts) if header.is_drawable else "",
+        _fill("spots.c", _spots(header)) if header.spots else "",
     ]
     network = _network(program.calls, beside=beside)
     text = "\n".join([*functions, network, *parts])
@@ -206,11 +226,11 @@ def _code(
 
 def _movements(program: Program, signals: Array) -> Mapping[str, str]:
     """Where inputs and output of a shower lie."""
-    latent, condition = (program.inputs[name] for name in program.graph.inputs)
+    places = [program.inputs[name].buffer.place for name in program.graph.inputs]
+    condition = program.inputs[program.graph.inputs[-1]].c_type
     return {
-        "latent_place": str(latent.buffer.place),
-        "condition_place": str(condition.buffer.place),
-        "condition_type": condition.c_type,
+        "latent_place": str(places[0]),
+        "given": _fill("given.c", {"type": condition, "place": str(places[1])}) if len(places) > 1 else "",
         "signals_place": str(signals.buffer.place + signals.offset * 4),
     }
 
@@ -241,17 +261,17 @@ def _table(dtype: str, parts: Sequence[Constant]) -> str:
     return f"static const {C_TYPES[dtype]} {_TABLES[dtype]}[] = {{\n{_rows(numbers, 12)}\n}};\n"
 
 
-def _conditions(card: Card) -> Iterator[str]:
+def _conditions(header: Header) -> Iterator[str]:
     """Columns that may have certain values only."""
-    for k, column in enumerate(card.columns):
+    for k, column in enumerate(header.columns):
         if column.values:
             tests = " && ".join(f"condition[{k}] != {literal(value, 'float64')}" for value in column.values)
-            yield f"    if ({tests}) return {card.prefix.upper()}_STRANGE;"
+            yield f"    if ({tests}) return {header.prefix.upper()}_STRANGE;"
 
 
-def _draw(card: Card, facts: Mapping[str, str]) -> str:
+def _draw(header: Header, facts: Mapping[str, str]) -> str:
     lines, start = [], 0
-    for number, part in enumerate(card.latent):
+    for number, part in enumerate(header.latent):
         scale, share = (literal(value, "float64") for value in (part.scale, part.share))
         arguments = f"{number}, {part.size}, {LAWS.index(part.law)}, {scale}, {share}, latent + {start}"
         lines.append(f"    draw_part(run, event, track, {arguments});")

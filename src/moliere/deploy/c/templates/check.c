@@ -6,6 +6,6 @@ enum ${name}_range ${name}_check(const double *condition)
         if (condition[k] < low[k]) return ${NAME}_BELOW;
         if (condition[k] > high[k]) return ${NAME}_ABOVE;
     }
-$particles
+$strange
     return ${NAME}_INSIDE;
 }

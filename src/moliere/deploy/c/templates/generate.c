@@ -7,11 +7,8 @@ void ${name}_generate(${weights_argument}const float *latent, const double *cond
         int const now = n - done < TOGETHER ? n - done : TOGETHER;
         for (int k = 0; k < now; ++k) {
             unsigned char *own = memory + (size_t)k * SHOWER;
-            ${condition_type} *given = (${condition_type} *)(void *)(own + $condition_place);
             memcpy(own + $latent_place, latent + (size_t)(done + k) * ${NAME}_LATENT, ${NAME}_LATENT * sizeof(float));
-            for (int j = 0; j < ${NAME}_COLUMNS; ++j)
-                given[j] = (${condition_type})condition[(size_t)(done + k) * ${NAME}_COLUMNS + (size_t)j];
-        }
+$given        }
         make(${weights_name}now, memory);
         for (int k = 0; k < now; ++k)
             memcpy(signals + (size_t)(done + k) * ${NAME}_CHANNELS, memory + (size_t)k * SHOWER + $signals_place,

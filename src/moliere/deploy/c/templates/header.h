@@ -31,6 +31,9 @@ $beside
 #define ${NAME}_LOW {$lows}
 #define ${NAME}_HIGH {$highs}
 
+/* PDG identifiers of the particles of the training; none where it does not say. */
+#define ${NAME}_PARTICLES {$particles}
+
 /* Where a condition lies: inside the range of the training, or what is wrong with it. */
 enum ${name}_range { ${NAME}_INSIDE, ${NAME}_BELOW, ${NAME}_ABOVE, ${NAME}_NAN, ${NAME}_STRANGE };
 

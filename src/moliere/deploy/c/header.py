@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moliere.deploy.card import Card
 from moliere.deploy.philox import Part
 from moliere.detectors import Calorimeter, Detector
 from moliere.errors import ExportError
 
+#: relative slack at both ends of a range: files hold energies in float32
+_SLACK = 1e-4
 #: places around a ring that is not divided
 _AROUND = 8
 #: numbers of the laws in ``pieces/draw_part.c``
@@ -52,7 +55,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Card:
+class Header:
     """What stands in the header.
 
     Args:
@@ -64,6 +67,7 @@ class Card:
         detector: its name.
         citation: what to cite.
         version: of moliere.
+        particles: PDG identifiers of the training sample.
         spots: where the energy of the channels is put; none where the detector does not say it.
     """
 
@@ -75,6 +79,7 @@ class Card:
     detector: str = ""
     citation: str = ""
     version: str = ""
+    particles: tuple[int, ...] = ()
     spots: tuple[Spot, ...] = ()
 
     @property
@@ -100,6 +105,37 @@ class Card:
     def latent_size(self) -> int:
         """How many numbers a shower is made from."""
         return sum(part.size for part in self.latent)
+
+
+def header_of(card: Card, detector: Detector) -> Header:
+    """What stands in the header of an exported model.
+
+    Args:
+        card: of the graph.
+        detector: of the signals.
+    """
+    particles = card.particles or tuple(int(card.fixed[name]) for name in ("pdg_id",) if name in card.fixed)
+    return Header(
+        card.name,
+        tuple(_column(name, card) for name in card.columns),
+        card.latent,
+        card.threshold,
+        card.unit,
+        detector.name,
+        card.citation,
+        card.moliere,
+        particles,
+        spots_of(detector),
+    )
+
+
+def _column(name: str, card: Card) -> Column:
+    if name == "pdg_id" and card.particles:
+        return Column(name, values=tuple(map(float, card.particles)))
+    if name not in card.validity:
+        return Column(name)
+    low, high = card.validity[name]
+    return Column(name, low - _SLACK * abs(low), high + _SLACK * abs(high))
 
 
 def spots_of(detector: Detector) -> tuple[Spot, ...]:
