@@ -132,10 +132,12 @@ class GeometryMixer(nn.Module):
 
 class _Block(nn.Module):
     pairs: Tensor
+    around: Tensor
 
     def __init__(self, width: int, global_width: int, n_sectors: int, slabs: Tensor, *, last: bool) -> None:
         super().__init__()
-        self.n_sectors, self.n_slabs = n_sectors, len(slabs)
+        self.n_slabs = len(slabs)
+        self.register_buffer("around", _around(self.n_slabs, n_sectors), persistent=False)
         views = 3 if self.n_slabs == 1 else 4
         self.global_norm = nn.LayerNorm(global_width)
         self.modulate = zero_init(nn.Linear(global_width, 3 * width))
@@ -148,7 +150,8 @@ class _Block(nn.Module):
     def forward(self, tokens: Tensor, overall: Tensor) -> tuple[Tensor, Tensor]:
         scale, shift, gate = self.modulate(F.silu(self.global_norm(overall))).chunk(3, dim=-1)
         z = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
-        seen = [z, *_both_sides(z.unflatten(0, (self.n_slabs, self.n_sectors)))]
+        near, far = (z[self.around[k]] + z[self.around[k + 1]] for k in (0, 2))
+        seen = [z, near, far]
         if self.reach is not None:
             seen.append(self._along(z, self.reach))
         tokens = tokens + (1 + gate) * self.down(F.silu(self.mix(torch.cat(seen, dim=-1))))
@@ -157,8 +160,11 @@ class _Block(nn.Module):
     def _along(self, z: Tensor, reach: nn.Module) -> Tensor:
         """Means over the slabs, with weights that depend on where two slabs lie."""
         kernel = torch.softmax(reach(self.pairs), dim=1)
-        parts = z.unflatten(2, (_HEADS, -1)).unflatten(0, (self.n_slabs, self.n_sectors)).flatten(1, 2)
-        return torch.einsum("sph,pkhc->skhc", kernel, parts).reshape(z.shape)
+        heads = [
+            (kernel[:, :, k] @ part.reshape(self.n_slabs, -1)).view(part.shape)
+            for k, part in enumerate(z.chunk(_HEADS, dim=2))
+        ]
+        return torch.cat(heads, dim=2)
 
 
 class _Reply(nn.Module):
@@ -173,14 +179,11 @@ class _Reply(nn.Module):
         return said
 
 
-def _both_sides(tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the two neighbours at distance 1 and 2 around the axis: (n_slabs, n_sectors, n, width) → flattened."""
-    n = tokens.shape[1]
-    if n == 1:
-        return 2 * tokens[:, 0], 2 * tokens[:, 0]
-    ring = torch.cat([tokens[:, -2:], tokens, tokens[:, :2]], dim=1)
-    near, far = ring[:, 1 : n + 1] + ring[:, 3 : n + 3], ring[:, :n] + ring[:, 4 : n + 4]
-    return near.flatten(0, 1), far.flatten(0, 1)
+def _around(n_slabs: int, n_sectors: int) -> Tensor:
+    """Tokens at distance 1 and 2 to both sides of each token around the axis, (4, n_tokens)."""
+    token = torch.arange(n_slabs * n_sectors)
+    first = token - token % n_sectors
+    return torch.stack([first + (token - first + step) % n_sectors for step in (-1, 1, -2, 2)])
 
 
 def _weights_from(n_features: int, width: int) -> nn.Module:
