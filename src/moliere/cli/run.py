@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from moliere.cli.options import console, epilog, progress_console
-from moliere.errors import ConfigError
-from moliere.pipelines import Option, Verb, load_pipeline
+from moliere.cli.verbs import verbs_of
+from moliere.pipelines import load_pipeline
 from moliere.pipelines import plan as plan_of
 from moliere.pipelines import run as run_all
 from moliere.pipelines.manifest import Records
@@ -56,7 +55,7 @@ def run(
     Steps whose outputs were made from the same files, settings and version are skipped. A run that was interrupted goes
     on with the same command.
     """
-    chosen = load_pipeline(pipeline, _verbs(context), overrides=set_ or [], output=output)
+    chosen = load_pipeline(pipeline, verbs_of(context), overrides=set_ or [], output=output)
     if dry_run:
         _show_plan(chosen, start, only)
         return
@@ -117,45 +116,3 @@ class _View:
         page = f"; page: {self._pipeline.base / step.page}" if step.page else ""
         console.print(f"{'':<16}done in {duration(seconds)}{page}", style="green")
         self._progress.update(self._task, visible=False)
-
-
-def _verbs(context: typer.Context) -> dict[str, Verb]:
-    """What the command line itself knows of its verbs, so that nothing is listed twice."""
-    return {name: _verb(name, command, context) for name, command in _commands(context.find_root().command, "")}
-
-
-def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
-    inner: Mapping[str, Any] = getattr(group, "commands", {})
-    if not inner:
-        yield name, group
-    for word, command in inner.items():
-        yield from _commands(command, f"{name} {word}".strip())
-
-
-def _verb(name: str, command: Any, context: typer.Context) -> Verb:
-    options, aliases = dict[str, Option](), dict[str, str]()
-    for parameter in sorted(command.params, key=lambda p: p.param_type_name != "argument"):
-        flags = [flag for flag in parameter.opts if flag.startswith("--")]
-        own = str(parameter.name).rstrip("_")
-        key = flags[0].removeprefix("--").replace("-", "_") if flags else own
-        aliases[own] = key
-        options[key] = _option(parameter, flags)
-
-    def check(words: list[str]) -> None:
-        try:
-            command.make_context(name, words[len(name.split()) :], parent=context)
-        except Exception as error:  # of click, whichever click typer carries
-            if not hasattr(error, "format_message"):
-                raise
-            raise ConfigError(error.format_message()) from None
-
-    return Verb(name, options, aliases, check)
-
-
-def _option(parameter: Any, flags: list[str]) -> Option:
-    return Option(
-        flag=flags[0] if flags else "",
-        off=next(iter(parameter.secondary_opts), ""),
-        is_switch=bool(getattr(parameter, "is_flag", False)),
-        is_many=parameter.nargs == -1 or bool(getattr(parameter, "multiple", False)),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moliere.front.bundles import OpenedBundle, choose_recipe, generate, load, train
-from moliere.front.events import build, check, open, opened, simulate
+from moliere.front.events import build, check, open, opened, simulate, simulate_shard
 from moliere.front.fast import fast_showers
 from moliere.front.judging import compare, evaluate
 
@@ -20,5 +20,6 @@ __all__ = [
     "open",
     "opened",
     "simulate",
+    "simulate_shard",
     "train",
 ]

@@ -21,6 +21,7 @@ from moliere.models import Bundle
 from moliere.samples import open_source
 from moliere.simulators import Geant4, Production, Simulator, build_simulator, produce, simulators
 from moliere.simulators.geant4.fast import REPLACED, count_words
+from moliere.simulators.shards import produce_shard
 from moliere.threads import idle_threads
 from moliere.units import Quantity, parse_energy, parse_length, span
 
@@ -141,12 +142,7 @@ def simulate(
         3
     """
     engine = simulator if isinstance(simulator, Simulator) else build(simulator, detector, settings)
-    low, high = engine.default_energies
-    check_multiplicity(engine, multiplicity)
-    spectrum = spectrum or engine.default_spectrum
-    incident = draw(n * multiplicity, energy or (low, high), spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi)
-    if multiplicity > 1:
-        incident = {name: column.reshape(n, multiplicity) for name, column in incident.items()}
+    incident = _incident(engine, n, multiplicity, energy, spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(output or Path(scratch) / "events.h5")
         job = Production(engine, incident, seed, path)
@@ -158,6 +154,68 @@ def simulate(
             if not resume and events.metadata["tracks"].get(REPLACED):
                 tell(speed_words(engine, incident, workers * watch.seconds))
         return events
+
+
+def simulate_shard(
+    simulator: Simulator,
+    output: str | Path,
+    number: int,
+    of: int,
+    *,
+    n: int = 1000,
+    particle: str | None = None,
+    energy: Quantity | None = None,
+    spectrum: str | None = None,
+    multiplicity: int = 1,
+    workers: int = 1,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+    **places: Quantity | None,
+) -> int:
+    """Do one numbered part of a simulation, on any machine that sees the output's folder.
+
+    Resuming the simulation joins the parts; the file is the same to the last byte as without shards.
+
+    Args:
+        simulator: one that is built.
+        output: the file that the whole simulation writes.
+        number: of the shard, from 0.
+        of: number of shards.
+        n: number of events of the whole simulation; this and all others as of :func:`simulate`.
+        particle: as of :func:`simulate`.
+        energy: as of :func:`simulate`.
+        spectrum: as of :func:`simulate`.
+        multiplicity: as of :func:`simulate`.
+        workers: processes; 0 takes as many as there are idle cores.
+        seed: of the whole simulation.
+        progress: called with the number of events that were just finished.
+        places: ``x``, ``y``, ``theta`` and ``phi`` as of :func:`simulate`.
+
+    Returns:
+        How many events the shard has.
+    """
+    incident = _incident(simulator, n, multiplicity, energy, spectrum, seed, particle, **places)
+    job = Production(simulator, incident, seed, Path(output))
+    return produce_shard(job, number, of, workers=workers or idle_threads(), progress=progress)
+
+
+def _incident(
+    engine: Simulator,
+    n: int,
+    multiplicity: int,
+    energy: Quantity | None,
+    spectrum: str | None,
+    seed: int,
+    particle: str | None,
+    **places: Quantity | None,
+) -> Mapping[str, Any]:
+    low, high = engine.default_energies
+    check_multiplicity(engine, multiplicity)
+    spectrum = spectrum or engine.default_spectrum
+    incident = draw(n * multiplicity, energy or (low, high), spectrum, seed, particle, **places)
+    if multiplicity > 1:
+        incident = {name: column.reshape(n, multiplicity) for name, column in incident.items()}
+    return incident
 
 
 def check_multiplicity(engine: Simulator, multiplicity: int) -> None:

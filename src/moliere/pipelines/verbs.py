@@ -14,7 +14,7 @@ from moliere.errors import ConfigError, did_you_mean
 Kind = Literal["events", "detector", "recipe", "bundle", "file"]
 
 #: options that the pipeline sets itself
-_OURS = ("overwrite", "resume", "dry_run", "help")
+_OURS = ("overwrite", "resume", "dry_run", "help", "shard", "shards", "print_job")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ _EVENTS: dict[str, Kind] = {"detector": "detector", "branches": "file"}
 
 #: every verb that a pipeline can hold
 ROLES: Mapping[str, Role] = {
-    "simulate": Role({"detector": "detector"}, remains=".parts/run.json"),
+    "simulate": Role({"detector": "detector", "fast": "bundle"}, remains=".parts/run.json"),
     "convert": Role({"files": "events", **_EVENTS}),
     "check": Role({"events": "events", **_EVENTS}, {"report": ".html", "fix": ".h5"}, "report", "fix", page="report"),
     "prepare smear": Role({"file": "events", "detector": "detector"}),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def _produce(job: Production, workers: int, progress: Progress, *, overwrite: bo
     _open_folder(job, overwrite=overwrite, resume=resume)
     try:
         progress(len(job) - _count(job, job.waiting))
-        problems = _simulate(job, workers, progress)
+        problems = simulate_blocks(job, job.waiting, workers, progress)
     except KeyboardInterrupt:
         raise IncompleteRun(_interrupted(job), options=("--resume",) if job.folder.exists() else ()) from None
     except MoliereError:
@@ -160,7 +161,19 @@ def _open_folder(job: Production, *, overwrite: bool, resume: bool) -> None:
     check_free(job.output, overwrite=overwrite)
     shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.mkdir(parents=True)
-    mark.write_text(json.dumps({"mark": job.mark, "seed": job.seed, "events": len(job)}))
+    mark.write_text(json.dumps(described(job)))
+
+
+def described(job: Production) -> dict[str, Any]:
+    """What the folder of parts says of a run; all who add to it must say the same."""
+    return {"mark": job.mark, "seed": job.seed, "events": len(job), "moliere": _version()}
+
+
+def _version() -> str:
+    try:
+        return version("moliere")
+    except PackageNotFoundError:  # a source tree that nobody installed
+        return "(not installed)"
 
 
 def _check_same(job: Production, mark: Path) -> None:
@@ -168,7 +181,22 @@ def _check_same(job: Production, mark: Path) -> None:
         raise CheckpointError(
             f"there is no interrupted run in {job.folder}; start one, without resuming", options=("leave out --resume",)
         )
-    if json.loads(mark.read_text())["mark"] != job.mark:
+    check_described(job, json.loads(mark.read_text()))
+
+
+def check_described(job: Production, there: Mapping[str, Any]) -> None:
+    """Refuse to add to the parts of another run, or to those of another version, which may be other events.
+
+    Raises:
+        CheckpointError: with what is different.
+    """
+    mine = described(job)
+    if there.get("moliere", mine["moliere"]) != mine["moliere"]:
+        raise CheckpointError(
+            f"{job.folder} was begun with moliere {there['moliere']}, this is {mine['moliere']}; all machines need the "
+            "same version"
+        )
+    if there["mark"] != job.mark:
         raise CheckpointError(
             f"{job.folder} holds a run with another seed, incident particles or settings; resume it with "
             "what it was started with, or overwrite it to start over",
@@ -176,18 +204,18 @@ def _check_same(job: Production, mark: Path) -> None:
         )
 
 
-def _simulate(job: Production, workers: int, progress: Progress) -> dict[int, str]:
-    """Do the waiting blocks; returns what went wrong, by block."""
+def simulate_blocks(job: Production, blocks: list[int], workers: int, progress: Progress) -> dict[int, str]:
+    """Do blocks and keep each as it is done; returns what went wrong, by block."""
     if workers > 1 or job.simulator.isolated:
-        return _simulate_elsewhere(job, max(workers, 1), progress)
-    for block in job.waiting:
+        return _simulate_elsewhere(job, blocks, max(workers, 1), progress)
+    for block in blocks:
         rng = np.random.default_rng(derive_seed(job.seed, block))
         _keep(job, block, job.simulator.simulate_here(job.incident_of(block), rng), progress)
     return {}
 
 
-def _simulate_elsewhere(job: Production, workers: int, progress: Progress) -> dict[int, str]:
-    blocks, problems, in_a_row = iter(job.waiting), dict[int, str](), 0
+def _simulate_elsewhere(job: Production, waiting: list[int], workers: int, progress: Progress) -> dict[int, str]:
+    blocks, problems, in_a_row = iter(waiting), dict[int, str](), 0
     with ExitStack() as stack:
         busy: dict[Any, tuple[Worker, int]] = {}
 
