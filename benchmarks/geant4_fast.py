@@ -59,7 +59,7 @@ def figures(events: Events) -> dict[str, np.ndarray]:
     for k in (1, 2):
         signals, r = events.signals[:, detector.slices[k]], detector.r[detector.slices[k]]
         found[f"share of {detector.layer_labels[k]}"] = shares[:, k]
-        found[f"mean radius in {detector.layer_labels[k]} [mm]"] = signals @ r / signals.sum(axis=1)
+        found[f"mean radius in {detector.layer_labels[k]} [mm]"] = signals @ r / np.maximum(signals.sum(axis=1), 1e-9)
     for axis, name in enumerate("xy"):
         signals, place = events.signals[:, detector.slices[2]], detector.centres[detector.slices[2], axis]
         found[f"position {name} in {detector.layer_labels[2]} [mm]"] = signals @ place / signals.sum(axis=1)

@@ -76,7 +76,7 @@ def test_a_shower_beside_the_axis_is_moved_there_and_keeps_its_energy(grid: Pola
     detector = toy(grid)
     signals = Needles(detector).make(Tracks(*(np.full(3, 1e3) for _ in range(5))))  # type: ignore[arg-type]
     shift = np.array([[[0.0, 0.0]], [[20.0, -10.0]], [[58.0, 58.0]]])
-    placed, beside = Placement(detector).place(signals, shift, np.arange(3), 3)
+    placed, beside = Placement(detector).place(signals, shift, np.arange(3)[:, None], np.arange(3), 3)
     np.testing.assert_array_equal(placed[0], signals[0])
     np.testing.assert_allclose(placed.sum(axis=1) + beside[:, 0], 1e3, rtol=1e-5)
     np.testing.assert_allclose(mean_place(detector, placed)[1], [20, -10], atol=1.5)
@@ -88,10 +88,29 @@ def test_showers_of_one_event_are_summed() -> None:
     detector = toy(SQUARES)
     signals = np.random.default_rng(1).random((4, detector.n_channels), np.float32)
     shift = np.array([[[0.0, 0.0]], [[7.0, 3.0]], [[0.0, 0.0]], [[7.0, 3.0]]])
-    placed, _ = Placement(detector).place(signals, shift, np.array([0, 0, 2, 2]), 3)
+    key = np.array([[0], [1], [0], [1]])
+    placed, _ = Placement(detector).place(signals, shift, key, np.array([0, 0, 2, 2]), 3)
     assert placed[1].sum() == 0
-    alone, _ = Placement(detector).place(signals[1:2], shift[1:2], np.zeros(1, np.int64), 1)
+    alone, _ = Placement(detector).place(signals[1:2], shift[1:2], key[1:2], np.zeros(1, np.int64), 1)
     np.testing.assert_allclose(placed[0], signals[0] + alone[0], rtol=1e-5)
+
+
+def test_small_signals_stay_whole_so_that_a_moved_shower_lights_no_more_cells() -> None:
+    """Each goes to one cell, drawn for its track, and on average where it would have been spread."""
+    detector = replace(toy(SQUARES), threshold=1.0)
+    middle = int(np.argmin(detector.r))
+    signals = np.zeros((400, detector.n_channels), np.float32)
+    signals[:, middle] = 10.0
+    signals[0, middle] = 1e3
+    shift, key = np.full((400, 1, 2), 2.5), np.arange(400)[:, None]
+    placed, _ = Placement(detector).place(signals, shift, key, np.arange(400), 400)
+    assert (placed[0] > 0).sum() == 4
+    assert ((placed[1:] > 0).sum(axis=1) == 1).all()
+    np.testing.assert_allclose(
+        mean_place(detector, placed[1:]).mean(axis=0), detector.centres[middle, :2] + 2.5, atol=0.5
+    )
+    again, _ = Placement(detector).place(signals[::-1], shift, key[::-1], np.arange(400), 400)
+    np.testing.assert_array_equal(again[::-1], placed)
 
 
 def test_tracks_are_taken_inside_the_guard_only_and_counted_by_the_reason() -> None:

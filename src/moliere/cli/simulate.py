@@ -94,6 +94,7 @@ def simulate(
             "--fast",
             metavar="BUNDLE",
             help="Geant4: a trained model, file or name, that makes the showers of the particles it knows.",
+            autocompletion=complete.bundles,
         ),
     ] = None,
     settings: Annotated[

@@ -101,7 +101,7 @@ class Showers:
         Returns:
             (n_events, n_channels) and (n_events, n_layers).
         """
-        return self.placement.place(self.signals, self.shift, self.event, self.n_events)
+        return self.placement.place(self.signals, self.shift, self.tracks.key, self.event, self.n_events)
 
     def deposits(self) -> Floats:
         """Where the signals lie in the world, for a readout of one's own: x, y, z in mm and MeV, (n_deposits, 4).
