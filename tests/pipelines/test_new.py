@@ -100,3 +100,13 @@ def test_three_commands_from_nothing_to_a_proven_fast_simulation(run: Run, tmp_p
     fast = run("generate", bundle, "-n", 10, "--energy", "2GeV:20GeV", "--threads", 1, "-o", tmp_path / "fast.h5")
     assert fast.code == 0, fast.err
     assert len(read_events(tmp_path / "fast.h5", load(str(tmp_path / "my.toml")))) == 10
+
+
+def test_the_export_needs_two_characters_less(run: Run, tmp_path: Path) -> None:
+    run("new", tmp_path / "my.toml")
+    file = tmp_path / "my.pipeline.toml"
+    text = file.read_text()
+    file.write_text(text.replace("# [export]\n# bundle", "[export]\nbundle"))
+    plan = run("run", file, "--dry-run")
+    assert plan.code == 0, plan.err
+    assert "moliere export my/train/my.bundle --output=my/export.onnx" in plan.out

@@ -15,8 +15,12 @@ import numpy as np
 import pytest
 
 from moliere.events.formats import read_events
+from moliere.pipelines import Option, Records, Verb, load_pipeline
 
 from .conftest import DETECTOR, start
+
+#: a verb as the command line describes it
+CONVERT = Verb("convert", {"files": Option(is_many=True), "output": Option()}, {}, lambda words: None)
 
 Run = Callable[..., Any]
 
@@ -184,3 +188,19 @@ def test_one_at_a_time(small: Path, run: Run) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_folder_is_what_is_in_it(tmp_path: Path) -> None:
+    """As an input: a folder that was copied is the same, one with another file is not."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "a.csv").write_text("1")
+    (tmp_path / "p.toml").write_text('[convert]\nfiles = "tables"\n')
+    pipeline = load_pipeline(tmp_path / "p.toml", {"convert": CONVERT})
+    before = Records(pipeline).would_be(pipeline.steps[0])
+    shutil.copytree(folder, tmp_path / "copy")
+    shutil.rmtree(folder)
+    (tmp_path / "copy").rename(folder)
+    assert Records(pipeline).would_be(pipeline.steps[0]).same_making(before)
+    (folder / "b.csv").write_text("2")
+    assert not Records(pipeline).would_be(pipeline.steps[0]).same_making(before)

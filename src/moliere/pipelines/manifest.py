@@ -204,8 +204,7 @@ def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> st
 
 def _hash(path: Path) -> str:
     if path.is_dir():  # its own times say nothing of the files in it
-        files = [(file.relative_to(path), file.stat()) for file in sorted(path.rglob("*")) if file.is_file()]
-        parts = [f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files]
+        parts = [f"{file.relative_to(path)} {_hash(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

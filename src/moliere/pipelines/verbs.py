@@ -217,6 +217,7 @@ ROLES: Mapping[str, Role] = {
         holds=("compare.html", "compare.json"),
         page="compare.html",
     ),
+    "export": Role({"bundle": "bundle"}, {"output": ".onnx"}),
     "transfer": Role(
         {
             "reference_first": "events",
