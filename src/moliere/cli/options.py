@@ -196,7 +196,8 @@ def follow(verb: str) -> Iterator[Watched]:
         yield watch
         progress.update(task, description="", completed=1.0)
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else it writes an empty line above what is said of a refusal
+            progress.stop()
 
 
 @contextmanager
@@ -214,7 +215,8 @@ def track(verb: str, total: int | None = None) -> Iterator[Tracker]:
     try:
         yield Tracker(progress, total, verb)
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else it writes an empty line above what is said of a refusal
+            progress.stop()
 
 
 def stream(verb: str, batches: Iterable[Events], writing: AbstractContextManager[Writer], total: int) -> float:
