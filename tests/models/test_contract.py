@@ -322,3 +322,20 @@ def test_training_lowers_every_objective(name: str, k: int, request: pytest.Fixt
         first, last = np.mean(losses[:part]), np.mean(losses[-part:])
         enough = 0.0 if name in ADVERSARIES or (name, objective.name) in SLOW else 0.1
         assert last < first - enough * abs(first), objective.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "k"), [("aixnet", 0), ("two-stage-flow", 0)])
+def test_it_is_exported_and_makes_the_same(name: str, k: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The graph of a model, with all transforms inside, agrees with torch event by event."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    from moliere.deploy.onnx import export
+
+    model, batch = build(name, k, request)
+    wake(model)
+    ends = batch.condition.amin(0), batch.condition.amax(0)
+    validity = {column: (float(ends[0][i]), float(ends[1][i])) for i, column in enumerate(model.context.columns)}
+    parity = export(Bundle("toy", model.eval(), validity=validity), tmp_path / "any.onnx", events=100)
+    assert parity.largest <= 1e-5
+    assert parity.ambiguous <= 5

@@ -92,7 +92,7 @@ def to_onnx(graph: Graph, batch: int | None = None) -> ModelProto:
         ExportError: something in it cannot be expressed.
     """
     inputs = graph.examples(batch or _TRACED, torch.Generator().manual_seed(_SEED))
-    shapes = None if batch else graph.nest([{0: torch.export.Dim("events")} for _ in inputs])
+    shapes = None if batch else graph.nest([{0: torch.export.Dim("events", min=1)} for _ in inputs])
     try:
         with torch.no_grad(), _symbolic_lengths(graph), _silent_exporter():
             program = torch.export.export(graph, inputs, dynamic_shapes=shapes, strict=False)

@@ -150,6 +150,8 @@ class FrameGan(GenerativeModel):
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → layers → cells of the window → signals in MeV."""
+        if torch.compiler.is_compiling():  # an exported graph has no loop over events
+            return self._decode(latent, condition)
         parts = zip(latent.split(_AT_ONCE), condition.split(_AT_ONCE), strict=True)
         return torch.cat([self._decode(*part) for part in parts])
 
