@@ -125,9 +125,11 @@ class GeometryMixer(nn.Module):
     def _describe(self, layers: Tensor) -> tuple[Tensor, Tensor]:
         """What the layers hold, for the tokens of each slab (n_slabs, n, width) and for all (n, global_width)."""
         n_layers, layer_width = layers.shape[1:]
-        words = self.words(self.layer_features).view(n_layers, layer_width, -1) * (n_layers * layer_width) ** -0.5
-        local = torch.einsum("nlk,lkd,ls->snd", layers, words[..., : self.width], self.slab)
-        return local, torch.einsum("nlk,lkd->nd", layers, words[..., self.width :])
+        words = self.words(self.layer_features).view(n_layers * layer_width, -1) * (n_layers * layer_width) ** -0.5
+        local, overall = words.split([self.width, words.shape[1] - self.width], dim=1)
+        own = self.slab.repeat_interleave(layer_width, 0).T[:, :, None]
+        held = layers.flatten(1)
+        return held @ (own * local), held @ overall
 
 
 class _Block(nn.Module):
