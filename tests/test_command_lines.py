@@ -24,7 +24,7 @@ def shown(text: str) -> Iterator[tuple[str, bool]]:
     for block in blocks.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("moliere "):
-                yield line, True
+                yield line.partition(" > ")[0], True
     for line in re.findall(r"`(moliere [^`]+)`", blocks.sub("", text)):
         yield " ".join(line.replace("…", " ").split()), False
 
