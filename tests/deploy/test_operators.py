@@ -36,11 +36,6 @@ def test_rows_and_columns_by_their_places() -> None:
     assert operators.index(table, [table > 0]) is NotImplemented
 
 
-def test_sums_of_products() -> None:
-    a, b = X[:60].view(5, 3, 4), X[60:84].view(4, 6)
-    torch.testing.assert_close(operators.einsum("nlk,kd->nd", [a, b]), torch.einsum("nlk,kd->nd", a, b))
-
-
 @pytest.mark.parametrize("right", [True, False])
 def test_places_among_knots(right: bool) -> None:
     knots = torch.tensor([-3.0, 0.0, 0.0, 1.0, 7.5], dtype=torch.float64)

@@ -153,8 +153,8 @@ class Reconstruction(Graph):
         return 0.0
 
     def nest(self, each: Sequence[Any]) -> tuple[Any, ...]:
-        """Extras together."""
-        return each[0], tuple(each[1:])
+        """Extras together, where there are any."""
+        return (each[0], tuple(each[1:])) if len(each) > 1 else tuple(each)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Made-up signals of every size, and times for stations that have any."""

@@ -123,11 +123,6 @@ def index(self: Tensor, indices: Sequence[Tensor | None]) -> Any:
     return taken if places.dim() == 1 else taken.unflatten(dim, places.shape)
 
 
-def einsum(equation: str, operands: Sequence[Tensor], *, path: Sequence[int] | None = None) -> Any:
-    """Sums of products as the matrix products that torch makes of them."""
-    return aten.einsum.default.decompose(equation, operands, path=path)
-
-
 #: operator of torch → what it is written as in an exported program
 SUBSTITUTES: dict[Any, Callable[..., Any]] = {
     aten.searchsorted.Tensor: searchsorted,
@@ -138,5 +133,4 @@ SUBSTITUTES: dict[Any, Callable[..., Any]] = {
     aten.atan.default: atan,
     aten.hypot.default: hypot,
     aten.index.Tensor: index,
-    aten.einsum.default: einsum,
 }

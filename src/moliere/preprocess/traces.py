@@ -47,7 +47,7 @@ def from_decades(decades: Tensor) -> Tensor:
         >>> from_decades(torch.tensor([-0.5, 0.0, 1.0]))
         tensor([0., 0., 9.])
     """
-    return torch.expm1(decades.clamp(0, _MOST_DECADES) * _LN_10)
+    return torch.expm1(decades.clamp(0.0, _MOST_DECADES) * _LN_10)
 
 
 class GappedDecades(PlainTransform):
