@@ -132,6 +132,8 @@ SMALL: dict[str, list[Small]] = {
         Small("polar", {"backbone": "mlp", "width": 32, "blocks": 2, "layer_width": 16, "layer_blocks": 2}),
     ],
 }
+#: small models of which the exported graph is compared in each test
+EXPORTED = [(name, 0) for name in ("aixnet", "constrainer", "rareness-autoencoder", "two-stage-flow")]
 CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 #: of two Wasserstein adversaries one lowers its loss without end and the other moves it back: a level means nothing
 ADVERSARIES = {"footprint-gan", "trace-refiner"}
@@ -325,7 +327,7 @@ def test_training_lowers_every_objective(name: str, k: int, request: pytest.Fixt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "k"), [("aixnet", 0), ("two-stage-flow", 0)])
+@pytest.mark.parametrize(("name", "k"), EXPORTED)
 def test_it_is_exported_and_makes_the_same(name: str, k: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The graph of a model, with all transforms inside, agrees with torch event by event."""
     pytest.importorskip("onnxscript")
