@@ -33,7 +33,7 @@ def offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("moliere train calog", ["calogan-eplus"]),
+        ("moliere train calogan-e", ["calogan-eplus"]),
         ("moliere generate flow-p", ["flow-photons-hour"]),
         ("moliere generate flow", ["flow-photons-hour", "flows/"]),
         ("moliere evaluate a.h5 b.h5 --bundle flow-p", ["flow-photons-hour"]),

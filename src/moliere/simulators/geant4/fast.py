@@ -127,7 +127,7 @@ def count_words(counts: Mapping[str, int], name: str, knows: str) -> str:
 
     Example:
         >>> count_words({"replaced": 9, "energy": 1}, "photons", "gamma up to 1 GeV")
-        '9 of 10 tracks (90 %) were replaced by showers of photons; in full: 1 of an energy outside the model's range'
+        "9 of 10 tracks (90 %) were replaced by showers of photons; in full: 1 of an energy outside the model's range"
         >>> count_words({"particle": 2}, "photons", "gamma up to 1 GeV")
         '0 of 2 tracks were replaced, because 2 are of another particle; photons makes showers of gamma up to 1 GeV'
     """
