@@ -142,6 +142,10 @@ def test_the_verbs_have_the_words_and_defaults_of_the_command_line(verb: str) ->
         "file",
         "events",
         "overwrite",
+        "context",
+        "shard",
+        "shards",
+        "print_job",
     }
     assert set(words) - ours - theirs - {"output"} <= set(options) | {"like"}
     assert set(options) - theirs - {"output"} <= set(words)

@@ -56,7 +56,7 @@ def primaries_of(columns: Columns) -> Primaries:
         (array([5., 6., 7.]), [[0, 1], [2]])
     """
     energy = np.asarray(columns["energy"], np.float64)
-    there = energy.reshape(len(energy), -1) != 0
+    there = _rows(energy) != 0
     if not there.any(axis=1).all():
         event = int(np.argmin(there.any(axis=1)))
         raise InvalidEvents(f"event {event} begins with no particle: all its energies are 0; leave the event out")
@@ -79,8 +79,12 @@ def _like(name: str, column: NDArray[Any], energy: Floats) -> NDArray[Any]:
     values = np.asarray(column)
     if values.shape[:1] != energy.shape[:1] or (values.ndim > 1 and values.shape != energy.shape):
         raise InvalidEvents(f"column {name!r} has shape {values.shape}, expected {energy.shape}, as the energies have")
-    rows = values.reshape(len(values), -1)
-    return np.broadcast_to(rows, (len(energy), int(np.prod(energy.shape[1:]))))
+    return np.broadcast_to(_rows(values), (len(energy), int(np.prod(energy.shape[1:]))))
+
+
+def _rows(values: NDArray[Any]) -> NDArray[Any]:
+    """One column for each particle, of no events too: (n,) or (n, m) → (n, m)."""
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
 def a_row_an_event(columns: Columns) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
