@@ -90,6 +90,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(file: Path) -> subprocess.Popen[str]:
-    """The same command in a process that can be killed."""
-    command = [sys.executable, "-m", "moliere.cli", "run", str(file)]
+    """The same command in a process that can be killed, and that hears Ctrl-C though a background job would not."""
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); import moliere.cli as cli; "
+    command = [sys.executable, "-c", code + "sys.exit(cli.main())", "run", str(file)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
