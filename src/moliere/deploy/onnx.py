@@ -102,15 +102,55 @@ def to_onnx(graph: Graph, batch: int | None = None) -> ModelProto:
                 input_names=[port.name for port in graph.inputs],
                 output_names=[graph.output],
                 opset_version=OPSET,
+                custom_translation_table={torch.ops.aten.scalar_tensor.default: _scalar_tensor},
                 dynamo=True,
                 verbose=False,
+                optimize=False,
             )
+            assert found is not None
+            _tidy(found.model)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExportError(
             f"bundle {graph.bundle.name!r} cannot be exported: {_first_line(error)}; report this as a bug"
         ) from error
-    assert found is not None
     return _named(found.model_proto)
+
+
+def _scalar_tensor(s: Any, dtype: Any = 1, **other: Any) -> Any:
+    """A number as a constant of its type; torch's own translation rounds all of them to single precision."""
+    import onnx_ir
+    from onnxscript import opset18
+
+    del other
+    value: Any = onnx_ir.tensor(s, dtype=onnx_ir.DataType(dtype))
+    return opset18.Constant(value=value)
+
+
+def _tidy(model: Any) -> None:
+    """Compute what is constant, and leave out what is not used.
+
+    The exporter's own way of optimising takes constants below 1e-8 for zero and drops sums with them, which is wrong
+    for what is computed in double precision.
+    """
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    passes: Any = common
+
+    passes.InlinePass()(model)
+    for _ in range(2):
+        optimizer.fold_constants(model, onnx_shape_inference=True)
+        passes.RemoveUnusedNodesPass()(model)
+    for step in (
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    ):
+        step(model)
 
 
 def _named(proto: ModelProto) -> ModelProto:

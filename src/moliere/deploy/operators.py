@@ -24,6 +24,33 @@ _ERFC = (
     *(3.13092e-13, -1.12708e-13, 3.81e-16, 7.106e-15),
     *(-1.523e-15, -9.4e-17, 1.21e-16, -2.8e-17),
 )
+#: numerators and denominators of AS241, highest power first: in the middle, in the tail, far out in the tail
+_QUANTILE = (
+    (
+        *(2509.0809287301227, 33430.57558358813, 67265.7709270087, 45921.95393154987),
+        *(13731.69376550946, 1971.5909503065513, 133.14166789178438, 3.3871328727963665),
+    ),
+    (
+        *(5226.495278852854, 28729.085735721943, 39307.89580009271, 21213.794301586597),
+        *(5394.196021424751, 687.1870074920579, 42.31333070160091, 1.0),
+    ),
+    (
+        *(0.0007745450142783414, 0.022723844989269184, 0.2417807251774506, 1.2704582524523684),
+        *(3.6478483247632045, 5.769497221460691, 4.630337846156546, 1.4234371107496835),
+    ),
+    (
+        *(1.0507500716444169e-09, 0.0005475938084995345, 0.015198666563616457, 0.14810397642748008),
+        *(0.6897673349851, 1.6763848301838038, 2.053191626637759, 1.0),
+    ),
+    (
+        *(2.0103343992922881e-07, 2.7115555687434876e-05, 0.0012426609473880784, 0.026532189526576124),
+        *(0.29656057182850487, 1.7848265399172913, 5.463784911164114, 6.657904643501103),
+    ),
+    (
+        *(2.0442631033899397e-15, 1.421511758316446e-07, 1.8463183175100548e-05, 0.0007868691311456133),
+        *(0.014875361290850615, 0.1369298809227358, 0.599832206555888, 1.0),
+    ),
+)
 #: atan(x) = x + x z P(z) / Q(z), z = x², |x| ≤ 0.66: atan.c of Cephes, highest power first
 _ATAN_P = (
     *(-8.750608600031904122785e-1, -1.615753718733365076637e1, -7.500855792314704667340e1),
@@ -58,6 +85,23 @@ def special_ndtr(self: Tensor) -> Tensor:
     """Share of N(0, 1) below each number, in double precision up to the last digits of either tail."""
     half = _erfc_of_positive(self.abs() * math.sqrt(0.5)) / 2
     return torch.where(self > 0, 1 - half, half)
+
+
+def special_ndtri(self: Tensor) -> Tensor:
+    """The number that this share of N(0, 1) lies below (Wichura's algorithm AS241, as in Python's ``statistics``)."""
+    q = self - 0.5
+    r = (-torch.log(torch.minimum(self, 1 - self))).sqrt()
+    middle, near, far = 0.180625 - q * q, r - 1.6, r - 5.0
+    centre = q * _polynomial(_QUANTILE[0], middle) / _polynomial(_QUANTILE[1], middle)
+    close = _polynomial(_QUANTILE[2], near) / _polynomial(_QUANTILE[3], near)
+    beyond = _polynomial(_QUANTILE[4], far) / _polynomial(_QUANTILE[5], far)
+    tail = torch.where(r <= 5.0, close, beyond)
+    return torch.where(q.abs() <= 0.425, centre, torch.where(q < 0, -tail, tail))
+
+
+def erfinv(self: Tensor) -> Tensor:
+    """The inverse of the error function."""
+    return special_ndtri((self + 1) / 2) * math.sqrt(0.5)
 
 
 def erf(self: Tensor) -> Any:
@@ -108,9 +152,30 @@ def _polynomial(coefficients: Sequence[float], z: Tensor) -> Tensor:
     return result
 
 
+def tan(self: Tensor) -> Tensor:
+    """The tangent."""
+    return self.sin() / self.cos()
+
+
 def hypot(self: Tensor, other: Tensor) -> Tensor:
     """Length of (self, other)."""
     return (self * self + other * other).sqrt()
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1, 1, 1),
+    padding: Sequence[int] = (0, 0, 0),
+    dilation: Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+) -> Any:
+    """A convolution that has a bias; without one, torch's exporter makes one of a wrong shape."""
+    given = weight.new_zeros(weight.shape[0]) if bias is None else bias
+    return aten.convolution.default(
+        input, weight, given, list(stride), list(padding), list(dilation), False, [0, 0, 0], groups
+    )
 
 
 def index(self: Tensor, indices: Sequence[Tensor | None]) -> Any:
@@ -128,9 +193,13 @@ SUBSTITUTES: dict[Any, Callable[..., Any]] = {
     aten.searchsorted.Tensor: searchsorted,
     aten.cumprod.default: cumprod,
     aten.special_ndtr.default: special_ndtr,
+    aten.special_ndtri.default: special_ndtri,
     aten.erf.default: erf,
+    aten.erfinv.default: erfinv,
     aten.atan2.default: atan2,
     aten.atan.default: atan,
+    aten.tan.default: tan,
     aten.hypot.default: hypot,
     aten.index.Tensor: index,
+    aten.conv3d.default: conv3d,
 }

@@ -20,10 +20,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from moliere.deploy.graph import Generation, Graph, Input, as_graph, incident
+from moliere.deploy.graph import Graph, Input, as_graph, incident
 from moliere.detectors import Calorimeter, write_binning
 from moliere.errors import ExportError
-from moliere.models import Bundle
+from moliere.models import Bundle, GenerativeModel
 
 Target = Literal["onnx", "fastcalosim", "par04"]
 
@@ -46,20 +46,20 @@ class Consumer(Graph):
     """
 
     kind, output = "generative", "signals"
+    model: GenerativeModel
     #: incident columns that the consumer knows
     known: tuple[str, ...]
 
     def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle)
-        graph = as_graph(bundle.model, bundle)
-        if not isinstance(graph, Generation):
+        model = bundle.model
+        if not isinstance(model, GenerativeModel):
             raise ExportError(
-                f"bundle {bundle.name!r} holds a {graph.kind}; {self.target} calls generative models only"
+                f"bundle {bundle.name!r} holds a {type(model).__name__}; {self.target} calls generative models only"
             )
-        self.generation = graph
-        self.parts = tuple(part.size for part in graph.generator.latent)
-        if any(part.law != "normal" for part in graph.generator.latent):
-            laws = sorted({part.law for part in graph.generator.latent})
+        super().__init__(bundle)
+        self.parts = tuple(part.size for part in model.latent)
+        if any(part.law != "normal" for part in model.latent):
+            laws = sorted({part.law for part in model.latent})
             raise ExportError(f"{self.target} draws normal numbers only, and bundle {bundle.name!r} takes {laws}")
         unknown = [name for name in bundle.columns if name not in self.known]
         if unknown:
@@ -75,14 +75,14 @@ class Consumer(Graph):
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """As the consumer feeds it."""
         condition = incident(self.bundle, n, rng)
-        latent = self.generation.generator.draw_latent(condition, rng).float()
+        latent = self.model.draw_latent(condition, rng).float()
         return self.fed(latent, dict(zip(self.bundle.columns, condition.unbind(1), strict=True)))
 
     def decode(self, latent: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """Signals of the model, in the bundle's order of columns."""
         condition = [columns[name].double() for name in self.bundle.columns]
-        given = torch.stack(condition, dim=1) if condition else None
-        return self.generation.forward(latent, given)
+        none = latent.new_zeros(latent.shape[0], 0, dtype=torch.float64)
+        return self.model.decode(latent, torch.stack(condition, dim=1) if condition else none)
 
 
 class FastCaloSim(Consumer):
