@@ -99,9 +99,19 @@ def special_ndtri(self: Tensor) -> Tensor:
     return torch.where(q.abs() <= 0.425, centre, torch.where(q < 0, -tail, tail))
 
 
+def special_erfinv(self: Tensor) -> Tensor:
+    """The inverse of the error function, by its other name."""
+    return erfinv(self)
+
+
 def erfinv(self: Tensor) -> Tensor:
     """The inverse of the error function."""
     return special_ndtri((self + 1) / 2) * math.sqrt(0.5)
+
+
+def special_erf(self: Tensor) -> Any:
+    """The error function, by its other name."""
+    return erf(self)
 
 
 def erf(self: Tensor) -> Any:
@@ -195,9 +205,9 @@ SUBSTITUTES: dict[Any, Callable[..., Any]] = {
     aten.special_ndtr.default: special_ndtr,
     aten.special_ndtri.default: special_ndtri,
     aten.erf.default: erf,
-    aten.special_erf.default: erf,
+    aten.special_erf.default: special_erf,
     aten.erfinv.default: erfinv,
-    aten.special_erfinv.default: erfinv,
+    aten.special_erfinv.default: special_erfinv,
     aten.atan2.default: atan2,
     aten.atan.default: atan,
     aten.tan.default: tan,
