@@ -74,8 +74,11 @@ SMALL: dict[str, list[Small]] = {
         Small("array", {"trace_channels": [8], "features": 4, "growth": 8, "blocks": 2, "tower_channels": [8]}, 40)
     ],
     "calorimeter-flow": [
-        Small("polar", {**TINY_FLOW, "slabs": 2}),
-        Small("bright", {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False}),
+        Small("polar", {**TINY_FLOW, "slabs": 2, "steps": 1, "layer_steps": 2}),
+        Small(
+            "bright",
+            {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False, "steps": 1, "layer_steps": 1},
+        ),
     ],
     "calorimeter-flow-student": [
         Small("polar", {**TINY_FLOW, "slabs": 2}, teacher="calorimeter-flow"),
