@@ -9,16 +9,16 @@ import torch
 
 from moliere.cli import main
 from moliere.events import Events
-from moliere.models import Batch, BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, save_bundle
+from moliere.models import Batch, BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig, save_bundle
 
 
 @pytest.fixture(scope="session")
 def small_bundle(polar_events: Events) -> Bundle:
-    """A two-stage flow of two angles of incidence, a few weights wide."""
-    sizes = {"width": 16, "global_width": 16, "blocks": 1, "layer_width": 16, "layer_blocks": 1}
-    config = TwoStageFlowConfig.from_table({"kind": "two-stage-flow", "layer_steps": 2, "steps": 1, **sizes})
+    """A flow of two angles of incidence, a few weights wide."""
+    sizes = {"slabs": 2, "width": 16, "global_width": 16, "blocks": 1, "layer_width": 16, "layer_blocks": 1, "knots": 4}
+    config = CalorimeterFlowConfig.from_table({"solver": "euler", "layer_steps": 2, "steps": 1, **sizes})
     torch.manual_seed(0)
-    model = TwoStageFlow(config, BuildContext(polar_events.detector, ("energy", "eta"), (22,)))
+    model = CalorimeterFlow(config, BuildContext(polar_events.detector, ("energy", "eta"), (22,)))
     energy = torch.tensor(polar_events.energy)
     condition = torch.stack([energy, torch.linspace(0.2, 0.3, len(energy), dtype=torch.float64)], dim=1)
     model.fit_transforms(Batch(condition, torch.tensor(polar_events.signals)))

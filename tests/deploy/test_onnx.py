@@ -27,7 +27,8 @@ PLAIN = {
     *("GatherElements", "Gemm", "Greater", "GreaterOrEqual", "Identity", "LayerNormalization", "Less", "LessOrEqual"),
     *("Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not", "Pow", "Reciprocal", "ReduceMean", "ReduceSum", "Reshape"),
     *("ScatterElements", "Shape", "Sigmoid", "Sin", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "TopK"),
-    *("Transpose", "Unsqueeze", "Where", "Clip", "ConstantOfShape", "Or", "ReduceMax", "ReduceMin"),
+    *("Transpose", "Unsqueeze", "Where", "Clip", "ConstantOfShape", "Or", "ReduceMax", "ReduceMin", "CumSum"),
+    "Softplus",
 }
 
 
@@ -37,7 +38,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 def test_the_file_describes_itself(exported: Path, small_file: Path, small_bundle: Bundle) -> None:
     card = read_card(exported, metadata(exported))
-    assert (card.name, card.kind, card.model, card.unit) == ("small", "generative", "TwoStageFlow", "MeV")
+    assert (card.name, card.kind, card.model, card.unit) == ("small", "generative", "CalorimeterFlow", "MeV")
     assert card.columns == ("energy", "eta")
     assert [(port.name, port.dtype) for port in card.inputs] == [("latent", "float32"), ("condition", "float64")]
     assert [(part.size, part.law) for part in card.latent] == [(6, "normal"), (24, "normal")]

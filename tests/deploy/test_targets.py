@@ -10,7 +10,7 @@ import torch
 
 from moliere.detectors import Calorimeter, Layer, PolarGrid, read_binning
 from moliere.errors import BundleError, ExportError
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig
+from moliere.models import Batch, BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -21,23 +21,28 @@ from moliere.deploy.runtime import Runtime  # noqa: E402
 from moliere.deploy.targets import FastCaloSim, Par04  # noqa: E402
 
 TINY = {
+    "slabs": 2,
     "width": 16,
     "global_width": 16,
     "blocks": 1,
     "layer_width": 16,
     "layer_blocks": 1,
+    "knots": 4,
+    "solver": "euler",
     "layer_steps": 1,
     "steps": 1,
 }
 
 
 def flow(detector: Calorimeter, columns: tuple[str, ...], validity: dict[str, tuple[float, float]]) -> Bundle:
-    """A flow that says something, without training."""
+    """A flow that says something, without training: of showers of a few lit cells a layer."""
     torch.manual_seed(1)
-    config = TwoStageFlowConfig.from_table(
-        {"kind": "two-stage-flow", "backbone": "mlp", "solver": "euler", "steps": 1, **TINY}
-    )
-    model = TwoStageFlow(config, BuildContext(detector, columns, (22,)))
+    rng = np.random.default_rng(1)
+    config = CalorimeterFlowConfig.from_table(TINY)
+    model = CalorimeterFlow(config, BuildContext(detector, columns, (22,)))
+    condition = np.stack([rng.uniform(*validity.get(name, (1e3, 2e3)), 200) for name in columns], axis=1)
+    signals = rng.gamma(0.4, 50.0, (200, detector.n_channels)) * (rng.random((200, detector.n_channels)) < 0.6)
+    model.fit_transforms(Batch(torch.tensor(condition), torch.tensor(signals).float()))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn(parameter.shape)
