@@ -48,13 +48,30 @@ moliere::Particle MoliereFastSimModel::Describe(const G4FastTrack& track) const
           static_cast<std::uint32_t>(primary.GetTrackID())};
 }
 
+G4bool MoliereFastSimModel::Slanted(const G4FastTrack& track) const
+{
+  G4ThreeVector const along = track.GetPrimaryTrackLocalDirection();
+  G4double angle = showers_.slant(Plain(along));
+  if (showers_.model().straight())
+    angle = along.angle(-track.GetEnvelopeSolid()->SurfaceNormal(track.GetPrimaryTrackLocalPosition()));
+  return angle > limits_.angle * deg;
+}
+
+G4bool MoliereFastSimModel::Leaving(const G4FastTrack& track) const
+{
+  const G4VSolid& solid = *track.GetEnvelopeSolid();
+  G4ThreeVector const from = track.GetPrimaryTrackLocalPosition(), along = track.GetPrimaryTrackLocalDirection();
+  G4double const left = solid.DistanceToOut(from, along);
+  // in an envelope that is thinner than two limits, front and back do not count as sides
+  return left < limits_.depth || solid.DistanceToOut(from + along * left / 2) < std::min(limits_.side, 0.45 * left);
+}
+
 moliere::Verdict MoliereFastSimModel::Look(const G4FastTrack& track)
 {
   moliere::Verdict const verdict = showers_.look(Describe(track));
   if (verdict != moliere::kInside) return verdict;
-  G4double const left = track.GetEnvelopeSolid()->DistanceToOut(track.GetPrimaryTrackLocalPosition(),
-                                                                track.GetPrimaryTrackLocalDirection());
-  return left < limits_.depth ? moliere::kLeaving : moliere::kInside;
+  if (Slanted(track)) return moliere::kSlanted;
+  return Leaving(track) ? moliere::kLeaving : moliere::kInside;
 }
 
 G4bool MoliereFastSimModel::ModelTrigger(const G4FastTrack& track)

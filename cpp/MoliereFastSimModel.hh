@@ -19,10 +19,12 @@
 /// One object a thread: make it in ConstructSDandField.
 class MoliereFastSimModel : public G4VFastSimulationModel {
  public:
-  /// Where a particle may be taken over, in mm.
+  /// Where a particle may be taken over; lengths in mm.
   struct Limits {
     double face = 1.0;   ///< farthest from where its line enters the envelope: the model saw whole showers only
     double depth = 0.0;  ///< shortest way left inside the envelope; 0 stands for the depth of the model's cells
+    double side = 50.0;  ///< nearest that the middle of that way comes to the envelope's surface, or shower leaks out
+    double angle = 1.0;  ///< degrees from the training's direction: straight in, where the model has no angles
   };
 
   /// @param region the envelope, of the mass geometry
@@ -49,6 +51,8 @@ class MoliereFastSimModel : public G4VFastSimulationModel {
   };
 
   moliere::Particle Describe(const G4FastTrack& track) const;
+  G4bool Slanted(const G4FastTrack& track) const;
+  G4bool Leaving(const G4FastTrack& track) const;
   moliere::Verdict Look(const G4FastTrack& track);
 
   moliere::Showers showers_;

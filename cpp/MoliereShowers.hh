@@ -39,7 +39,18 @@ struct Model {
     for (int k = 0; k < n_spots; ++k) deepest = std::max<double>(deepest, spot_place[k][2]);
     return deepest;
   }
+
+  bool has(const char* name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
+  /// Whether its showers come straight in, wherever the calorimeter's face looks: no angle is among its columns.
+  bool straight() const { return !has("theta") && !has("phi") && !has("eta"); }
 };
+
+/// Angles as in moliere: theta from the y axis, which is the beam line of a barrel; phi around it, from z, the depth.
+inline double theta(const Vector& direction)
+{
+  return std::atan2(std::hypot(direction[0], direction[2]), direction[1]);
+}
+inline double phi(const Vector& direction) { return std::atan2(direction[0], direction[2]); }
 
 /// MOLIERE_MODEL(photons, PHOTONS) for photons.h
 #define MOLIERE_MODEL(name, NAME)                                                                                 \
@@ -61,12 +72,13 @@ struct Particle {
 };
 
 /// Why a particle is left to the full simulation. The order is that of the range in C, then what only we can see.
-enum Verdict { kInside, kBelow, kAbove, kNan, kStrange, kLeaving, kVerdicts };
+enum Verdict { kInside, kBelow, kAbove, kNan, kStrange, kSlanted, kLeaving, kVerdicts };
 
 inline const char* describe(Verdict verdict)
 {
   static const char* const words[kVerdicts] = {"taken over",       "below the range",         "above the range",
-                                               "not a number", "not among its particles", "leaving the envelope"};
+                                               "not a number", "not among its particles",
+                                               "of another direction than its showers", "leaving the envelope"};
   return words[verdict];
 }
 
@@ -117,6 +129,18 @@ class Showers {
     return static_cast<Verdict>(model_.check(looked_at_.data()));
   }
 
+  /// Angle in rad between a direction and the training's, for a model that has theta without phi, or the other way round.
+  double slant(const Vector& direction) const
+  {
+    if (model_.straight()) return 0;
+    bool const has_theta = model_.has("theta") || model_.has("eta");
+    double const polar = has_theta ? theta(direction) : std::acos(0.0), azimuth = model_.has("phi") ? phi(direction) : 0;
+    Vector const usual{std::sin(polar) * std::sin(azimuth), std::cos(polar), std::sin(polar) * std::cos(azimuth)};
+    double cosine = 0;
+    for (int k = 0; k < 3; ++k) cosine += usual[k] * direction[k];
+    return std::acos(std::min(1.0, std::max(-1.0, cosine)));
+  }
+
   void add(const Particle& particle) { particles_.push_back(particle); }
 
   /// Make the showers of all particles that wait, and call deposit(number of the particle, place, energy) for each spot
@@ -158,12 +182,11 @@ class Showers {
 
   static double value(const Particle& particle, const std::string& name)
   {
-    const Vector& d = particle.direction;
     if (name == "energy") return particle.energy;
     if (name == "pdg_id") return particle.pdg;
-    if (name == "theta") return std::acos(d[2]);
-    if (name == "phi") return std::atan2(d[1], d[0]);
-    if (name == "eta") return std::atanh(d[2]);
+    if (name == "theta") return theta(particle.direction);
+    if (name == "phi") return phi(particle.direction);
+    if (name == "eta") return std::atanh(particle.direction[1]);
     throw std::invalid_argument("the model is conditioned on '" + name
                                 + "', which a particle at the calorimeter's face does not have; use another model");
   }

@@ -33,6 +33,16 @@ int main()
   strange.pdg = 13;
   std::printf("look %d\n", showers.look(strange));
 
+  moliere::Vector const barrel{0.3, 0.5, std::sqrt(0.66)};
+  std::printf("angles %.17g %.17g\n", moliere::theta(barrel), moliere::phi(barrel));
+  moliere::Model half = MODEL_OF;
+  std::printf("slant %.17g\n", moliere::Showers(half).slant(barrel));
+  half.names[1] = "theta";
+  std::printf("slant %.17g\n", moliere::Showers(half).slant({0, 0.5, std::sqrt(0.75)}));
+  std::printf("slant %.17g\n", moliere::Showers(half).slant({0.5, 0, std::sqrt(0.75)}));
+  half.names[0] = "phi";
+  std::printf("slant %.17g\n", moliere::Showers(half).slant(barrel));
+
   moliere::Frame const frame({1, 2, 3}, {0.6, 0, 0.8});
   for (auto inner : {std::array<float, 3>{1, 0, 0}, std::array<float, 3>{0, 1, 0}, std::array<float, 3>{0, 0, 1}}) {
     moliere::Vector const outer = frame.place(inner.data());

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from moliere.deploy.philox import Part, draw
+from moliere.events.directions import to_angles
 
 onnx = pytest.importorskip("onnx")
 
@@ -62,6 +63,18 @@ def numbers(lines: list[list[str]], word: str) -> np.ndarray[Any, np.dtype[np.fl
 
 def test_particles_that_the_model_does_not_know_are_told_apart(lines: list[list[str]]) -> None:
     assert numbers(lines, "look").ravel().tolist() == [1, 0, 2, 3, 4]
+
+
+def test_angles_are_those_of_python(lines: list[list[str]]) -> None:
+    np.testing.assert_allclose(
+        numbers(lines, "angles")[0], np.ravel(to_angles(np.array([[0.3, 0.5, np.sqrt(0.66)]]))), atol=1e-12
+    )
+
+
+def test_directions_that_the_training_did_not_have_are_noticed(lines: list[list[str]]) -> None:
+    none, along_theta, across, both = numbers(lines, "slant").ravel()
+    np.testing.assert_allclose([none, along_theta, both], 0, atol=1e-7)
+    assert across == pytest.approx(np.pi / 6)
 
 
 def test_the_depth_is_that_of_the_last_cell(lines: list[list[str]]) -> None:
