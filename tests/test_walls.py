@@ -17,7 +17,7 @@ ROOT = Path(moliere.__file__).parent
 ROOMS = [
     *("errors", "audience", "units", "seeding", "files", "threads"),
     *("memory", "registry", "config", "plugins", "notebook", "progress"),
-    *("detectors", "events", "samples", "simulators", "preprocess", "models", "training", "generation"),
+    *("detectors", "events", "samples", "production", "simulators", "preprocess", "models", "training", "generation"),
     *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "cli"),
 ]
 FORBIDDEN = {
@@ -119,7 +119,9 @@ def test_what_learns_and_fits_is_imported_where_it_does() -> None:
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("room", ["detectors", "events", "samples", "simulators", "models", "training", "evaluation"])
+@pytest.mark.parametrize(
+    "room", ["detectors", "events", "samples", "production", "simulators", "models", "training", "evaluation"]
+)
 def test_messages_outside_the_command_line_hold_no_flag(room: str) -> None:
     for path in (ROOT / room).rglob("*.py"):
         tree = ast.parse(path.read_text())

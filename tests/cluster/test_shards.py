@@ -16,8 +16,8 @@ import pytest
 from moliere.cli import main
 from moliere.detectors import Calorimeter, Layer, Plate, PolarGrid
 from moliere.errors import CheckpointError, ConfigError, IncompleteRun, OutputExists
-from moliere.simulators import Gflash, Production, produce
-from moliere.simulators.shards import produce_shard
+from moliere.production import produce, produce_shard
+from moliere.simulators import Gflash, Production
 
 PLATES = (Plate("G4_Pb", 5.0), Plate("G4_Si", 5.0, 0, active=True)) * 10
 DETECTOR = Calorimeter("toy", (Layer(0, PolarGrid((0.0, 10.0, 50.0), 2)),), PLATES, particles=(11,))

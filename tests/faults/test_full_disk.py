@@ -19,7 +19,8 @@ from moliere.events import Events
 from moliere.events.formats import write_events
 from moliere.events.store import EventStore
 from moliere.models import load_bundle, save_bundle
-from moliere.simulators import Production, build_simulator, produce
+from moliere.production import produce
+from moliere.simulators import Production, build_simulator
 from moliere.training.checkpoint import Progress, save_checkpoint
 
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])

@@ -12,14 +12,16 @@ import pytest
 from moliere.detectors import catalog
 from moliere.errors import OutputExists
 from moliere.events.formats import read_events
-from moliere.simulators import Gflash, Production, produce
+from moliere.production import produce
+from moliere.simulators import Gflash, Production
 
 _SIMULATE = """
 import sys, time
 from pathlib import Path
 import numpy as np
 from moliere.detectors import catalog
-from moliere.simulators import Gflash, Production, produce
+from moliere.production import produce
+from moliere.simulators import Gflash, Production
 gflash = Gflash(catalog.get("calochallenge-1-photons"))
 job = Production(gflash, {"energy": np.full(2300, 2e3)}, 1, Path(sys.argv[1]))
 steps = iter(range(100))

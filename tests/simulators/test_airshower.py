@@ -14,7 +14,8 @@ from moliere.detectors.surface_array import station_positions
 from moliere.errors import ConfigError, DetectorError, UnsupportedIncident
 from moliere.events import Events
 from moliere.events.formats import read_events, write_events
-from moliere.simulators import AirShower, AirShowerData, AirShowerSimulation, Production, build_simulator, produce
+from moliere.production import produce
+from moliere.simulators import AirShower, AirShowerData, AirShowerSimulation, Production, build_simulator
 from moliere.simulators.airshower.atmosphere import height_at, vertical_depth
 from moliere.simulators.airshower.primaries import IRON, PROTON
 from moliere.units import EeV, m

@@ -18,7 +18,8 @@ from moliere.detectors.base import Floats
 from moliere.errors import BundleError, ConfigError, DetectorError, InvalidQuantity
 from moliere.events.formats import read_events
 from moliere.front import build, fast_showers
-from moliere.simulators import Geant4, Production, produce
+from moliere.production import produce
+from moliere.simulators import Geant4, Production
 from moliere.simulators.geant4 import FastCalorimeter, Frame, Tracks
 from moliere.simulators.geant4.fast import Reason
 from moliere.simulators.geant4.placement import Placement

@@ -15,7 +15,8 @@ from moliere.detectors.phase_space import Column
 from moliere.errors import ConfigError, DetectorError, MissingExtra, UnsupportedIncident
 from moliere.events import Events
 from moliere.events.formats import read_events
-from moliere.simulators import Muons, Production, build_simulator, produce
+from moliere.production import produce
+from moliere.simulators import Muons, Production, build_simulator
 from moliere.simulators.muons import Flux
 from moliere.simulators.muons.beam_dump import BACK, FRONT, interaction_depths
 from moliere.simulators.muons.decays import KAON, PION, Meson, muon_momenta

@@ -12,7 +12,8 @@ import pytest
 from moliere.detectors import Calorimeter, Layer, Plate, PolarGrid
 from moliere.errors import CheckpointError, IncompleteRun, OutputExists
 from moliere.events.formats import read_events
-from moliere.simulators import Geant4, Gflash, Production, produce
+from moliere.production import produce
+from moliere.simulators import Geant4, Gflash, Production
 
 PLATES = (Plate("G4_Pb", 5.0), Plate("G4_Si", 5.0, 0, active=True)) * 10
 DETECTOR = Calorimeter("toy", (Layer(0, PolarGrid((0.0, 10.0, 50.0), 2)),), PLATES, particles=(11,))
@@ -66,23 +67,18 @@ def test_an_interrupted_run_goes_on_where_it_was(job: Production, tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in Linux's /proc")
-def test_a_worker_that_dies_loses_its_own_block_only(job: Production, tmp_path: Path) -> None:
-    job.output.write_text("whole and old")
+def test_the_block_of_a_worker_that_dies_is_done_again(job: Production, tmp_path: Path) -> None:
+    whole = Production(job.simulator, job.incident, job.seed, tmp_path / "whole.h5")
+    produce(whole)
     before, counts = set(children()), iter(range(100))
 
     def kill(n: int) -> None:
         if next(counts) == 3:
             os.kill(next(iter(set(children()) - before)), signal.SIGKILL)
 
-    with pytest.raises(IncompleteRun, match=r"events 30-39 \(seed \d+\) are missing: .*SIGKILL"):
-        produce(job, overwrite=True, progress=kill)
-    kept = read_events(job.incomplete)
-    assert len(kept) == 55
-    assert kept.metadata["missing_events"] == [[30, 39]]
-    assert job.output.read_text() == "whole and old"
-    produce(job, resume=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["events.h5"]
-    assert np.array_equal(read_events(job.output).energy, job.incident["energy"])
+    produce(job, progress=kill)
+    assert next(counts) == 1 + job.n_blocks
+    assert job.output.read_bytes() == whole.output.read_bytes()
 
 
 def test_a_run_that_cannot_begin_leaves_nothing(job: Production, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from moliere.events.formats.root_hits import HitBranches
 from moliere.front.fast import Watch, fast_showers, speed_words
 from moliere.front.particles import draw
 from moliere.models import Bundle
+from moliere.production import produce, produce_shard
 from moliere.samples import open_source
-from moliere.simulators import Geant4, Production, Simulator, build_simulator, produce, simulators
+from moliere.simulators import Geant4, Production, Simulator, build_simulator, simulators
 from moliere.simulators.geant4.fast import REPLACED, count_words
-from moliere.simulators.shards import produce_shard
 from moliere.threads import idle_threads
 from moliere.units import Quantity, parse_energy, parse_length, span
 

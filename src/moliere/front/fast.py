@@ -24,10 +24,11 @@ from moliere.events.directions import to_angles, to_vectors
 from moliere.generation.guard import fixed_columns, is_inside
 from moliere.models import Bundle, GenerativeModel, load_bundle
 from moliere.preprocess import condition_matrix
+from moliere.production import Worker
+from moliere.simulators.base import simulate_from
 from moliere.simulators.geant4 import Geant4
 from moliere.simulators.geant4.fast import Reason, Tracks
 from moliere.simulators.incident import particle_name
-from moliere.simulators.worker import Worker
 from moliere.units import Quantity, format_energy, parse_angle, span
 from moliere.weights import find_bundle
 
@@ -237,11 +238,10 @@ def speed_words(simulator: Geant4, incident: Mapping[str, NDArray[Any]], seconds
         A sentence.
     """
     some, energy = _pilot(incident)
-    with Worker(replace(simulator, fast=None)) as worker:
+    with Worker() as worker:
         for _ in range(2):  # the first time fills Geant4's tables
             start = time.perf_counter()
-            worker.begin(some, 0)
-            worker.finish()
+            worker.call(simulate_from, replace(simulator, fast=None), some, 0)
     mean = float(incident["energy"].sum()) / len(incident["energy"])
     full = (time.perf_counter() - start) * mean / energy
     return (

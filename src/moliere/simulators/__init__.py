@@ -8,7 +8,7 @@ from moliere.simulators.geant4 import Geant4
 from moliere.simulators.gflash import Gflash
 from moliere.simulators.incident import particle_id, sample_incident
 from moliere.simulators.muons import Muons
-from moliere.simulators.production import Production, produce
+from moliere.simulators.production import Production
 
 __all__ = [
     "AirShower",
@@ -21,7 +21,6 @@ __all__ = [
     "Simulator",
     "build_simulator",
     "particle_id",
-    "produce",
     "sample_incident",
     "simulators",
 ]

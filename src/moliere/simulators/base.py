@@ -69,6 +69,11 @@ class Simulator(ABC):
         return self.simulate(incident, rng)
 
 
+def simulate_from(simulator: Simulator, incident: Mapping[str, NDArray[Any]], seed: int) -> Events:
+    """What a worker process is asked for: events of a random stream that begins with a seed."""
+    return simulator.simulate_here(incident, np.random.default_rng(seed))
+
+
 #: name → simulator class, built from a detector
 simulators: Registry[type[Simulator]] = Registry("simulator")
 

@@ -38,10 +38,11 @@ from moliere.events.formats import create_events
 from moliere.files import replacing
 from moliere.generation.refine import reconstruct, refine_batches
 from moliere.models import Bundle, load_bundle, save_bundle
+from moliere.production import produce
 from moliere.progress import Progress, parts, silent
 from moliere.samples import open_source
 from moliere.seeding import derive_seed
-from moliere.simulators import Production, build_simulator, produce, simulators
+from moliere.simulators import Production, build_simulator, simulators
 from moliere.simulators.incident import sample_incident
 from moliere.threads import limited_threads, set_threads
 from moliere.training import fit, load_recipe

@@ -17,7 +17,8 @@ from moliere.detectors.calorimeter import Calorimeter
 from moliere.errors import ConfigError, DetectorError, MissingExtra, UnsupportedIncident
 from moliere.events import Events
 from moliere.events.events import energy_of
-from moliere.simulators.base import Simulator, simulators
+from moliere.production import Worker
+from moliere.simulators.base import Simulator, simulate_from, simulators
 from moliere.simulators.geant4.engine import Engine, Setup
 from moliere.simulators.geant4.fast import FastShowers, check_same_calorimeter
 from moliere.simulators.geant4.geometry import Shape, half_width_of
@@ -27,7 +28,6 @@ from moliere.simulators.geant4.primaries import a_row_an_event, primaries_of
 from moliere.simulators.geant4.tables import Tables, find_tables
 from moliere.simulators.geant4.tables.find import Choice
 from moliere.simulators.incident import particle_id
-from moliere.simulators.worker import Worker
 
 #: Geant4's seeds are positive 32-bit numbers
 _HIGHEST_SEED = 2**31 - 1
@@ -159,9 +159,9 @@ class Geant4(Simulator):
             IncompleteRun: Geant4 crashed.
         """
         self.physics_list.check_particles(self._particles(incident, np.shape(energy_of(incident))), self.data)
-        with Worker(self) as worker:
-            worker.begin(incident, int(rng.integers(2**63)))
-            return worker.finish()
+        with Worker() as worker:
+            events: Events = worker.call(simulate_from, self, incident, int(rng.integers(2**63)))
+            return events
 
     def simulate_here(self, incident: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Events:
         """The same in this process, which can then hold no other setup.

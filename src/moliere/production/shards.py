@@ -1,4 +1,4 @@
-"""One simulation cut into numbered shards: machines that share nothing but a folder do them, in any order, any number.
+"""One job cut into numbered shards: machines that share nothing but a folder do them, in any order, any number.
 
 Shard k of n does the blocks k, k + n, k + 2 n, … and keeps each as it is done, so that a shard that was killed goes on
 with the same call. Blocks have random streams of their own: what is joined at the end, by resuming the run, is the same
@@ -12,16 +12,17 @@ from collections.abc import Callable
 
 from moliere.errors import ConfigError, IncompleteRun
 from moliere.files import check_free, locked, replacing, writing
-from moliere.simulators.production import Production, check_described, described, simulate_blocks
+from moliere.production.blocks import do_blocks
+from moliere.production.job import Job
 
 
 def produce_shard(
-    job: Production, number: int, of: int, *, workers: int = 1, progress: Callable[[int], None] = lambda _: None
+    job: Job, number: int, of: int, *, workers: int = 1, progress: Callable[[int], None] = lambda _: None
 ) -> int:
     """Do one shard; the output is written when the run is resumed, which also does what shards left out.
 
     Args:
-        job: the whole simulation.
+        job: the whole work.
         number: of the shard, from 0.
         of: number of shards.
         workers: processes on this machine.
@@ -34,7 +35,7 @@ def produce_shard(
         ConfigError: no such shard.
         OutputExists: the output is there already.
         CheckpointError: the folder holds parts of another run or of another version.
-        IncompleteRun: interrupted, or a worker died; what is whole is kept.
+        IncompleteRun: interrupted, or workers died again and again; what is whole is kept.
     """
     if not 0 <= number < of:
         raise ConfigError(f"shard {number} of {of}; expected 0 to {of - 1}")
@@ -43,32 +44,30 @@ def produce_shard(
     with writing(job.folder):
         _join_in(job)
         with locked(job.folder / f"shard-{number}-of-{of}"):
-            progress(_events(job, [block for block in blocks if job.part(block).exists()]))
-            _do(job, [block for block in blocks if not job.part(block).exists()], workers, progress)
-    return _events(job, blocks)
+            progress(job.count([block for block in blocks if job.part(block).exists()]))
+            _do(job, _missing(job, blocks), workers, progress)
+    return job.count(blocks)
 
 
-def _join_in(job: Production) -> None:
-    """Whoever comes first says what is simulated in the folder."""
-    mark = job.folder / "run.json"
+def _join_in(job: Job) -> None:
+    """Whoever comes first says what is made in the folder."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    if not mark.exists():
-        with replacing(mark, overwrite=True) as partial:  # shards that begin together write the same
-            partial.write_text(json.dumps(described(job)))
-    check_described(job, json.loads(mark.read_text()))
+    if not job.description.exists():
+        with replacing(job.description, overwrite=True) as partial:  # shards that begin together write the same
+            partial.write_text(json.dumps(job.describe()))
+    job.check_folder()
 
 
-def _do(job: Production, waiting: list[int], workers: int, progress: Callable[[int], None]) -> None:
+def _do(job: Job, waiting: list[int], workers: int, progress: Callable[[int], None]) -> None:
     try:
-        problems = simulate_blocks(job, waiting, workers, progress)
+        problems = do_blocks(job, waiting, workers, progress)
     except KeyboardInterrupt:
-        left = _events(job, [block for block in waiting if not job.part(block).exists()])
+        left = job.count(_missing(job, waiting))
         raise IncompleteRun(f"interrupted; {left:,} events of the shard are left; the same command goes on") from None
-    missing = [block for block in waiting if not job.part(block).exists()]
-    if missing:
+    if missing := _missing(job, waiting):
         why = next(iter(problems.values()), "")
-        raise IncompleteRun(f"{_events(job, missing):,} events of the shard are missing: {why}; do the shard again")
+        raise IncompleteRun(f"{job.count(missing):,} events of the shard are missing: {why}; do the shard again")
 
 
-def _events(job: Production, blocks: list[int]) -> int:
-    return sum(rows.stop - rows.start for rows in map(job.rows, blocks))
+def _missing(job: Job, blocks: list[int]) -> list[int]:
+    return [block for block in blocks if not job.part(block).exists()]
