@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from moliere.config import apply_overrides
-from moliere.deploy.c.export import Library, compile_c
+from moliere.deploy.c.export import as_function, build
 from moliere.deploy.c.header import header_of
 from moliere.deploy.c.write import translate
 from moliere.deploy.graph import as_graph
@@ -60,9 +60,9 @@ def measure(name: str, overrides: Sequence[str]) -> None:
             place = Path(folder) / "".join(options)
             place.mkdir()
             before = time.monotonic()
-            path = compile_c(source, place, "gcc", ("-std=c99", *options, "-fPIC", "-shared"))
+            library = build(source, place, "gcc", ("-std=c99", *options, "-fPIC", "-shared"))
             print(f"gcc {' '.join(options)}: compiled in {time.monotonic() - before:.0f} s by the clock")
-            functions[f"gcc {' '.join(options)}"] = Library(path, header, source)
+            functions[f"gcc {' '.join(options)}"] = as_function(library)
         for label, function in functions.items():
             figures = (cost(function, inputs, batch) for batch in BATCHES)
             print(f"{label:26}" + "".join(f"{f'{middle:.3f} ({best:.3f})':>24}" for middle, best in figures))

@@ -59,6 +59,11 @@ def export(
 
     path = find_bundle(bundle)
     if target == "c":
+        if batch is not None:
+            raise ConfigError(
+                f"code of C takes any number of showers a call; leave out the fixed number of {batch}",
+                options=("--batch",),
+            )
         with limited_threads(threads):
             _export_c(path, output, beside=weights_beside, events=events, overwrite=overwrite)
         return

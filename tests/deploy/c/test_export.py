@@ -20,8 +20,8 @@ pytest.importorskip("onnxruntime")
 if not shutil.which("gcc"):
     pytest.skip("gcc is not installed", allow_module_level=True)
 
-from moliere.deploy.c.export import Library, check, compile_c, export  # noqa: E402
-from moliere.deploy.c.header import Header, header_of  # noqa: E402
+from moliere.deploy.c.export import as_function, build, check, export  # noqa: E402
+from moliere.deploy.c.header import header_of  # noqa: E402
 from moliere.deploy.c.write import Source, translate  # noqa: E402
 from moliere.deploy.graph import Generation, as_graph  # noqa: E402
 from moliere.deploy.onnx import describe, to_onnx  # noqa: E402
@@ -62,7 +62,7 @@ def test_c_that_makes_other_showers_is_refused(small_bundle: Bundle) -> None:
     changed = onnx.numpy_helper.to_array(weights) * np.float32(1.001)
     weights.CopyFrom(onnx.numpy_helper.from_array(changed, weights.name))
     with pytest.raises(ExportError, match="differs from the model"):
-        check(graph, header, translate(proto, header), 50)
+        check(graph, translate(proto, header), 50)
 
 
 def test_the_command_line_writes_c(small_file: Path, tmp_path: Path) -> None:
@@ -90,22 +90,27 @@ def test_weights_beside_belong_to_c(small_file: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_fixed_batch_belongs_to_onnx(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(small_file), "--target", "c", "--batch", "4", "-o", str(tmp_path / "c")]) == 1
+    assert "leave out the fixed number of 4" in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
-def shipped() -> tuple[Generation, Header, Source]:
+def shipped() -> tuple[Generation, Source]:
     """The photons that come with the package, with their weights beside the code: compilers read numbers slowly."""
     graph = generation(load_bundle(find_bundle("photons")))
-    header = header_of(describe(graph), graph.bundle.detector)
-    return graph, header, translate(to_onnx(graph, 1), header, beside=True)
+    return graph, translate(to_onnx(graph, 1), header_of(describe(graph), graph.bundle.detector), beside=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [("-O2",), ("-O3", "-march=native")])
 def test_the_shipped_flow_makes_torchs_showers_alone_and_together(
-    options: tuple[str, ...], shipped: tuple[Generation, Header, Source], tmp_path: Path
+    options: tuple[str, ...], shipped: tuple[Generation, Source], tmp_path: Path
 ) -> None:
-    graph, header, source = shipped
-    path = compile_c(source, tmp_path, "gcc", ("-std=c99", "-Wall", "-Wextra", "-Werror", *options, "-fPIC", "-shared"))
-    library = Library(path, header, source)
+    graph, source = shipped
+    warnings = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+    library = as_function(build(source, tmp_path, "gcc", (*warnings, *options, "-fPIC", "-shared")))
     inputs = graph.examples(300, torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = graph(*inputs).numpy()

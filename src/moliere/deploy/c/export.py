@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,19 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moliere.deploy.c.header import Header, header_of
+from moliere.deploy.c.header import header_of
+from moliere.deploy.c.library import OPTIONS, Library, compile_c, find_compiler
 from moliere.deploy.c.write import Source, save, translate
 from moliere.deploy.graph import Generation, as_graph
 from moliere.deploy.onnx import describe, to_onnx
-from moliere.deploy.parity import Parity, compare
+from moliere.deploy.parity import Function, Parity, compare
 from moliere.errors import ExportError
 from moliere.files import check_free
 from moliere.models import Bundle
 
 _EVENTS = 1_000
 _SEED = 0
-#: without an option for the machine, as a library that is handed on is compiled
-_OPTIONS = ("-std=c99", "-O2", "-fPIC", "-shared")
 
 
 def export(
@@ -64,60 +60,42 @@ def export(
     for suffix in (".h", ".c", *((".bin",) if beside else ())):
         check_free(Path(folder) / f"{header.prefix}{suffix}", overwrite=overwrite)
     text = translate(to_onnx(graph, 1), header, beside=beside)
-    parity = check(graph, header, text, events)
+    parity = check(graph, text, events)
     save(text, folder, overwrite=overwrite)
     return parity
 
 
-def check(graph: Generation, header: Header, source: Source, events: int) -> Parity | None:
+def check(graph: Generation, source: Source, events: int) -> Parity | None:
     """Compare showers of compiled C with those of the model; ``None`` where there is no compiler.
 
     Raises:
         BundleError: they differ.
     """
-    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    compiler = find_compiler()
     if compiler is None:
         return None
     inputs = graph.examples(events, torch.Generator().manual_seed(_SEED))
     with tempfile.TemporaryDirectory() as folder:
-        library = Library(compile_c(source, Path(folder), compiler), header, source)
-        return compare(lambda values: graph(*values), library, inputs, graph.threshold)
+        library = build(source, Path(folder), compiler)
+        return compare(lambda values: graph(*values), as_function(library), inputs, graph.threshold)
 
 
-def compile_c(source: Source, folder: Path, compiler: str, options: Sequence[str] = _OPTIONS) -> Path:
-    """A shared library of generated C.
+def build(source: Source, folder: Path, compiler: str | None = None, options: Sequence[str] = OPTIONS) -> Library:
+    """Generated C as a library that can be called.
 
     Raises:
-        ExportError: the compiler refuses it.
+        ExportError: there is no compiler, or it refuses the code.
     """
     save(source, folder, overwrite=True)
-    command = [compiler, *options, f"{source.name}.c", "-o", f"{source.name}.so", "-lm"]
-    outcome = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        raise ExportError(f"{compiler} does not compile the C code: {outcome.stderr[:500]}; report this as a bug")
-    return folder / f"{source.name}.so"
+    path = compile_c(folder / f"{source.name}.c", folder, compiler, options)
+    return Library(path, source.header, source.weights)
 
 
-class Library:
-    """The function of a compiled model: latent (n, size), condition (n, columns) → signals (n, channels).
+def as_function(library: Library) -> Function:
+    """The same with tensors: latent and, maybe, condition → signals."""
 
-    Args:
-        path: of the shared library.
-        header: what stands in the header.
-        source: which was compiled.
-    """
+    def call(values: Sequence[Tensor]) -> Tensor:
+        condition = values[1].numpy() if len(values) > 1 else np.zeros((len(values[0]), 0))
+        return torch.from_numpy(library.generate(values[0].numpy(), condition))
 
-    def __init__(self, path: Path, header: Header, source: Source) -> None:
-        self._generate = getattr(ctypes.CDLL(str(path)), f"{header.prefix}_generate")
-        self._weights = () if source.weights is None else (np.frombuffer(source.weights, "<f4"),)
-        self._channels, self._workspace = source.channels, np.zeros(source.workspace, np.uint8)
-
-    def __call__(self, values: Sequence[Tensor]) -> Tensor:
-        """Signals."""
-        latent = np.ascontiguousarray(values[0].numpy(), np.float32)
-        condition = np.ascontiguousarray(values[1].numpy() if len(values) > 1 else np.zeros(1), np.float64)
-        signals = np.empty((len(latent), self._channels), np.float32)
-        first = (*self._weights, latent, condition)
-        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*first, signals, self._workspace)]
-        self._generate(*pointers[: len(first)], ctypes.c_int(len(latent)), *pointers[len(first) :])
-        return torch.from_numpy(signals)
+    return call

@@ -206,7 +206,7 @@ def _code(
     *,
     beside: bool,
 ) -> str:
-    functions = [f"APART static void {name}{text}" for text, name in program.functions.items()]
+    functions = [f"WIDE static void {name}{text}" for text, name in program.functions.items()]
     places = _movements(program, signals)
     given = Template(places["given"]).substitute(facts) or "            (void)condition;\n"
     entry = _fill("generate.c", {**facts, **places, "given": given})

@@ -1,6 +1,6 @@
 /* Rows to mean 0 and variance 1, then scaled and shifted. */
-static void normalise(int rows, int width, const float *restrict x, const float *restrict scale,
-                      const float *restrict shift, float epsilon, float *restrict out)
+WIDE static void normalise(int rows, int width, const float *restrict x, const float *restrict scale,
+                           const float *restrict shift, float epsilon, float *restrict out)
 {
     for (int row = 0; row < rows; ++row, x += width, out += width) {
         float const mean = sum_float(width, x) / (float)width;

@@ -1,5 +1,5 @@
 /* Rows of exponentials divided by their sums. */
-static void softmax_double(int rows, int length, const double *restrict x, double *restrict out)
+WIDE static void softmax_double(int rows, int length, const double *restrict x, double *restrict out)
 {
     for (int row = 0; row < rows; ++row, x += length, out += length) {
         double top = x[0], sum;

@@ -1,5 +1,5 @@
 /* Rows of exponentials divided by their sums. */
-static void softmax_float(int rows, int length, const float *restrict x, float *restrict out)
+WIDE static void softmax_float(int rows, int length, const float *restrict x, float *restrict out)
 {
     for (int row = 0; row < rows; ++row, x += length, out += length) {
         float top = x[0], sum;
