@@ -49,7 +49,16 @@ def library(source: Source, compiled: Callable[..., Any]) -> Any:
     return compiled(source)
 
 
-@pytest.fixture(scope="module", params=[("-O2",), ("-O3", "-march=native"), ("-O3", "-march=native", "-std=gnu99")])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("-O2",),
+        ("-O1", "-DLANES_AT_MOST=8"),
+        ("-O3", "-DLANES_AT_MOST=4"),
+        ("-O3", "-march=native", "-std=gnu99"),
+        ("-O2", "-ffp-contract=off", "-DPLAIN_C99"),
+    ],
+)
 def any_library(request: pytest.FixtureRequest, source: Source, compiled: Callable[..., Any]) -> Any:
     return compiled(source, request.param)
 

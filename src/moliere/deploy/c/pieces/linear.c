@@ -1,6 +1,6 @@
 /* Some rows of some columns of `linear`, in registers from the bias to the last product. A sum takes its products in their
    order, so that neither the width of the vectors nor the rows beside it change a bit. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(PLAIN_C99)
 #define ROWS_1(DO) DO(0)
 #define ROWS_2(DO) ROWS_1(DO) DO(1)
 #define ROWS_3(DO) ROWS_2(DO) DO(2)
@@ -47,17 +47,20 @@ BLOCK(of_32, __attribute__((target("avx512f"))), 16, 2)
 BLOCK(of_64, __attribute__((target("avx512f"))), 16, 4)
 #endif
 
-/* The widest vectors that the processor has, whatever it was compiled for. */
+/* The widest vectors that the processor has, whatever it was compiled for; no wider than you say. */
+#ifndef LANES_AT_MOST
+#define LANES_AT_MOST 16
+#endif
 static void block(int rows, int size, int depth, const float *const *x, const float *weights, const float *bias,
                   float *const *out)
 {
     some_rows *const *make = of_4;
     int step = 8;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
+    if (LANES_AT_MOST >= 16 && __builtin_cpu_supports("avx512f")) {
         make = size == 64 ? of_64 : size == 32 ? of_32 : of_16;
         step = size;
-    } else if (__builtin_cpu_supports("avx2")) {
+    } else if (LANES_AT_MOST >= 8 && __builtin_cpu_supports("avx2")) {
         make = of_8;
         step = 16;
     }

@@ -26,7 +26,7 @@ $about
 
 /* Compiled three times where the C library can choose when the program starts: vectors as wide as the processor has
    them, whatever the options are. The bits are the same. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(PLAIN_C99) && defined(__x86_64__) && defined(__GLIBC__)
 #define WIDE __attribute__((noinline, target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDE APART
