@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str,
         typer.Argument(
@@ -50,6 +51,12 @@ def train(
         int | None, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")] = None,
+    devices: Annotated[
+        int | None, typer.Option("--devices", min=1, help="GPUs, or processes, of each machine that share every batch.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", min=1, help="Machines; the same command runs on each, and MASTER_ADDR.")
+    ] = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", help="Start from a bundle's networks; of a calorimeter-flow, any detector's."),
@@ -62,6 +69,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check recipe and events, build the model, show what would be done.")
     ] = False,
+    print_job: Annotated[
+        Literal["slurm", "htcondor"] | None,
+        typer.Option("--print-job", help="Train nothing; print the job that trains, and goes on after its time limit."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model and pack it into one file, the bundle.
@@ -78,12 +89,17 @@ def train(
         "training.threads": threads,
         "training.seed": seed,
         "training.accelerator": device,
+        "training.devices": devices,
+        "training.nodes": nodes,
         "training.select": select,
         "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
         "data.match_incident": match_incident or None,
     }
     chosen = front.choose_recipe(recipe, words, set_ or [])
     folder = output or Path("runs") / chosen.name
+    if print_job is not None:
+        _print_job(context, print_job, chosen, folder)
+        return
     if dry_run:
         _show_plan(chosen, folder)
         return
@@ -104,6 +120,8 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool)
             else "stopped before the first iteration; nothing is lost"
         )
         raise
+    if not front.is_first_process():
+        return
     made = bundle.provenance
     losses = ", ".join(f"{name} {value:.4f}" for name, value in made["validation_losses"].items())
     console.print(
@@ -116,6 +134,17 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool)
             "with the same command, --resume and a larger --set training.minutes",
             style="yellow",
         )
+
+
+def _print_job(context: typer.Context, system: str, recipe: Recipe, folder: Path) -> None:
+    from moliere.cli.verbs import command_of
+    from moliere.cluster import TrainingJob, training_job
+
+    command = ["moliere", *command_of(context, {"print_job", "resume", "overwrite", "dry_run"})]
+    how = recipe.training
+    on_cpu = how.accelerator == "cpu"
+    job = TrainingJob(command, folder, Path.cwd(), how.devices, how.nodes, on_cpu)
+    console.print(training_job(system, job), end="")
 
 
 def _show_plan(recipe: Recipe, folder: Path) -> None:

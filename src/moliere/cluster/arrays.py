@@ -25,7 +25,7 @@ def array_job(system: str, command: Sequence[str], shards: int, output: Path, fo
 
 
 def _slurm(command: list[str], shards: int, output: Path, folder: Path) -> str:
-    name, words = _plain(output), shlex.join(command)
+    name, words = plain_name(output), shlex.join(command)
     script = f"{name}.slurm"
     merge = shlex.quote(f"cd {shlex.quote(str(folder))} && {words} --resume")
     return f"""#!/bin/bash
@@ -47,14 +47,14 @@ exec {words} --shard="$SLURM_ARRAY_TASK_ID/{shards}"
 
 
 def _htcondor(command: list[str], shards: int, output: Path, folder: Path) -> str:
-    name, (program, *words) = _plain(output), command
-    arguments = " ".join(map(_condor_word, [*words, f"--shard=$(Process)/{shards}"]))
+    name, (program, *words) = plain_name(output), command
+    arguments = " ".join(map(condor_word, [*words, f"--shard=$(Process)/{shards}"]))
     return f"""# Save this as {name}.sub, and condor_submit it. When all jobs are done:
 #   cd {shlex.quote(str(folder))} && {shlex.join(command)} --resume
 # A shard that failed goes on where it was; the last command does what is left, too. The nodes see this folder.
 universe = vanilla
 executable = /usr/bin/env
-arguments = "{_condor_word(program)} {arguments}"
+arguments = "{condor_word(program)} {arguments}"
 getenv = True
 initialdir = {folder}
 should_transfer_files = NO
@@ -67,12 +67,12 @@ queue {shards}
 """
 
 
-def _plain(output: Path) -> str:
+def plain_name(output: Path) -> str:
     """A name for scripts and logs that neither system takes apart; they lie in the folder itself, which is there."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", output.stem)
 
 
-def _condor_word(word: str) -> str:
+def condor_word(word: str) -> str:
     """A word of HTCondor's new syntax: in single quotes where it has blanks, quotes doubled."""
     doubled = word.replace('"', '""').replace("'", "''")
     return f"'{doubled}'" if any(letter in word for letter in " '\t") else doubled

@@ -24,6 +24,7 @@ from moliere.models import Bundle, load_bundle
 from moliere.models.steering import Proposal, boost
 from moliere.threads import set_threads
 from moliere.training import Recipe, fit, load_recipe
+from moliere.training.ranks import rank_here
 from moliere.units import Quantity
 from moliere.weights import find_bundle
 
@@ -71,6 +72,8 @@ def train(
     threads: int | None = None,
     seed: int | None = None,
     device: str | None = None,
+    devices: int | None = None,
+    nodes: int | None = None,
     select: str | None = None,
     from_: str | Path | None = None,
     match_incident: bool = False,
@@ -89,6 +92,8 @@ def train(
         threads: CPU threads; 0 takes as many as there are idle cores.
         seed: of the training.
         device: ``cpu``, ``cuda`` or ``mps``.
+        devices: GPUs, or processes, of each machine that share every batch.
+        nodes: machines, on each of which the same call is made; ``MASTER_ADDR`` names one of them.
         select: which weights are kept: last, loss, or the best by a score.
         from_: a bundle whose networks the training starts from; of a calorimeter-flow, any detector's.
         match_incident: train on events of the first sample with the second's energies.
@@ -106,6 +111,8 @@ def train(
         "training.threads": threads,
         "training.seed": seed,
         "training.accelerator": device,
+        "training.devices": devices,
+        "training.nodes": nodes,
         "training.select": select,
         "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
         "data.match_incident": match_incident or None,
@@ -114,6 +121,11 @@ def train(
     folder = Path(output or Path("runs") / chosen.name)
     bundle, _ = fit(chosen, folder, resume=resume, overwrite=overwrite, console=console)
     return _opened(bundle)
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for all: alone, or the first of those that ``torchrun`` started."""
+    return rank_here().is_first
 
 
 def choose_recipe(recipe: str | Path | Recipe, words: Mapping[str, Any], settings: Iterable[str] = ()) -> Recipe:

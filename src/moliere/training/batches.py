@@ -18,6 +18,7 @@ from moliere.events.store import IN_MEMORY_BYTES, signal_bytes
 from moliere.models.base import SECOND, Batch
 from moliere.preprocess import condition_matrix
 from moliere.seeding import Purpose, derive_seed
+from moliere.training.ranks import ALONE, Ranks
 
 #: events that lie together in a file and are read together, and those that are shuffled among each other
 _BLOCK, _WINDOW = 256, 2**15
@@ -67,18 +68,29 @@ class BatchSource:
         check_weights(weights)
         return torch.from_numpy(np.cumsum(weights))
 
-    def draw(self, batch_size: int, seed: int, step: int) -> Batch:
+    def drawn(self, batch_size: int) -> int:
+        """Events in a batch: as many as are asked for, if there are so many."""
+        return min(batch_size, len(self)) if self.cumulative is None else batch_size
+
+    def draw(self, batch_size: int, seed: int, step: int, ranks: Ranks = ALONE) -> Batch:
         """Batch ``step`` of an endless sequence: shuffled epochs, or drawn by weight where events have weights.
 
-        What is drawn by weight has none left, so that every model learns the weighted events.
+        What is drawn by weight has none left, so that every model learns the weighted events. Several ranks get a part
+        each of the batch that one would get.
         """
         if self.cumulative is None:
-            batch = self.take(batch_positions(len(self), batch_size, seed, step, self.window))
+            batch = self._part(batch_positions(len(self), batch_size, seed, step, self.window), ranks)
         else:
-            batch = replace(self.take(weighted_positions(self.cumulative, batch_size, seed, step)), weights=None)
+            positions = weighted_positions(self.cumulative, batch_size, seed, step)
+            batch = replace(self._part(positions, ranks), weights=None)
         if self.second is None:
             return batch
-        return beside(batch, self.second.draw(batch_size, derive_seed(seed, Purpose.SECOND_SAMPLE), step))
+        return beside(batch, self.second.draw(batch_size, derive_seed(seed, Purpose.SECOND_SAMPLE), step, ranks))
+
+    def _part(self, positions: Tensor, ranks: Ranks) -> Batch:
+        """A rank's part of the events at these positions; in the order in which they are read, as one rank has them."""
+        order = positions if self.held is not None else positions.sort().values
+        return self.take(order[ranks.rows(len(order))])
 
     def passes(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """All events once, in order, or as many drawn by weight: the same ones every time."""

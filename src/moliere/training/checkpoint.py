@@ -16,6 +16,9 @@ from moliere.files import replacing
 
 VERSION = 1
 
+#: settings of the training that may differ in a run that goes on: its length, and what it runs on
+_FREE = ("minutes", "iterations", "threads", "checkpoint_minutes", "devices", "nodes")
+
 
 class Stateful(Protocol):
     """Something that takes its state back: a module, an optimiser."""
@@ -128,8 +131,8 @@ def _read_progress(table: Any) -> Progress:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of settings that differ and matter; the length may be changed to train on."""
-    free = {"description", *(f"training.{name}" for name in ("minutes", "iterations", "threads", "checkpoint_minutes"))}
+    """Dotted names of settings that differ and matter."""
+    free = {"description", *(f"training.{name}" for name in _FREE)}
     found = []
     for key in sorted({*old, *new}):
         a, b, name = old.get(key), new.get(key), prefix + key

@@ -79,7 +79,8 @@ class TrainingConfig(Config):
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: int = Field(default=1, ge=1)
+    devices: int = Field(default=1, ge=1, description="of each machine: processes that share every batch")
+    nodes: int = Field(default=1, ge=1, description="machines; the same command runs on each")
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 takes as many as there are idle cores")
     validations: int = Field(default=20, ge=0, description="how often the run is validated")
     select: str = Field(
@@ -99,19 +100,17 @@ class TrainingConfig(Config):
             raise ValueError("give all stages iterations, or all of them minutes")
         return self
 
-    @field_validator("devices")
-    @classmethod
-    def _one_device(cls, devices: int) -> int:
-        if devices > 1:
-            raise ValueError("several devices are not supported yet, as each would draw the same batches; use 1")
-        return devices
-
     @field_validator("select")
     @classmethod
     def _known_judge(cls, select: str) -> str:
         if select not in UNJUDGED and select not in judges:
             raise ValueError(f"no such way to select weights; {did_you_mean(select, [*UNJUDGED, *judges])}")
         return select
+
+    @property
+    def processes(self) -> int:
+        """How many share every batch."""
+        return self.devices * self.nodes
 
     @property
     def by_iterations(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,16 +25,19 @@ from moliere.files import replacing, working_in
 from moliere.memory import freed_memory_kept, peak_memory_mb
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bounded import trainable_here
-from moliere.models.bundle import Bundle, save_bundle
+from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.initial import load_initial
 from moliere.preprocess import condition_matrix
 from moliere.seeding import Purpose, derive_seed
-from moliere.threads import set_threads
+from moliere.threads import idle_threads, set_threads
 from moliere.training.batches import BatchSource, beside, open_batches, to_batch
+from moliere.training.checkpoint import load_checkpoint
 from moliere.training.config import UNJUDGED
+from moliere.training.launch import launch
 from moliere.training.logs import Watch
 from moliere.training.loop import TrainingOutcome, train
 from moliere.training.pairing import check_same_energies, match_energies
+from moliere.training.ranks import ALONE, Ranks, joined, rank_here
 from moliere.training.recipe import Recipe
 
 #: settings of the data table that name files
@@ -61,18 +65,20 @@ class Prepared:
     second: tuple[EventSource, Split] | None = None
 
 
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
+def prepare(recipe: Recipe, folder: Path, ranks: Ranks = ALONE) -> Prepared:
     """Set the threads, open and split the events, build the model and fit its transforms.
 
     Args:
         recipe: what to do.
         folder: where events that are too large for memory are unpacked.
+        ranks: the processes that train together; the first one unpacks.
     """
     if recipe.training.select not in UNJUDGED and models[recipe.kind].resembles is None:
         raise ConfigError(f"training.select = {recipe.training.select!r} judges signals; {recipe.kind} makes none")
-    set_threads(recipe.training.threads)
-    source = _open(recipe, recipe.data.events, folder / "events.store")
-    second = _open_second(recipe, folder)
+    set_threads(recipe.training.threads or max(1, idle_threads() // ranks.local_size))
+    with ranks.first_before_others():
+        source = _open(recipe, recipe.data.events, folder / "events.store")
+        second = _open_second(recipe, folder)
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
         raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
@@ -142,31 +148,59 @@ def fit(
         WriteError: another training is in the folder, or the folder cannot be written.
     """
     folder = Path(folder)
-    with working_in(folder):
-        return _fit(recipe, folder, resume=resume, overwrite=overwrite, console=console, watch=watch)
+    if recipe.training.processes > 1 and rank_here().size == 1:
+        launch(recipe, folder, resume=resume, overwrite=overwrite, console=console, watch=watch)
+        return _made(recipe, folder)
+    with joined() as ranks, working_in(folder) if ranks.is_first else nullcontext():
+        return _fit(recipe, folder, ranks, resume=resume, overwrite=overwrite, console=console, watch=watch)
+
+
+def _made(recipe: Recipe, folder: Path) -> tuple[Bundle, TrainingOutcome]:
+    """What other processes have trained."""
+    bundle = load_bundle(folder / f"{recipe.name}.bundle")
+    progress, _ = load_checkpoint(folder / "checkpoint.pt", recipe.to_table())
+    made = bundle.provenance
+    outcome = TrainingOutcome(
+        bundle.model, progress, dict(made["validation_losses"]), made["planned_iterations"], made["stopped_by"]
+    )
+    return bundle, outcome
 
 
 def _fit(
-    recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool, console: Console | None, watch: Watch | None
+    recipe: Recipe,
+    folder: Path,
+    ranks: Ranks,
+    *,
+    resume: bool,
+    overwrite: bool,
+    console: Console | None,
+    watch: Watch | None,
 ) -> tuple[Bundle, TrainingOutcome]:
     path = folder / f"{recipe.name}.bundle"
-    left = [folder / name for name in (*_LEFTOVERS, path.name) if (folder / name).exists()]
-    if left and not resume and not overwrite:
-        raise OutputExists(
-            f"{left[0]} exists; resume that training, overwrite it, or choose another folder",
-            options=("--resume", "--overwrite", "-o"),
-        )
-    prepared = prepare(recipe, folder)
-    if not resume:
+    if ranks.is_first and not resume and not overwrite:
+        _check_new(folder, path.name)
+    prepared = prepare(recipe, folder, ranks)
+    if ranks.is_first and not resume:
         _begin(recipe, folder)
     training, validation = _batches(recipe, prepared)
     with freed_memory_kept():
         outcome = train(
-            prepared.model, recipe, training, validation, folder, resume=resume, console=console, watch=watch
-        )
-    bundle = _pack(recipe, prepared, outcome)
-    save_bundle(bundle, path, overwrite=True)
+            prepared.model, recipe, training, validation, folder,
+            resume=resume, console=console, watch=watch, ranks=ranks,
+        )  # fmt: skip
+    bundle = _pack(recipe, prepared, outcome, ranks)
+    if ranks.is_first:
+        save_bundle(bundle, path, overwrite=True)
     return bundle, outcome
+
+
+def _check_new(folder: Path, bundle: str) -> None:
+    left = [folder / name for name in (*_LEFTOVERS, bundle) if (folder / name).exists()]
+    if left:
+        raise OutputExists(
+            f"{left[0]} exists; resume that training, overwrite it, or choose another folder",
+            options=("--resume", "--overwrite", "-o"),
+        )
 
 
 def _begin(recipe: Recipe, folder: Path) -> None:
@@ -217,7 +251,7 @@ def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any,
     return np.sort(rng.choice(split.train, size, replace=False))
 
 
-def _pack(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) -> Bundle:
+def _pack(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome, ranks: Ranks) -> Bundle:
     incident = prepared.source.incident
     return Bundle(
         name=recipe.name,
@@ -225,7 +259,7 @@ def _pack(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) -> Bundl
         recipe=_without_folders(recipe.to_table()),
         # of all parts: the outermost event of a continuous spectrum may be a test event, and must not count as outside
         validity={name: _span(incident[name]) for name in recipe.data.condition},
-        provenance=_provenance(recipe, prepared, outcome),
+        provenance={**_provenance(recipe, prepared, outcome), "processes": ranks.size},
     )
 
 

@@ -17,6 +17,23 @@ from moliere.audience import tell
 Watch = Callable[[float], object]
 
 
+class Unheard:
+    """The log of a process that another one speaks for."""
+
+    def __enter__(self) -> Self:
+        """Nothing is opened."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is closed."""
+
+    def show(self, fraction: float, losses: dict[str, float], events_per_second: float) -> None:
+        """Nobody looks."""
+
+    def write(self, iteration: int, seconds: float, **groups: dict[str, float]) -> None:
+        """The first process writes."""
+
+
 class RunLog:
     """Numbers of a run, appended to ``metrics.csv`` and to TensorBoard.
 

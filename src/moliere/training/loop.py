@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +16,13 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from moliere.errors import TrainingDiverged
+from moliere.errors import ConfigError, TrainingDiverged
 from moliere.models.base import Batch, Model, Objective
 from moliere.seeding import Purpose, derive_seed
 from moliere.training.batches import BatchSource, describe
 from moliere.training.checkpoint import Progress, load_checkpoint, restore_states, save_checkpoint
 from moliere.training.curriculum import Curriculum, Place, stage_batches
-from moliere.training.logs import RunLog, Watch
+from moliere.training.logs import RunLog, Unheard, Watch
 from moliere.training.optim import (
     Losses,
     average_weights,
@@ -30,6 +32,7 @@ from moliere.training.optim import (
     make_optimizer,
     only_trained,
 )
+from moliere.training.ranks import ALONE, Ranks, noise_of
 from moliere.training.recipe import Recipe
 from moliere.training.selection import Selection, validation_losses
 
@@ -65,6 +68,7 @@ def train(
     resume: bool = False,
     console: Console | None = None,
     watch: Watch | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingOutcome:
     """Train a model whose transforms are fitted.
 
@@ -77,27 +81,32 @@ def train(
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
         watch: called with the share of the training that is done, 0 to 1.
+        ranks: the processes that train together, of which this is one; the first one writes, validates and shows.
 
     Raises:
         CheckpointError: nothing to resume, or another recipe's checkpoint.
-        ConfigError: a stage without events, or an objective that the model does not have.
+        ConfigError: a stage without events, an objective that the model does not have, or a batch of fewer events than
+            there are ranks.
+        IncompleteRun: another rank has ended.
+        KeyboardInterrupt: this process, or another rank, was asked to end, by Ctrl-C or SIGTERM.
         TrainingDiverged: a loss or weights that are not finite.
     """
     config = recipe.training
     stages = [stage_batches(training, stage) for stage in config.stages]
     watched = stage_batches(validation, config.stages[-1])
-    run = _Run(model, recipe, folder)
+    run = _Run(model, recipe, folder, ranks)
     if resume:
         run.restore()
-    with RunLog(folder, console, watch) as log, _checkpoint_on_exit(run):
+    log = RunLog(folder, console, watch) if ranks.is_first else Unheard()
+    with _stop_asked(at_once=ranks.size == 1) as stop, log, _checkpoint_on_exit(run):
         while not run.is_done():
-            losses = run.step(stages[run.place.stage])
+            losses = run.step(stages[run.place.stage], stop)
             if run.progress.iteration % _SHOW_EVERY == 0:
                 log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
                 values = run.validate(watched)
                 log.write(run.progress.iteration, run.progress.seconds, train=losses, validation=values)
-            if run.checkpoint_is_due():
+            if run.checkpoint_is_due:
                 run.save()
     return TrainingOutcome(
         run.final_model(), run.progress, run.validation_losses, run.curriculum.iterations, run.stopped_by()
@@ -107,11 +116,12 @@ def train(
 class _Run:
     """The state of a training: model, average, optimisers, progress."""
 
-    def __init__(self, model: Model, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, model: Model, recipe: Recipe, folder: Path, ranks: Ranks) -> None:
+        self.ranks = ranks
         self.recipe, self.config, self.path = recipe, recipe.training, folder / "checkpoint.pt"
         self.curriculum = Curriculum(self.config.stages, self.config.limit_minutes)
         self.selection = Selection(self.config.select, folder / "best.pt", self.config.seed)
-        self.fabric = make_fabric(self.config)
+        self.fabric = make_fabric(self.config, ranks.local)
         self.model = model.train()
         self.objectives = model.objectives()
         check_objectives(self.objectives, self.config)
@@ -119,11 +129,13 @@ class _Run:
             Losses(model, self.objectives), *(make_optimizer(o, self.config) for o in self.objectives)
         )
         self.losses: Any = wrapped
+        ranks.make_equal(model)
         self.average = average_weights(model, self.config.ema).eval()
         self.progress = Progress()
         self.validation_losses: dict[str, float] = {}
         self.step_seconds = 0.0
         self.saved_at = time.monotonic()
+        self.checkpoint_is_due = False
 
     @property
     def place(self) -> Place:
@@ -135,56 +147,76 @@ class _Run:
         """The stage's, or the run's."""
         return self.config.stages[self.place.stage].batch_size or self.config.batch_size
 
-    def step(self, events: BatchSource) -> dict[str, float]:
+    def step(self, events: BatchSource, stop: Callable[[], bool]) -> dict[str, float]:
         """One iteration: every objective of the stage, as often as it asks.
 
+        Args:
+            events: of the stage.
+            stop: whether this process was asked to end.
+
         Raises:
+            KeyboardInterrupt: a rank was asked to end; the iteration is done.
             TrainingDiverged: a loss is not finite; the weights are those from before its update.
         """
-        batch = events.draw(self.batch_size, self.config.seed, self.progress.iteration)
+        n = events.drawn(self.batch_size)
+        if n < self.ranks.size:
+            raise ConfigError(f"a batch of {n} events cannot be shared by {self.ranks.size} processes; start fewer")
+        batch = events.draw(self.batch_size, self.config.seed, self.progress.iteration, self.ranks)
         start = time.monotonic()
         batch = batch.to(self.fabric.device)
         asked = self.config.stages[self.place.stage].objectives
         values = {}
         for k, objective in enumerate(self.objectives):
             if asked is None or objective.name in asked:
-                values[objective.name] = self._optimise(k, objective, batch)
+                values[objective.name] = self._optimise(k, objective, batch, n)
         self.average.update_parameters(self.model)
-        self.step_seconds = time.monotonic() - start
+        seconds, old, stopped = self.ranks.largest(
+            time.monotonic() - start, time.monotonic() - self.saved_at, float(stop())
+        )
+        self.step_seconds, self.checkpoint_is_due = seconds, old > 60 * self.config.checkpoint_minutes
         progress = self.progress
         self.progress = replace(
             progress, iteration=progress.iteration + 1, seconds=progress.seconds + self.step_seconds
         )
+        if stopped:
+            raise KeyboardInterrupt
         show_now = self.progress.iteration % _SHOW_EVERY == 0 or self.validation_is_due()
         return {name: float(value) for name, value in values.items()} if show_now else {}
 
-    def _optimise(self, k: int, objective: Objective, batch: Batch) -> Tensor:
+    def _optimise(self, k: int, objective: Objective, batch: Batch, n: int) -> Tensor:
         """Make the updates that the objective asks for in one iteration; returns the last loss."""
         self._set_rate(k, objective)
         loss = torch.zeros(())
         with only_trained(self.model, objective) as parameters:
             for repeat in range(objective.steps):
                 seed = derive_seed(self.config.seed, Purpose.NOISE, self.progress.iteration, k, repeat)
-                rng = torch.Generator(self.fabric.device).manual_seed(seed)
-                loss = self._update(k, parameters, batch, rng)
+                rng = self.ranks.generator(self.fabric.device, seed, n)
+                loss = self._update(k, parameters, batch, n, rng)
         return loss
 
-    def _update(self, k: int, parameters: list[nn.Parameter], batch: Batch, rng: torch.Generator) -> Tensor:
+    def _update(self, k: int, parameters: list[nn.Parameter], batch: Batch, n: int, rng: torch.Generator) -> Tensor:
         optimizer: Any = self.optimizers[k]
         optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.losses(k, batch, rng)
+        with noise_of(rng):
+            own: Tensor = self.losses(k, batch, rng)
+        self.fabric.backward(own)
+        loss = self.ranks.average(parameters, own.detach(), n)
         if not bool(loss.isfinite()):
-            raise TrainingDiverged(
-                f"the loss of {self.objectives[k].name!r} is {float(loss.detach())} in iteration "
-                f"{self.progress.iteration + 1:,}{describe(batch)}; {self._what_is_kept()}: try a smaller "
-                "learning_rate or clip_norm"
-            )
-        self.fabric.backward(loss)
+            raise TrainingDiverged(self._divergence(k, float(own.detach()), batch))
         if self.config.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
         optimizer.step()
         self.losses.learn()
-        return loss.detach()
+        return loss
+
+    def _divergence(self, k: int, loss: float, batch: Batch) -> str:
+        """What went wrong, on the batch of the first rank where it did."""
+        found = self.ranks.gathered((loss, describe(batch)))
+        value, where = next((each for each in found if not math.isfinite(each[0])), found[0])
+        return (
+            f"the loss of {self.objectives[k].name!r} is {value} in iteration {self.progress.iteration + 1:,}{where}; "
+            f"{self._what_is_kept()}: try a smaller learning_rate or clip_norm"
+        )
 
     def _set_rate(self, k: int, objective: Objective) -> None:
         place = self.place
@@ -230,25 +262,23 @@ class _Run:
         """Losses of the averaged model on the validation events, with the same noise every time, and its score."""
         if len(events) == 0:
             return {}
-        self.validation_losses = validation_losses(
-            cast("Model", self.average.module), events, self.config, self.fabric.device
-        )
-        scores = self.selection.measure(cast("Model", self.average.module), events)
+        self.validation_losses, scores = self.ranks.told(lambda: self._measure(events))
         self._compare(scores.get("score", sum(self.validation_losses.values())))
         return {**self.validation_losses, **scores}
+
+    def _measure(self, events: BatchSource) -> tuple[dict[str, float], dict[str, float]]:
+        """Validation losses, and the score's numbers."""
+        model = cast("Model", self.average.module)
+        return validation_losses(model, events, self.config, self.fabric.device), self.selection.measure(model, events)
 
     def _compare(self, value: float) -> None:
         """Remember whether this is the best so far, and its weights if they are to be kept."""
         better = value < self.progress.best
-        if better:
+        if better and self.ranks.is_first:
             self.selection.keep(cast("Model", self.average.module))
         self.progress = replace(
             self.progress, best=min(self.progress.best, value), stale=0 if better else self.progress.stale + 1
         )
-
-    def checkpoint_is_due(self) -> bool:
-        """Whether the last checkpoint is older than the recipe wants."""
-        return time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
 
     def save(self) -> None:
         """Write a checkpoint.
@@ -266,7 +296,7 @@ class _Run:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        if self.fabric.is_global_zero:
+        if self.ranks.is_first:
             save_checkpoint(self.path, self.progress, self.recipe.to_table(), states)
         self.saved_at = time.monotonic()
 
@@ -278,7 +308,7 @@ class _Run:
 
     def restore(self) -> None:
         """Go on from the checkpoint."""
-        self.progress, states = load_checkpoint(self.path, self.recipe.to_table())
+        self.progress, states = self.ranks.told(lambda: load_checkpoint(self.path, self.recipe.to_table()))
         holders = {"model": [self.model], "average": [self.average], "optimizers": self.optimizers}
         restore_states(self.path, states, holders)
 
@@ -286,7 +316,9 @@ class _Run:
         """The given model with the averaged weights, or with the best averaged weights that were kept."""
         self.model.load_state_dict(self.average.module.state_dict())
         model = self.model.cpu().eval()
-        self.selection.restore(model)
+        if self.ranks.is_first:
+            self.selection.restore(model)
+        self.ranks.make_equal(model)
         return model
 
 
@@ -301,3 +333,33 @@ def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
         run.save()
         raise
     run.save()
+
+
+@contextmanager
+def _stop_asked(*, at_once: bool) -> Iterator[Callable[[], bool]]:
+    """Hear of Ctrl-C and of SIGTERM, with which batch systems end a job.
+
+    Args:
+        at_once: whether to raise KeyboardInterrupt where the process is, or to go on until it is asked.
+
+    Yields:
+        Whether the process was asked to end.
+    """
+    asked = threading.Event()
+
+    def hear(number: int, frame: object) -> None:
+        if at_once:
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
+        yield asked.is_set
+        return
+    # Ctrl-C is heard by Python already, unless whoever started this process said that it shall not be
+    numbers = (signal.SIGTERM,) if at_once else (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

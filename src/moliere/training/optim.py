@@ -19,20 +19,31 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-def make_fabric(config: TrainingConfig) -> Fabric:
-    """Devices and precision.
+def make_fabric(config: TrainingConfig, local_rank: int = 0) -> Fabric:
+    """Device and precision.
+
+    Args:
+        config: of the training.
+        local_rank: number of this process on its machine; of several GPUs, which one is its own.
 
     Raises:
         ConfigError: this machine has no such accelerator.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     precision = config.precision
     if precision == "auto":
         # measured on the CPU: bf16 matrix products at half the speed of float32 without AMX
         precision = "bf16-mixed" if torch.cuda.is_available() and config.accelerator != "cpu" else "32-true"
     try:
-        fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
+        # which processes train together is known already: Fabric shall not look for a batch system
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=_own_device(config, local_rank),
+            precision=precision,
+            plugins=[LightningEnvironment()],
+        )
     except (RuntimeError, ValueError) as error:  # Lightning's words for a machine without it
         raise ConfigError(
             f"training.accelerator = {config.accelerator!r} is not available here; take 'cpu', or 'auto' for the best "
@@ -40,6 +51,18 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         ) from error
     fabric.launch()
     return fabric
+
+
+def _own_device(config: TrainingConfig, local_rank: int) -> list[int] | int:
+    """In Lightning's words: a list names GPUs, a number counts processors."""
+    if not torch.cuda.is_available() or config.accelerator not in ("auto", "cuda"):
+        return 1
+    if local_rank >= torch.cuda.device_count():
+        raise ConfigError(
+            f"process {local_rank} of this machine has no GPU: there are {torch.cuda.device_count()}; set "
+            "training.devices to at most that"
+        )
+    return [local_rank]
 
 
 def make_optimizer(objective: Objective, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from moliere.models.noise import strata
 from moliere.registry import Registry
 
 Velocity = Callable[[Tensor, float], Tensor]
@@ -87,7 +88,8 @@ def flow_matching_loss(network: nn.Module, x: Tensor, rng: torch.Generator, *con
     n = len(x)
     noise = torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
     jitter = torch.rand(n, generator=rng, device=x.device, dtype=x.dtype)
-    t = (torch.randperm(n, generator=rng, device=x.device) + jitter) / max(n, 1)
+    part, parts = strata(n, rng, x.device)
+    t = (part + jitter) / parts
     x_t = torch.lerp(noise, x, t[:, None])
     return nn.functional.mse_loss(network(x_t, t, *condition), x - noise)
 

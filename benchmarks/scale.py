@@ -1,0 +1,168 @@
+"""How long a billion showers take a site: a discrete-event simulation of shards, stragglers and failures.
+
+python benchmarks/scale.py                 # the table of docs/scale.md
+python benchmarks/scale.py --check         # predicts and makes GFLASH showers with 1 and 2 workers here (minutes)
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+#: what one core does, from RESULTS.md: ms a shower, seconds until a process has begun, MB a shower on disk
+RATES = {
+    "Geant4, e- of 1 to 100 GeV, 6,480 cells": (260.0, 4.0, 0.0035),
+    "GFLASH, the same": (0.40, 1.5, 0.0035),
+    "photons (one step, ONNX Runtime), 368 cells": (0.33, 1.5, 0.0006),
+    "photons (one step, torch)": (1.03, 4.0, 0.0006),
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Who works, and what goes wrong.
+
+    Args:
+        workers: cores, or GPUs.
+        milliseconds: of one of them for a shower.
+        start: seconds until a shard's process has begun: Python, the bundle, the detector.
+        spread: of the speeds of the nodes, as the width of a log-normal distribution.
+        slow: share of shards that meet a node which others load.
+        slowness: by how much those are slower.
+        failures: of each worker, an hour; a shard that fails is found and queued again.
+        notice: seconds until a batch system has queued a failed shard again.
+        block: showers that are kept together; a shard that failed goes on after its last whole block.
+    """
+
+    workers: int = 1000
+    milliseconds: float = 1.0
+    start: float = 4.0
+    spread: float = 0.1
+    slow: float = 0.01
+    slowness: float = 3.0
+    failures: float = 0.001
+    notice: float = 60.0
+    block: int = 500
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it.
+
+    Args:
+        seconds: until the last shard is done.
+        efficiency: what an ideal site needs, over what this one had.
+        failures: shards that failed.
+        tail: seconds between the end of 95 % of the shards and the last one.
+    """
+
+    seconds: float
+    efficiency: float
+    failures: int
+    tail: float
+
+
+def simulate(site: Site, showers: int, shards: int, seed: int = 0) -> Run:
+    """Workers take shards from one queue until all are done."""
+    rng = np.random.default_rng(seed)
+    speed = rng.lognormal(0.0, site.spread, site.workers)
+    whole = showers / shards * site.milliseconds / 1e3
+    # free at, worker; queued shards: ready at, seconds of work that are left
+    free = [(0.0, worker) for worker in range(site.workers)]
+    heapq.heapify(free)
+    queue = [(0.0, whole)] * shards
+    ends: list[float] = []
+    failures = 0
+    while queue:
+        now, worker = heapq.heappop(free)
+        ready, work = heapq.heappop(queue)
+        begin = max(now, ready)
+        pace = speed[worker] * (site.slowness if rng.random() < site.slow else 1.0)
+        needed = site.start + work * pace
+        lasts = rng.exponential(3600 / site.failures) if site.failures else np.inf
+        if lasts >= needed:
+            heapq.heappush(free, (begin + needed, worker))
+            ends.append(begin + needed)
+            continue
+        failures += 1
+        blocks = site.block * site.milliseconds / 1e3
+        kept = np.floor(max(0.0, lasts - site.start) / pace / blocks) * blocks
+        heapq.heappush(free, (begin + lasts + site.notice, worker))
+        heapq.heappush(queue, (begin + lasts + site.notice, max(work - kept, 0.0)))
+    ends.sort()
+    last = ends[-1]
+    ideal = showers * site.milliseconds / 1e3 / site.workers
+    return Run(last, ideal / last, failures, last - ends[int(0.95 * (len(ends) - 1))])
+
+
+def table(showers: int, workers: int) -> None:
+    """For every rate: the best of some numbers of shards, and what it costs to choose badly."""
+    print(f"{showers:,} showers, {workers:,} cores")
+    print(f"{'':46}{'shards':>8}{'hours':>9}{'efficiency':>12}{'failed':>8}{'tail, min':>11}{'TB':>8}")
+    for name, (milliseconds, start, size) in RATES.items():
+        for each in (1, 10, 100):
+            run = simulate(Site(workers, milliseconds, start), showers, workers * each)
+            row = f"{run.seconds / 3600:>9.2f}{run.efficiency:>12.2f}{run.failures:>8}{run.tail / 60:>11.1f}"
+            print(f"{name:46}{workers * each:>8,}{row}{showers * size / 1e6:>8.2f}")
+
+
+def check(showers: Sequence[int], detector: str) -> None:
+    """Rates from two short runs with one worker; then what is predicted and what is measured, for one and two."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        few, more = (_made(folder, n, 1, detector) for n in showers[:2])
+        rate = (more - few) / (showers[1] - showers[0])
+        here = Site(1, 1e3 * rate, few - rate * showers[0], spread=0.0, slow=0.0, failures=0.0)
+        print(f"one worker: {1e3 * rate:.3f} ms of wall time a shower, {here.start:.2f} s to begin")
+        for workers in (1, 2):
+            n = showers[2]
+            # blocks of 500 are handed to workers as they become free; the process itself begins once
+            blocks = simulate(replace(here, workers=workers, start=0.0), n, max(1, n // 500))
+            wall = _made(folder, n, workers, detector)
+            predicted = here.start + blocks.seconds
+            print(f"{workers} workers, {n:,} showers: predicted {predicted:.1f} s, measured {wall:.1f} s "
+                  f"({100 * (wall / predicted - 1):+.0f} %)")  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+
+
+def _made(folder: Path, n: int, workers: int, detector: str) -> float:
+    """Wall seconds of a command; its CPU seconds are printed, so that a loaded machine is seen."""
+    command = [sys.executable, "-m", "moliere.cli", "simulate", "gflash", "--detector", detector]
+    command += ["--energy", "1GeV:100GeV", "-n", str(n), "--workers", str(workers), "-o", str(folder / "made.h5")]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([*command, "--overwrite"], check=True, capture_output=True)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"  {n:,} showers, {workers} workers: {wall:.1f} s by the clock, {cpu:.1f} s of CPU")
+    return wall
+
+
+def main() -> None:
+    """Print a table, or check the simulation."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--showers", type=int, default=10**9)
+    parser.add_argument("--workers", type=int, default=1000)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--made", type=int, nargs=3, default=(1000, 4000, 10000), help="showers of the three checks")
+    parser.add_argument("--detector", default="calochallenge-2")
+    given = parser.parse_args()
+    if given.check:
+        check(given.made, given.detector)
+    else:
+        table(given.showers, given.workers)
+
+
+if __name__ == "__main__":
+    main()
