@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from moliere.evaluation.classifier import auc_sampling_error, classifier_test, classifiers, split_parts, split_rows
+from moliere.evaluation.classifier import (
+    auc_sampling_error,
+    classifier_test,
+    classifiers,
+    split_parts,
+    split_rows,
+    splittable,
+)
 from moliere.seeding import derive_seed
 
 KINDS = ("boosting", "mlp")
@@ -138,3 +145,41 @@ def test_the_parts_are_those_of_both_samples_one_below_the_other() -> None:
 def test_a_divergence_is_between_nought_and_one_also_where_nothing_differs(seed: int) -> None:
     score = classifier_test("boosting", *gaussians(160, 0.0, 20), seeds=1, seed=seed)
     assert 0 <= score.jsd <= 1
+
+
+def sparse_showers(n: int = 240) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of every occupancy: constant, with one event, nearly empty, half full, full, full but for some events."""
+    rng = np.random.default_rng(7)
+    occupancy = np.concatenate([[0, 1 / n, 0.05, 0.08, 0.5, 1, 0.95, 0.9], rng.random(12)])
+    samples = [rng.gamma(1.0, shift, (n, len(occupancy))).astype(np.float32) for shift in (1.0, 1.4)]
+    for sample in samples:
+        sample[rng.random(sample.shape) > occupancy] = 0
+        sample[:, 6:8] = np.minimum(sample[:, 6:8] * 1e3, 5.0)
+    return samples[0], samples[1]
+
+
+def test_boosting_is_the_same_without_the_columns_that_it_cannot_split() -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    parts = split_parts(*sparse_showers(), 3)
+    columns = splittable(parts.train[0])
+    assert 0 < len(columns) < parts.train[0].shape[1]
+    model = HistGradientBoostingClassifier(
+        max_iter=200, learning_rate=0.08, early_stopping=True, n_iter_no_change=15, random_state=5
+    ).fit(*parts.train)
+    expected = [model.predict_proba(part[0])[:, 1] for part in (parts.stop, parts.test)]
+    for scores, known in zip(classifiers["boosting"](parts, 5), expected, strict=True):
+        np.testing.assert_array_equal(scores, known)
+
+
+def test_what_can_be_split() -> None:
+    n = 50
+    column = np.zeros((n, 5), np.float32)
+    column[:20, 0] = 1  # 20 in one part, 30 in the other
+    column[:19, 1] = 1
+    column[:19, 2] = -1
+    column[:, 3] = np.arange(n)
+    column[0, 4] = np.nan
+    assert splittable(column).tolist() == [0, 3, 4]
+    assert splittable(np.zeros((n, 3), np.float32)).tolist() == [0]
+    assert splittable(column[:30]).tolist() == [0]

@@ -91,6 +91,14 @@ def test_ks_p_values_are_uniform_for_equal_distributions() -> None:
     assert stats.kstest(values, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.3, 9.0])
+def test_ks_is_scipys(shift: float) -> None:
+    rng = np.random.default_rng(6)
+    first, second = rng.normal(size=700).round(1), rng.normal(shift, 1, size=901).round(1)
+    expected = stats.ks_2samp(first, second, method="asymp")
+    assert ks_test(first, second) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12, abs=0)
+
+
 def test_two_events_are_never_evidence() -> None:
     assert ks_test(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == (1.0, pytest.approx(1 / 3))
 

@@ -243,3 +243,15 @@ def test_the_same_seed_gives_the_same_number(distance: object) -> None:
     x, y = rng.normal(size=(700, 3)), rng.normal(size=(700, 3))
     assert distance(x, y, seed=3) == distance(x, y, seed=3)
     assert distance(x, y, seed=3) != distance(x, y, seed=4)
+
+
+def test_samples_with_fewer_events_than_features_have_their_distance() -> None:
+    """Of A Aᵀ and B Bᵀ, which are singular here, the trace of the root is the sum of the singular values of AᵀB."""
+    rng = np.random.default_rng(8)
+    mixing = rng.normal(size=(40, 40)) * np.geomspace(1e-3, 1, 40)
+    x, y = rng.normal(size=(30, 40)) @ mixing, rng.normal(0.1, 1.1, size=(25, 40)) @ mixing
+    (mean1, cov1), (mean2, cov2) = moments(x), moments(y)
+    product = (x - mean1) @ (y - mean2).T / np.sqrt((len(x) - 1) * (len(y) - 1))
+    expected = np.sum((mean1 - mean2) ** 2) + np.trace(cov1 + cov2) - 2 * np.linalg.svd(product)[1].sum()
+    assert frechet_distance(mean1, cov1, mean2, cov2) == pytest.approx(expected, rel=1e-5)
+    assert frechet_distance(mean1, cov1, mean1, cov1) == pytest.approx(0, abs=1e-6 * np.trace(cov1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from moliere.evaluation.samples import Samples
 
 F = TypeVar("F", bound="Finding")
+#: what JSON knows already
+_PLAIN = {int, float, str, bool, type(None)}
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,20 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, with the kind."""
-        return {"kind": self.kind, **asdict(self)}
+        return {"kind": self.kind, **_plain(self)}
+
+
+def _plain(value: Any) -> Any:
+    """What ``dataclasses.asdict`` makes, which copies half a million numbers one by one."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        if all(type(each) in _PLAIN for each in value):
+            return value
+        return tuple(map(_plain, value)) if isinstance(value, tuple) else [*map(_plain, value)]
+    return value
 
 
 class _Findings(Registry[type[Finding]]):

@@ -51,12 +51,14 @@ def frechet_distance(mean1: Floats, cov1: Floats, mean2: Floats, cov2: Floats) -
 
 
 def _root(covariance: Floats) -> Floats:
-    """Some R with R Rᵀ = covariance: Cholesky's, which is fast, or the symmetric root of a singular matrix."""
+    """Some R (k, rank) with R Rᵀ = covariance: Cholesky's, of a singular matrix with its pivots in falling order."""
     try:
         return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(covariance)
-        return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)), dtype=np.float64)
+        factor, pivots, rank, _ = scipy.linalg.lapack.dpstrf(covariance, lower=1)
+        root = np.empty((len(covariance), rank))
+        root[pivots - 1] = np.tril(factor)[:, :rank]
+        return root
 
 
 def fpd(reference: Features, generated: Features, seed: int = 42) -> tuple[float, float]:
