@@ -74,7 +74,7 @@ _AT_ONCE = 4_096
 #: of scikit-learn's boosting: the fewest events in a leaf, the most leaves, and bytes of one of a leaf's bins
 _LEAST_IN_LEAF, _LEAVES, _BIN_BYTES = 20, 31, 20
 #: memory of a tree while it grows
-_TREE_BYTES = 1_100 * 10**6
+_TREE_BYTES = 800 * 10**6
 
 
 def classifier_test(kind: str, reference: Features, generated: Features, seeds: int, seed: int = 0) -> Score:
@@ -206,7 +206,7 @@ def splittable(features: Features) -> NDArray[np.int64]:
 
 
 def _bins(n_columns: int) -> int:
-    """As many bins a column as the memory of a tree's histograms allows; all that scikit-learn has, up to 6,900."""
+    """As many bins a column as the memory of a tree's histograms allows; all that scikit-learn has, up to 5,000 columns."""
     return int(np.clip(_TREE_BYTES // (_LEAVES * _BIN_BYTES * max(n_columns, 1)) - 1, 15, 255))
 
 
