@@ -20,12 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-#: what one core does, from RESULTS.md: ms a shower, seconds until a process has begun, MB a shower on disk
+#: what one core does, from RESULTS.md, packing into HDF5 included: ms a shower, seconds until a process has begun, MB a
+#: shower on disk, as in the shared samples
 RATES = {
-    "Geant4, e- of 1 to 100 GeV, 6,480 cells": (260.0, 4.0, 0.0035),
-    "GFLASH, the same": (0.40, 1.5, 0.0035),
-    "photons (one step, ONNX Runtime), 368 cells": (0.33, 1.5, 0.0006),
-    "photons (one step, torch)": (1.03, 4.0, 0.0006),
+    "Geant4, e- of 1 to 100 GeV, 6,480 cells": (260.0, 4.0, 0.0034),
+    "GFLASH, the same": (0.63, 1.5, 0.0034),
+    "photons (one step, torch), 368 cells": (1.05, 4.0, 0.0008),
+    "photons (one step, ONNX Runtime)": (0.35, 1.5, 0.0008),
 }
 
 

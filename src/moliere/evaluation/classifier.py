@@ -206,7 +206,7 @@ def splittable(features: Features) -> NDArray[np.int64]:
 
 
 def _bins(n_columns: int) -> int:
-    """As many bins a column as the memory of a tree's histograms allows; all that scikit-learn has, up to 5,000 columns."""
+    """As many bins a column as the memory of a growing tree allows: 255, scikit-learn's most, up to 5,000 columns."""
     return int(np.clip(_TREE_BYTES // (_LEAVES * _BIN_BYTES * max(n_columns, 1)) - 1, 15, 255))
 
 
