@@ -19,10 +19,13 @@ import pytest
 import torch
 from torch import nn
 
+from moliere.detectors import PhaseSpace, catalog
 from moliere.errors import CheckpointError, ConfigError, IncompleteRun, TrainingDiverged
 from moliere.events import Events
-from moliere.models import load_bundle
+from moliere.events.formats import write_events
+from moliere.models import Bundle, load_bundle
 from moliere.models.noise import SharedGenerator, shared_noise, strata
+from moliere.simulators import Muons
 from moliere.training import Recipe, fit
 from moliere.training.batches import open_batches
 from moliere.training.launch import launch
@@ -46,13 +49,15 @@ def recipe(file: Path, **training: Any) -> Recipe:
     )
 
 
-def act(rank: int, port: int, table: dict[str, Any], folder: Path, resume: bool, answers: Any) -> None:
-    """What a process of ``torchrun`` does."""
+def act(rank: int, port: int, table: dict[str, Any], folder: Path, resume: bool, answers: Any, apart: bool) -> None:
+    """What a process of ``torchrun`` does; ``apart`` keeps each from taking the first one's weights."""
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in place.items()}, MASTER_ADDR="localhost")
+    if apart:
+        Ranks.make_equal = lambda ranks, module: None  # type: ignore[method-assign]
     try:
         bundle, _ = fit(parse_recipe(table), folder, resume=resume)
-        answers.put((rank, {name: values.numpy() for name, values in bundle.model.state_dict().items()}))
+        answers.put((rank, {name: values.detach().numpy() for name, values in bundle.model.named_parameters()}))
     except Exception as error:
         answers.put((rank, error))
 
@@ -63,12 +68,12 @@ def fit_by_two() -> Callable[..., list[Any]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["moliere.training.fit", "moliere.models", "lightning_fabric"])
 
-    def run(order: Recipe, folder: Path, *, resume: bool = False) -> list[Any]:
+    def run(order: Recipe, folder: Path, *, resume: bool = False, apart: bool = False) -> list[Any]:
         with socket.socket() as free:
             free.bind(("localhost", 0))
             port = free.getsockname()[1]
         answers = context.Queue()
-        given = (port, order.to_table(), folder, resume, answers)
+        given = (port, order.to_table(), folder, resume, answers, apart)
         processes = [context.Process(target=act, args=(rank, *given)) for rank in range(2)]
         for process in processes:
             process.start()
@@ -88,6 +93,10 @@ def losses(folder: Path) -> dict[tuple[str, str], float]:
     return found
 
 
+def parameters(bundle: Bundle) -> dict[str, Any]:
+    return {name: values.detach().numpy() for name, values in bundle.model.named_parameters()}
+
+
 def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
     for name, values in one.items():
         np.testing.assert_allclose(np.asarray(values), np.asarray(other[name]), rtol=1e-3, atol=2e-5, err_msg=name)
@@ -96,9 +105,9 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 def test_two_have_the_losses_and_the_weights_of_one_and_either_goes_on(
     file: Path, tmp_path: Path, fit_by_two: Callable[..., list[Any]]
 ) -> None:
-    whole = fit(recipe(file), tmp_path / "whole")[0].model.state_dict()
+    whole = parameters(fit(recipe(file), tmp_path / "whole")[0])
     fit_by_two(recipe(file, iterations=4), tmp_path / "two")
-    then_one = fit(recipe(file), tmp_path / "two", resume=True)[0].model.state_dict()
+    then_one = parameters(fit(recipe(file), tmp_path / "two", resume=True)[0])
     fit(recipe(file, iterations=4), tmp_path / "one")
     then_two = fit_by_two(recipe(file), tmp_path / "one", resume=True)
     for weights in (then_one, *then_two):
@@ -109,6 +118,24 @@ def test_two_have_the_losses_and_the_weights_of_one_and_either_goes_on(
         found = losses(tmp_path / folder)
         assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-3)
     assert load_bundle(tmp_path / "one" / "toy.bundle").provenance["processes"] == 2
+
+
+def test_the_networks_of_adversaries_stay_the_same_in_both(
+    tmp_path: Path, fit_by_two: Callable[..., list[Any]]
+) -> None:
+    """Two objectives, one of which passes through the other's network; weighted events; noise that is not shared."""
+    detector = catalog.get("ship-muons")
+    assert isinstance(detector, PhaseSpace)
+    muons = Muons(detector).simulate({"energy": np.full(600, 400e3)}, np.random.default_rng(0))
+    write_events(tmp_path / "flux.h5", muons)
+    table = recipe(tmp_path / "flux.h5", ema=0.0).to_table()
+    table["data"]["condition"] = []
+    table["model"] = {"kind": "muon-gan", "latent": 6, "generator_width": [8, 8], "discriminator_width": [8, 8]}
+    one, other = fit_by_two(parse_recipe(table), tmp_path / "run", apart=True)
+    assert {name.split(".")[0] for name in one} == {"generator", "discriminator"}
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name], err_msg=name)
+    assert {name for _, name in losses(tmp_path / "run")} >= {"train/generator", "train/discriminator"}
 
 
 def test_all_stop_where_the_loss_of_one_is_not_finite(

@@ -156,7 +156,9 @@ class Ranks:
             with _together():
                 for values in module.state_dict().values():
                     if isinstance(values, Tensor):
-                        dist.broadcast(values, 0)
+                        sent = values.contiguous()
+                        dist.broadcast(sent, 0)
+                        values.copy_(sent)
 
 
 #: one process, as most trainings are
