@@ -79,6 +79,7 @@ SMALL: dict[str, list[Small]] = {
             "bright",
             {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False, "steps": 1, "layer_steps": 1},
         ),
+        Small("ecal", {**TINY_FLOW, "window": (9, 9), "threshold": 0.01, "steps": 1}, 80, 12, ("energy", "theta")),
     ],
     "calorimeter-flow-student": [
         Small("polar", {**TINY_FLOW, "slabs": 2}, teacher="calorimeter-flow"),

@@ -93,6 +93,23 @@ def test_offsets_and_shifts_say_where_the_axis_is() -> None:
     assert frame.offsets(given).abs().max() <= 0.5
 
 
+@pytest.mark.parametrize("degrees", [61, 90, 113.3])
+def test_a_mirror_turns_the_shower_with_its_angle(degrees: float) -> None:
+    frame = ShearedFrame(threedgan(), ["energy", "theta"])
+    given = condition(degrees, 2)
+    framed = noise(2, frame)
+    which = torch.tensor([True, False])
+    signals, turned = frame.mirror(frame.inverse(framed, given), given, which)
+    assert frame.has_mirror
+    assert turned[:, 1].rad2deg().tolist() == pytest.approx([180 - degrees, degrees])
+    expected = torch.stack([framed[0].view(25, 17, 17).flip(2).flatten(), framed[1]])
+    assert torch.equal(frame(signals, turned), expected)
+
+
+def test_a_detector_that_is_not_centred_has_no_mirror() -> None:
+    assert not ShearedFrame(stack(), ["energy", "theta"], (3, 3)).has_mirror
+
+
 def test_distances_are_perpendicular_to_the_axis() -> None:
     """Against the distance of a point from a line by the cross product."""
     frame = ShearedFrame(stack(), ["energy", "x", "y", "theta", "phi"], (5, 3))

@@ -124,6 +124,27 @@ class ShearedFrame(nn.Module):
         depth = (x * along_x + y * along_y).square() / (1 + slopes.square().sum(1))[:, None, None, None]
         return (x.square() + y.square() - depth).clamp(min=0).sqrt()
 
+    @property
+    def has_mirror(self) -> bool:
+        """Whether the detector looks the same with y and -y."""
+        return bool((self.low[1] + self.shape[2] * self.pitch[1] / 2).abs() < 1e-6 * self.pitch[1])
+
+    def mirror(self, signals: Tensor, condition: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Some showers as a mirror shows them, y as -y: their signals before the frame, and their condition.
+
+        Args:
+            signals: (n, n_channels).
+            condition: (n, n_columns); the angle to the y axis becomes π minus it, and y its opposite.
+            which: showers that are mirrored, (n,) bool.
+        """
+        turned = signals.unflatten(1, self.shape).flip(3).flatten(1)
+        seen = condition.clone()
+        for name, zero in (*((angle, torch.pi) for angle in ANGLES), ("y", 0.0)):
+            if name in self.columns:
+                column = self.columns.index(name)
+                seen[:, column] = torch.where(which, zero - condition[:, column], condition[:, column])
+        return torch.where(which[:, None], turned, signals), seen
+
     def _slopes(self, condition: Tensor) -> Tensor:
         """Of the axis, along x and y in mm for each mm of depth: (n, 2)."""
         phi = self._column(condition, "phi")

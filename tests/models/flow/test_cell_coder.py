@@ -64,6 +64,21 @@ def test_noise_gives_each_layer_its_energy_and_count_and_leaves_the_gap_empty(
     assert (lit < 15).double().mean() < 0.03, "real cells hold 20 MeV or nothing"
 
 
+@pytest.mark.parametrize("more", [-3, 3])
+def test_more_or_fewer_cells_than_the_network_lit_are_like_any_others(
+    coder: CellCoder, showers: tuple[Tensor, LayerState, Tensor], more: int
+) -> None:
+    """Cells that are pushed over the bar one by one would all have the smallest signals there are."""
+    signals, state, energy = showers
+    coded = coder.encode(signals, state, energy, torch.Generator().manual_seed(1))
+    counts = state.counts.clone()
+    counts[:, 1] = (counts[:, 1] + more).clamp(1, 24)
+    made = coder.decode(coded, LayerState(state.energies * counts / state.counts.clamp(min=1), counts), energy)
+    assert torch.equal(LayerReader(SIZES, THRESHOLD).measure(made).counts, counts)
+    own = (made / torch.linspace(3, 1, sum(SIZES)))[:, 8:32]
+    assert (own[own > 0] < 21).double().mean() < 0.1, "of signals of 20 to 40 MeV"
+
+
 def test_an_empty_layer_is_noise_on_the_way_in_and_zero_on_the_way_out(
     coder: CellCoder, showers: tuple[Tensor, LayerState, Tensor]
 ) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from moliere.detectors import Calorimeter, catalog
-from moliere.models.flow.geometry import cells_alike, describe_cells, symmetries
+from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries
 from moliere.models.flow.geometry_mixer import GeometryMixer
+from moliere.preprocess import ShearedFrame
 
 
 def calorimeter(name: str) -> Calorimeter:
@@ -50,6 +51,17 @@ def test_cells_alike_are_rings_of_a_polar_layer_and_mirrored_cells_of_a_cartesia
     polar = calorimeter("calochallenge-2")
     assert len(set(cells_alike(symmetries(polar, ("energy",))))) == 45 * 9
     assert len(set(cells_alike(symmetries(calorimeter("calogan"), ("energy",))))) == 2 * 48 + 6 * 6 + 6 * 3
+
+
+def test_places_alike_are_mirrored_cells_near_the_axis_and_rings_far_from_it() -> None:
+    detector = ShearedFrame(calorimeter("3dgan"), ("energy", "theta"), (25, 25)).detector
+    alike = np.array(places_alike(detector)).reshape(25, 25, 25)
+    assert len(set(alike[0].flat) & set(alike[1].flat)) == 0, "layers differ"
+    for turned in (alike[:, ::-1], alike[:, :, ::-1]):
+        assert np.array_equal(alike, turned)
+    assert alike[0, 12, 11] != alike[0, 11, 12], "y is where showers are inclined"
+    assert alike[0, 12 + 3, 12 + 4] != alike[0, 12 + 4, 12 + 3] != alike[0, 12 + 5, 12]
+    assert alike[0, 12, 2] == alike[0, 2, 12] == alike[0, 12 + 6, 12 + 8]
 
 
 def mixer(detector: Calorimeter, slabs: int) -> GeometryMixer:

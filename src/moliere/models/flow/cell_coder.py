@@ -137,7 +137,8 @@ class CellCoder(nn.Module):
     def decode(self, values: Tensor, state: LayerState, energy: Tensor) -> Tensor:
         """Back to MeV: the cells that are most surely lit, as many as each layer has, with the layer's energy."""
         above = self._lit(state, energy).log() + nn.functional.softplus(to_logit(values))
-        lit = self._largest(above, state.counts)
+        above = above - self._bar(above, state.counts)[:, self.layer]
+        lit = above > 0
         rank = torch.expm1(above.clamp(min=1e-9)).log()
         rank = rank * self._at_incident(self.spread, energy) + self._at_incident(self.move, energy)
         signals = self._match(rank, lit, state)
@@ -191,13 +192,21 @@ class CellCoder(nn.Module):
         p = (p * change / (1 - p + p * change)).clamp(1e-5, 1 - 1e-5)
         return torch.where(state.counts[:, self.layer] > 0, p, p.new_tensor(1e-5))
 
-    def _largest(self, values: Tensor, counts: Tensor) -> Tensor:
-        """Which cells are among the ``counts`` largest of their layer."""
-        padded = torch.cat([values, values.new_full((len(values), 1), -torch.inf)], dim=1)[:, self.rows.flatten()]
+    def _bar(self, values: Tensor, counts: Tensor) -> Tensor:
+        """What just ``counts`` values of each layer exceed, (n, n_layers): 0 where it does, else between the last two.
+
+        Where too many or too few cells would be lit, the bar moves, and the ranks of the lit ones are those above the
+        moved bar. Cells that are only pushed over a fixed bar would all have the smallest signals.
+        """
+        padded = torch.cat([values, values.new_full((len(values), 1), -_SUREST)], dim=1)[:, self.rows.flatten()]
         ordered = padded.unflatten(1, self.rows.shape).sort(dim=2, descending=True).values
-        last = ordered.gather(2, (counts.long() - 1).clamp(min=0)[:, :, None])[:, :, 0]
-        last = torch.where(counts > 0, last, torch.full_like(last, torch.inf))
-        return values >= last[:, self.layer]
+        ordered = torch.cat([ordered, ordered[:, :, -1:] - 1], dim=2)
+        count = counts.long()
+        below = ordered.gather(2, count[:, :, None])[:, :, 0]
+        last = ordered.gather(2, (count - 1).clamp(min=0)[:, :, None])[:, :, 0]
+        last = torch.where(count > 0, last, below + 2)
+        fits = (below < 0) & (last > 0)
+        return torch.where(fits, torch.zeros_like(last), (below + last) / 2)
 
 
 def _share_lit(lit: Tensor, weight: Tensor, before: Tensor | float) -> Tensor:

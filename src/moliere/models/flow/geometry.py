@@ -23,6 +23,8 @@ _SECTORS = 8
 _POINTS = 12
 #: a sector that holds less of a cell than this does not see it
 _LEAST_SHARE = 0.04
+#: cells from the axis, in cells, up to which each place is described by itself and not by its distance
+_NEAR = 4.5
 #: critical energy times this is the Molière radius' multiple scattering energy, MeV
 _SCALE_ENERGY = 21.2
 
@@ -136,6 +138,20 @@ def cells_alike(turns: Ints) -> list[int]:
     """Numbers such that channels that a symmetry maps onto each other share one, (n_channels,)."""
     smallest = turns.min(axis=0)
     return np.unique(smallest, return_inverse=True)[1].tolist()  # type: ignore[no-any-return]
+
+
+def places_alike(detector: Calorimeter) -> list[int]:
+    """Numbers such that cells at the same place but for mirrors share one, and far ones at the same distance.
+
+    For the sheared frame, whose cells are too many, and far from the axis too seldom lit, for tables of their own.
+    """
+    names: list[tuple[float, ...]] = []
+    for layer, grid in enumerate(detector.grids):
+        x, y = (np.arange(n) - (n - 1) / 2 for n in grid.shape)
+        for dx, dy in np.abs(np.stack(np.meshgrid(x, y, indexing="ij"), axis=2)).reshape(-1, 2):
+            far = max(dx, dy) > _NEAR
+            names.append((layer, -1.0, float(np.hypot(dx, dy).round())) if far else (layer, float(dx), float(dy)))
+    return np.unique(np.array(names), axis=0, return_inverse=True)[1].tolist()  # type: ignore[no-any-return]
 
 
 def _is_centred(grid: Grid) -> bool:

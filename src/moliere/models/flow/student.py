@@ -70,8 +70,9 @@ class FlowStudent(CalorimeterFlow):
         self._teachers = (teacher.eval().requires_grad_(False),)
 
     def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
+        batch = self._see(batch, rng)
         given = (self.encoding(batch.condition),)
-        state = self.layers.measure(self._cut(batch.signals))
+        state = self.layers.measure(batch.signals)
 
         def target() -> Tensor:
             return self.layers.encode(state, self._energy(batch.condition), rng)
@@ -80,7 +81,8 @@ class FlowStudent(CalorimeterFlow):
         return self._follow("layer_velocity", shape, self.settings.layer_steps, target, rng, *given)
 
     def _cell_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        signals = self._turn(self._cut(batch.signals), rng)
+        batch = self._see(batch, rng)
+        signals = self._turn(batch.signals, rng)
         state = self.layers.measure(signals)
 
         def target() -> Tensor:
