@@ -8,6 +8,7 @@ import pytest
 
 from moliere.cli import main
 from moliere.models import load_bundle
+from moliere.training.distill import student_recipe
 
 from .conftest import Run
 
@@ -71,3 +72,18 @@ def test_a_name_that_is_no_bundle(files: Path, run: Run, tmp_path: Path) -> None
     outcome = run("distill", "flow-photon-hour", files / "one.h5", "-o", tmp_path / "fast")
     assert outcome.code == 1
     assert "did you mean 'flow-photons-hour'" in " ".join(outcome.err.split())
+
+
+def test_a_student_follows_its_teachers_stages_or_its_own(teacher: Path, files: Path, tmp_path: Path) -> None:
+    stages = 'training.stage=[{iterations=30, batch_size=16, objectives=["layers"]}, {iterations=10}]'
+    recipe = teacher.parents[1] / "wide.toml"
+    assert (
+        main(["train", str(recipe), "--set", stages, "--set", "training.iterations=4", "-o", str(tmp_path / "t")]) == 0
+    )
+    staged = student_recipe(tmp_path / "t" / "wide.bundle", files / "one.h5", changes={"iterations": 8}).training
+    assert [stage.objectives for stage in staged.stage] == [("layers",), None]
+    assert staged.stage[0].batch_size == 16
+    other = student_recipe(tmp_path / "t" / "wide.bundle", files / "one.h5", changes={"batch_size": 4}).training
+    assert {stage.batch_size for stage in other.stage} == {4}
+    single = student_recipe(tmp_path / "t" / "wide.bundle", files / "one.h5", overrides=["training.stage=[]"]).training
+    assert single.stage == ()

@@ -32,6 +32,9 @@ def distill(
         int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
     ] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto.")] = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -46,5 +49,5 @@ def distill(
     chosen = {"threads": threads, "accelerator": device, "seed": seed}
     given = {"iterations": iterations, "batch_size": batch_size}
     changes = {**chosen, **{name: value for name, value in given.items() if value is not None}}
-    recipe = student_recipe(find_bundle(teacher), events, steps, changes)
+    recipe = student_recipe(find_bundle(teacher), events, steps, changes, set_ or [])
     run_training(recipe, output or Path("runs") / recipe.name, resume=resume, overwrite=overwrite)
