@@ -83,7 +83,7 @@ def compare(signals: Sequence[np.ndarray[tuple[int, int], np.dtype[np.float32]]]
 def main() -> None:
     """Measure bundles, one thread."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundles", nargs="*", default=["flow-photons-hour"])
+    parser.add_argument("bundles", nargs="*", default=["photons"])
     parser.add_argument("--set", action="append", default=[])
     arguments = parser.parse_args()
     torch.set_num_threads(1)

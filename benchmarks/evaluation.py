@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     reference = build(options.data, options.events, 1)
-    generated = generate(load_bundle(find_bundle("flow-photons-hour")), reference.incident, seed=2)
+    generated = generate(load_bundle(find_bundle("photons")), reference.incident, seed=2)
     stopwatch = Stopwatch()
     report = evaluate(reference, generated, threads=options.threads, progress=stopwatch)
     stopwatch.stop()

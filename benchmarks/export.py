@@ -25,7 +25,7 @@ _ROUNDS = 9
 def main() -> None:
     """Print milliseconds a shower, the time to the first shower, and the size of the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", nargs="?", default="flow-photons-hour")
+    parser.add_argument("bundle", nargs="?", default="photons")
     parser.add_argument("--file", type=Path, help="an exported file, to save the time of exporting")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

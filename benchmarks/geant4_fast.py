@@ -100,7 +100,7 @@ def together(showers: FastShowers) -> None:
 def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", default="flow-photons-hour")
+    parser.add_argument("--bundle", default="photons")
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--full", type=Path)
     arguments = parser.parse_args()

@@ -17,7 +17,7 @@ from moliere.weights import find_bundle
 def main() -> None:
     """Print milliseconds a shower for batch sizes and threads."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", nargs="?", default="flow-photons-hour")
+    parser.add_argument("bundle", nargs="?", default="photons")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     arguments = parser.parse_args()

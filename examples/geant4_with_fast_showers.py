@@ -19,7 +19,7 @@ use_tables()  # data tables that need no download; leave it out where Geant4's o
 import geant4_pybind as g4  # noqa: E402  Geant4 looks for its tables when it is imported
 
 FRONT, HALF_WIDTH = 1000.0, 700.0
-showers = fast_showers("flow-photons-hour")  # *
+showers = fast_showers("photons")  # *
 calorimeter = FastCalorimeter(showers, HALF_WIDTH, frame=Frame(at=(0.0, 0.0, FRONT)))  # *
 keep: list[Any] = []  # Geant4 does not own what Python makes
 

@@ -36,45 +36,45 @@ def test_importing_the_package_imports_no_room() -> None:
 
 @pytest.mark.parametrize("energy", ["20 GeV", "20GeV", 20_000, 20 * 1000.0, np.float32(20_000), ("20 GeV", 2e4)])
 def test_energies_are_numbers_in_mev_or_carry_their_unit(energy: object) -> None:
-    events = moliere.load("flow-photons-hour").generate(energy=energy, n=4, threads=1)
+    events = moliere.load("photons").generate(energy=energy, n=4, threads=1)
     assert events.incident["energy"].tolist() == [20_000.0] * 4
 
 
 @pytest.mark.parametrize("energy", ["20", "20 gev", (1, 2, 3), None, object(), "1GeV:2"])
 def test_energies_that_mean_nothing_are_refused(energy: object) -> None:
     with pytest.raises((InvalidQuantity, ConfigError)):
-        moliere.generate("flow-photons-hour", energy=energy, n=4, threads=1)  # type: ignore[arg-type]
+        moliere.generate("photons", energy=energy, n=4, threads=1)  # type: ignore[arg-type]
 
 
 def test_a_range_gives_a_spectrum_and_the_same_seed_the_same_events(tmp_path: Path) -> None:
     words = {"energy": ("1 GeV", "30 GeV"), "n": 30, "seed": 3, "threads": 1}
-    events = moliere.load("flow-photons-hour").generate(**words)
-    written = moliere.generate("flow-photons-hour", tmp_path / "fast.h5", **words)  # type: ignore[arg-type]
+    events = moliere.load("photons").generate(**words)
+    written = moliere.generate("photons", tmp_path / "fast.h5", **words)  # type: ignore[arg-type]
     assert 1000 <= events.incident["energy"].min() < events.incident["energy"].max() <= 30_000
     np.testing.assert_allclose(events.take(slice(None)).signals, written.take(slice(None)).signals, rtol=1e-6)
     with pytest.raises(OutputExists, match="exists"):
-        moliere.generate("flow-photons-hour", tmp_path / "fast.h5", **words)  # type: ignore[arg-type]
+        moliere.generate("photons", tmp_path / "fast.h5", **words)  # type: ignore[arg-type]
 
 
 def test_a_bundle_reads_in_one_line() -> None:
-    text = repr(moliere.load("flow-photons-hour"))
-    assert text.startswith("Bundle(flow-photons-hour: TwoStageFlow")
+    text = repr(moliere.load("photons"))
+    assert text.startswith("Bundle(photons: FlowStudent")
     assert len(text) < 150
 
 
 def test_particles_of_other_events_are_taken() -> None:
     sample = moliere.open("photons-mini").take(slice(0, 20))
-    fast = moliere.generate("flow-photons-hour", like=sample, threads=1)
+    fast = moliere.generate("photons", like=sample, threads=1)
     assert fast.incident["energy"].tolist() == sample.incident["energy"].tolist()
     with pytest.raises(ConfigError, match="leave out their number"):
-        moliere.generate("flow-photons-hour", like=sample, n=3)
+        moliere.generate("photons", like=sample, n=3)
 
 
 def test_what_is_outside_of_the_range_is_refused_in_the_librarys_words() -> None:
     with pytest.raises(UnsupportedIncident) as error:
-        moliere.generate("flow-photons-hour", energy="1 TeV", n=3)
+        moliere.generate("photons", energy="1 TeV", n=3)
     assert "--" not in str(error.value)
-    assert len(moliere.generate("flow-photons-hour", energy="1 TeV", n=3, outside="extrapolate", threads=1)) == 3
+    assert len(moliere.generate("photons", energy="1 TeV", n=3, outside="extrapolate", threads=1)) == 3
 
 
 def test_events_are_simulated_in_memory_and_to_a_file_alike(tmp_path: Path) -> None:
@@ -92,10 +92,10 @@ def test_from_training_to_the_page(tmp_path: Path) -> None:
     write_events(tmp_path / "few.h5", sample)
     small = ["model.width=8", "model.global_width=8", "model.blocks=1", "model.layer_width=8", "model.layer_blocks=1"]
     bundle = moliere.train(
-        "flow-photons", tmp_path / "run", events=tmp_path / "few.h5", iterations=3, threads=1, settings=small
+        "photons", tmp_path / "run", events=tmp_path / "few.h5", iterations=3, threads=1, settings=small
     )
     assert bundle.provenance["iterations"] == 3
-    assert (tmp_path / "run" / "flow-photons.bundle").is_file()
+    assert (tmp_path / "run" / "photons.bundle").is_file()
     fast = bundle.generate(tmp_path / "fast.h5", like=tmp_path / "few.h5", threads=1)
     assert len(fast) == 300
     report = moliere.evaluate(
@@ -175,13 +175,13 @@ def test_shipped_recipes_are_budgeted_in_iterations(name: str) -> None:
 )
 def test_what_no_machine_can_do_is_refused_in_one_sentence(words: dict[str, object], message: str) -> None:
     with pytest.raises((ConfigError, InvalidQuantity), match=message):
-        moliere.generate("flow-photons-hour", **{"energy": "20 GeV", "n": 3, "threads": 1, **words})  # type: ignore[arg-type]
+        moliere.generate("photons", **{"energy": "20 GeV", "n": 3, "threads": 1, **words})  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("given", "used"), [(None, 3.5), ("2 MeV", 2.0), (0.25, 0.25)])
 def test_the_threshold_is_the_one_that_the_bundle_was_trained_with(given: str | float | None, used: float) -> None:
-    bundle = moliere.load("flow-photons-hour")
+    bundle = moliere.load("photons")
     bundle.model.threshold = 3.5
     events = moliere.open("photons-mini")
     report = moliere.evaluate(events[:20], events[20:40], bundle=bundle, threshold=given, classifier_seeds=0, threads=1)

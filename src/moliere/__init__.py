@@ -1,7 +1,7 @@
 """Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out.
 
 >>> import moliere
->>> bundle = moliere.load("flow-photons-hour")
+>>> bundle = moliere.load("photons")
 >>> len(bundle.generate(energy="50 GeV", n=3, outside="extrapolate"))
 3
 """

@@ -31,6 +31,8 @@ class Registry(Mapping[str, T]):
     def __init__(self, noun: str) -> None:
         self.noun = noun
         self._entries: dict[str, T] = {}
+        #: names that are no longer there → the name of what replaced them
+        self.replaced: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that files a thing under a kebab-case name; a second use of the name is a programming error."""
@@ -48,7 +50,9 @@ class Registry(Mapping[str, T]):
         try:
             return self._entries[name]
         except KeyError:
-            raise UnknownName(f"unknown {self.noun} {name!r}; {did_you_mean(name, self._entries)}") from None
+            new = self.replaced.get(name)
+            advice = did_you_mean(name, self._entries) if new is None else f"{new!r} replaced it"
+            raise UnknownName(f"unknown {self.noun} {name!r}; {advice}") from None
 
     def __contains__(self, name: object) -> bool:
         """Whether the name is registered."""

@@ -18,12 +18,14 @@ description = "five iterations"
 events = "{events}"
 
 [model]
-kind = "two-stage-flow"
+kind = "calorimeter-flow"
+slabs = 2
 width = 8
 global_width = 8
 blocks = 1
 layer_width = 8
 layer_blocks = 1
+knots = 4
 
 [training]
 iterations = {iterations}

@@ -12,7 +12,7 @@ import pytest
 
 Run = Callable[..., Any]
 
-_GENERATE = "generate flow-photons-hour --threads 1 -n 3"
+_GENERATE = "generate photons --threads 1 -n 3"
 _GFLASH = "simulate gflash --detector calochallenge-2 -n 2"
 _EVALUATE = "evaluate {one} {other} --classifier-seeds 0 --threads 1 -o {tmp}/report"
 #: what fails, the advice that its message holds, and the command line that follows it
@@ -28,17 +28,17 @@ _ADVICE = [
     ("convert {one} {tmp}/a.h5 --to calochalenge", "'calochallenge'", "convert {one} {tmp}/a.h5 --to calochallenge"),
     (f"{_GFLASH} --set metod=analytic -o {{tmp}}/a.h5", "method", f"{_GFLASH} --set method=analytic -o {{tmp}}/a.h5"),
     (
-        "generate flow-photons-hou -n 2 --energy 1GeV -o {tmp}/a.h5",
-        "'flow-photons-hour'",
+        "generate photon -n 2 --energy 1GeV -o {tmp}/a.h5",
+        "'photons'",
         f"{_GENERATE} --energy 1GeV -o {{tmp}}/a.h5",
     ),
     # what is missing or too much
     (
         f"{_GENERATE} -o {{tmp}}/a.h5",
         "--energy 1GeV:100GeV",
-        "generate flow-photons-hour -n 3 --energy 1GeV:4GeV -o {tmp}/a.h5",
+        "generate photons -n 3 --energy 1GeV:4GeV -o {tmp}/a.h5",
     ),
-    (f"{_GENERATE} -o {{tmp}}/a.h5", "--like FILE", "generate flow-photons-hour --like {one} -o {tmp}/a.h5"),
+    (f"{_GENERATE} -o {{tmp}}/a.h5", "--like FILE", "generate photons --like {one} -o {tmp}/a.h5"),
     (
         f"{_GENERATE} --energy 1GeV --like {{one}} -o {{tmp}}/a.h5",
         "leave out",
@@ -55,7 +55,7 @@ _ADVICE = [
     (
         f"{_GENERATE} --energy 1GeV --part test -o {{tmp}}/a.h5",
         "--like FILE",
-        "generate flow-photons-hour --like {one} --part test -o {tmp}/a.h5",
+        "generate photons --like {one} --part test -o {tmp}/a.h5",
     ),
     ("convert {one} {tmp}/a.xyz", "--to FORMAT", "convert {one} {tmp}/a.xyz --to calochallenge"),
     # what is out of range or has no unit
@@ -78,9 +78,9 @@ _ADVICE = [
 ]
 #: as a report takes seconds, these stop a step later, at a suite that does not exist
 _LATER = [
-    (f"{_EVALUATE} --part test", "--bundle NAME", f"{_EVALUATE} --part test --bundle flow-photons-hour"),
+    (f"{_EVALUATE} --part test", "--bundle NAME", f"{_EVALUATE} --part test --bundle photons"),
     (f"{_EVALUATE} --threshold 3", "MeV", f"{_EVALUATE} --threshold 3MeV"),
-    (f"{_EVALUATE} --reference-ms 3", "--bundle NAME", f"{_EVALUATE} --reference-ms 3 --bundle flow-photons-hour"),
+    (f"{_EVALUATE} --reference-ms 3", "--bundle NAME", f"{_EVALUATE} --reference-ms 3 --bundle photons"),
 ]
 
 

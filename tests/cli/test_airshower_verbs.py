@@ -50,8 +50,8 @@ def test_reconstruct_refuses_what_it_cannot_read(run: Run, showers: Path, tmp_pa
     found = run("reconstruct", aixnet, "photons-mini", "-o", tmp_path / "x.csv")
     assert found.code == 1
     assert "takes events of airshower-9x9" in found.err
-    found = run("reconstruct", "flow-photons-hour", "photons-mini", "-o", tmp_path / "x.csv")
-    assert "TwoStageFlow, which reconstructs nothing" in found.err
+    found = run("reconstruct", "photons", "photons-mini", "-o", tmp_path / "x.csv")
+    assert "FlowStudent, which reconstructs nothing" in found.err
 
 
 def test_energies_are_matched_when_asked_for(run: Run, showers: Path, tmp_path: Path) -> None:

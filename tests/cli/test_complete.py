@@ -16,7 +16,7 @@ Ask = Callable[[str], list[str]]
 def offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
     """What bash is offered for the last word of a line, in a folder with one file and one folder."""
     (tmp_path / "photons.h5").touch()
-    (tmp_path / "flows").mkdir()
+    (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
 
     def ask(line: str) -> list[str]:
@@ -34,9 +34,10 @@ def offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     ("line", "words"),
     [
         ("moliere train calogan-e", ["calogan-eplus"]),
-        ("moliere generate flow-p", ["flow-photons-hour"]),
-        ("moliere generate flow", ["flow-photons-hour", "flows/"]),
-        ("moliere evaluate a.h5 b.h5 --bundle flow-p", ["flow-photons-hour"]),
+        ("moliere train photons-", ["photons-leave-one-out"]),
+        ("moliere generate pos", ["positrons"]),
+        ("moliere generate el", ["electrons", "elsewhere/"]),
+        ("moliere evaluate a.h5 b.h5 --bundle photons", ["photons", "photons.h5"]),
         ("moliere evaluate photons-", ["photons-mini"]),
         ("moliere compare a.h5 b.h5 photons", ["photons-mini", "photons.h5"]),
         ("moliere info calochallenge-2", ["calochallenge-2"]),

@@ -39,10 +39,15 @@ def test_a_detector(run: Run) -> None:
 
 
 def test_the_recipe_of_a_shipped_bundle_starts_as_it_is_printed(run: Run, tmp_path: Path) -> None:
-    printed = run("info", "flow-photons-hour", "--recipe")
+    printed = run("info", "photons", "--recipe")
     assert printed.code == 0
     (tmp_path / "mine.toml").write_text(printed.out)
     outcome = run("train", tmp_path / "mine.toml", "--dry-run")
     assert outcome.code == 0, outcome.err
     assert 'events = "photons-mini"' in printed.out
-    assert "# trained on photons.h5" in printed.out
+    assert 'kind = "calorimeter-flow"' in printed.out
+    assert "# of the flow that photons learned from; afterwards: moliere distill photons.bundle EVENTS" in printed.out
+
+
+def test_events_that_are_not_here_are_named_in_the_recipe(run: Run) -> None:
+    assert "# the events that it was trained on, eplus.h5, are not here" in run("info", "positrons", "--recipe").out

@@ -16,7 +16,7 @@ Run = Callable[..., Any]
 def test_everything_with_a_name_is_listed(run: Run) -> None:
     outcome = run("list")
     assert outcome.code == 0
-    for word in (*catalog.names(), "flow-photons", "photons-mini", "two-stage-flow", "gflash", "heun", "boosting"):
+    for word in (*catalog.names(), "photons", "photons-mini", "calorimeter-flow", "gflash", "heun", "boosting"):
         assert f"  {word} " in outcome.out
 
 

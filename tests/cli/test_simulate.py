@@ -156,13 +156,13 @@ def test_events_may_begin_with_several_particles(run: Run, tmp_path: Path) -> No
 
 def test_a_fast_model_replaces_what_it_knows_and_the_command_says_how_much(run: Run, tmp_path: Path) -> None:
     shared = ("simulate", "geant4", "--detector", "calochallenge-1-photons", "-n", 2, "-o", tmp_path / "e.h5")
-    fast = ("--fast", "flow-photons-hour", "--overwrite")
+    fast = ("--fast", "photons", "--overwrite")
     replaced = run(*shared, *fast, "--energy", "500MeV").out
-    assert "2 of 2 tracks (100 %) were replaced by showers of flow-photons-hour" in replaced
+    assert "2 of 2 tracks (100 %) were replaced by showers of photons" in replaced
     assert re.search(r"[\d.]+ ms an event, in full [\d.]+ ms: [\d.]+ times as fast \(in full: from 1 GeV", replaced)
     assert read_events(tmp_path / "e.h5").metadata["tracks"] == {"replaced": 2}
     kept = run(*shared, *fast, "--energy", "100MeV", "--particle", "e-").out
-    assert "0 of 2 tracks were replaced, because 2 are of another particle; flow-photons-hour makes" in kept
+    assert "0 of 2 tracks were replaced, because 2 are of another particle; photons makes" in kept
     assert "times as fast" not in kept
 
 
@@ -170,8 +170,8 @@ def test_a_fast_model_that_is_none_or_of_another_detector_is_refused(run: Run, t
     (tmp_path / "no.bundle").write_text("no bundle")
     for detector, bundle, message in (
         ("calochallenge-1-photons", tmp_path / "no.bundle", "not a bundle"),
-        ("calochallenge-1-photons", "flow-photon-hour", "did you mean 'flow-photons-hour'"),
-        ("calogan", "flow-photons-hour", "has 368 channels, calogan 504"),
+        ("calochallenge-1-photons", "photon", "did you mean 'photons'"),
+        ("calogan", "photons", "has 368 channels, calogan 504"),
     ):
         arguments = ("--detector", detector, "--fast", bundle, "-n", 2, "-o", tmp_path / "e.h5")
         outcome = run("simulate", "geant4", *arguments)

@@ -64,13 +64,13 @@ def test_nothing_to_resume_is_said(run: Run, files: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["flow-photon"], "did you mean 'flow-photons'"),
-        (["flow-photons", "--set", "model.widht=8"], "model.widht: unknown key; did you mean 'width'"),
-        (["flow-photons", "--set", "trainig.batch_size=8"], "did you mean 'training'"),
-        (["flow-photons", "--set", "model.kind=two-stage-flaw"], "did you mean 'two-stage-flow'"),
-        (["flow-photons", "--set", "training.batch_size=-1"], "training.batch_size"),
-        (["flow-photons", "--set", "nonsense"], "expected key=value"),
-        (["flow-photons", "--set", "data.events=nowhere.h5"], "no file nowhere.h5"),
+        (["photon"], "did you mean 'photons'"),
+        (["photons", "--set", "model.widht=8"], "model.widht: unknown key; did you mean 'width'"),
+        (["photons", "--set", "trainig.batch_size=8"], "did you mean 'training'"),
+        (["photons", "--set", "model.kind=calorimeter-flaw"], "did you mean 'calorimeter-flow'"),
+        (["photons", "--set", "training.batch_size=-1"], "training.batch_size"),
+        (["photons", "--set", "nonsense"], "expected key=value"),
+        (["photons", "--set", "data.events=nowhere.h5"], "no file nowhere.h5"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_named(run: Run, tmp_path: Path, arguments: list[str], message: str) -> None:

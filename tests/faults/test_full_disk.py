@@ -53,7 +53,7 @@ for name, write in writers.items():
 
 
 def test_every_writer(tmp_path: Path) -> None:
-    weights = Path(__file__).parents[2] / "src" / "moliere" / "weights" / "flow-photons-hour.bundle"
+    weights = Path(__file__).parents[2] / "src" / "moliere" / "weights" / "photons.bundle"
     for limit in (20_000, 150_000):
         folder = tmp_path / str(limit)
         folder.mkdir()

@@ -15,21 +15,23 @@ from moliere.events import Events
 from moliere.generation import generate, generate_batches
 from moliere.generation.fallback import outside_words
 from moliere.generation.guard import clipped, outside_range
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig
+from moliere.models import BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig
 from moliere.simulators import build_simulator
 from moliere.training.batches import to_batch
 
 #: of 300 events, those of 100 GeV are outside
 ENERGY = np.where(np.arange(300) % 3 == 1, 100e3, 10e3)
 OUTSIDE = ENERGY > 50e3
-_SMALL = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
+_SMALL = CalorimeterFlowConfig(
+    slabs=2, width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4, steps=1, layer_steps=1
+)
 
 
 @pytest.fixture(scope="module")
 def photons() -> Bundle:
     """A model that has learned next to nothing, of photons up to 50 GeV."""
     mini = samples.open("photons-mini")[:300]
-    model = TwoStageFlow(_SMALL, BuildContext(mini.detector, ("energy",)))
+    model = CalorimeterFlow(_SMALL, BuildContext(mini.detector, ("energy",)))
     model.fit_transforms(to_batch(mini, np.arange(len(mini)), ("energy",)))
     photon = {"events_metadata": {"particle": "gamma"}}
     return Bundle("toy", model, validity={"energy": (256.0, 50e3)}, provenance=photon)
@@ -41,7 +43,7 @@ def mixed(photons: Bundle) -> Events:
 
 
 def two_particles(detector: Detector) -> Bundle:
-    model = TwoStageFlow(_SMALL, BuildContext(detector, ("energy", "pdg_id"), (11, 22)))
+    model = CalorimeterFlow(_SMALL, BuildContext(detector, ("energy", "pdg_id"), (11, 22)))
     return Bundle("two", model, validity={"energy": (256.0, 2048.0), "pdg_id": (11.0, 22.0)})
 
 

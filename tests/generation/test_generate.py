@@ -11,14 +11,16 @@ from moliere.detectors import Calorimeter
 from moliere.errors import InvalidEvents, UnsupportedIncident
 from moliere.events import Events
 from moliere.generation import generate, generate_batches
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig
+from moliere.models import BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig
 from moliere.training.batches import to_batch
 
 
 @pytest.fixture(scope="module")
 def bundle(polar: Calorimeter, polar_events: Events) -> Bundle:
-    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
-    model = TwoStageFlow(config, BuildContext(polar, ("energy",)))
+    config = CalorimeterFlowConfig(
+        slabs=2, width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4, steps=1, layer_steps=1
+    )
+    model = CalorimeterFlow(config, BuildContext(polar, ("energy",)))
     model.fit_transforms(to_batch(polar_events, np.arange(len(polar_events)), ("energy",)))
     return Bundle("toy", model, validity={"energy": (256.0, 2048.0)})
 
@@ -69,8 +71,10 @@ def test_no_particles_make_no_events(bundle: Bundle) -> None:
 
 
 def test_a_particle_that_was_not_trained_on_is_refused(polar: Calorimeter, polar_events: Events) -> None:
-    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
-    model = TwoStageFlow(config, BuildContext(polar, ("energy", "pdg_id"), (11, 22)))
+    config = CalorimeterFlowConfig(
+        slabs=2, width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4, steps=1, layer_steps=1
+    )
+    model = CalorimeterFlow(config, BuildContext(polar, ("energy", "pdg_id"), (11, 22)))
     two = Bundle("two", model, validity={"energy": (256.0, 2048.0), "pdg_id": (11.0, 22.0)})
     with pytest.raises(UnsupportedIncident, match=r"identifiers \[11, 22\], got \[13\]"):
         generate(two, {"energy": np.array([300.0]), "pdg_id": np.array([13])})

@@ -15,7 +15,14 @@ from moliere.detectors.surface_array import station_positions
 from moliere.errors import BundleError, InvalidEvents
 from moliere.events import Events
 from moliere.generation.refine import refine_batches
-from moliere.models import BuildContext, Bundle, TraceRefinerConfig, TraceRefinerGAN, TwoStageFlow, TwoStageFlowConfig
+from moliere.models import (
+    BuildContext,
+    Bundle,
+    CalorimeterFlow,
+    CalorimeterFlowConfig,
+    TraceRefinerConfig,
+    TraceRefinerGAN,
+)
 
 ARRAY = SurfaceArray("toy-array", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0, (3, 3))
 
@@ -68,6 +75,8 @@ def test_other_arrays_and_other_models_are_refused(polar_events: Events) -> None
     with pytest.raises(InvalidEvents, match="has traces of"):
         list(refine_batches(bundle(), events(detector=replace(ARRAY, bin_width=50.0))))
     small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
-    flow = TwoStageFlow(TwoStageFlowConfig.model_validate(small), BuildContext(polar_events.detector, ("energy",)))
+    flow = CalorimeterFlow(
+        CalorimeterFlowConfig.model_validate(small), BuildContext(polar_events.detector, ("energy",))
+    )
     with pytest.raises(BundleError, match="refines no events"):
         list(refine_batches(Bundle("flow", flow), polar_events))

@@ -13,7 +13,15 @@ from safetensors.torch import save_file
 
 from moliere.detectors import Calorimeter
 from moliere.errors import BundleError, ConfigError
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, models, save_bundle
+from moliere.models import (
+    BuildContext,
+    Bundle,
+    CalorimeterFlow,
+    CalorimeterFlowConfig,
+    load_bundle,
+    models,
+    save_bundle,
+)
 from moliere.models.bounded import trainable_here
 from moliere.models.bundle import _digest
 
@@ -30,8 +38,8 @@ from moliere.models.bundle import _digest
 )
 def test_settings_that_ask_for_more_than_there_is(settings: dict[str, int], polar: Calorimeter, tmp_path: Path) -> None:
     path = tmp_path / "toy.bundle"
-    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1)
-    save_bundle(Bundle("toy", TwoStageFlow(config, BuildContext(polar, ("energy",)))), path)
+    config = CalorimeterFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4)
+    save_bundle(Bundle("toy", CalorimeterFlow(config, BuildContext(polar, ("energy",)))), path)
     with safe_open(path, "pt") as file:
         header = json.loads(file.metadata()["moliere"])
         tensors = {name: file.get_tensor(name) for name in list(file.keys())}
@@ -47,10 +55,10 @@ def test_settings_that_ask_for_more_than_there_is(settings: dict[str, int], pola
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        ("two-stage-flow", {"width": 10**9}),
-        ("two-stage-flow", {"width": 10**20}),
-        ("two-stage-flow", {"layer_width": 10**5, "layer_blocks": 1000}),
-        ("two-stage-flow", {"backbone": "mlp", "width": 10**6}),
+        ("calorimeter-flow", {"width": 10**9}),
+        ("calorimeter-flow", {"width": 10**20}),
+        ("calorimeter-flow", {"layer_width": 10**5, "layer_blocks": 1000}),
+        ("calorimeter-flow", {"global_width": 10**9}),
         ("hierarchical-vae", {"levels": [10**9]}),
         ("hierarchical-vae", {"channels": [8, 10**8]}),
         ("hierarchical-vae", {"chains": 10**10}),
@@ -66,5 +74,5 @@ def test_a_model_that_no_machine_can_train(kind: str, settings: dict[str, Any], 
 
 def test_a_usual_model_is_built(polar: Calorimeter) -> None:
     with trainable_here():
-        model = TwoStageFlow(TwoStageFlowConfig(), BuildContext(polar, ("energy",)))
+        model = CalorimeterFlow(CalorimeterFlowConfig(), BuildContext(polar, ("energy",)))
     assert sum(parameter.numel() for parameter in model.parameters()) > 1000

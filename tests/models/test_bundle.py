@@ -15,15 +15,15 @@ from moliere.detectors import Calorimeter
 from moliere.errors import BundleError, ConfigError, OutputExists
 from moliere.events import Events
 from moliere.events.split import split_events
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig, load_bundle, save_bundle
+from moliere.models import BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig, load_bundle, save_bundle
 
 
 @pytest.fixture
 def path(polar: Calorimeter, tmp_path: Path) -> Path:
-    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1)
+    config = CalorimeterFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4)
     bundle = Bundle(
         "toy",
-        TwoStageFlow(config, BuildContext(polar, ("energy",))),
+        CalorimeterFlow(config, BuildContext(polar, ("energy",))),
         {"name": "toy"},
         {"energy": (256.0, 2048.0)},
         {"seed": 3},
@@ -138,10 +138,10 @@ def test_a_sound_file_without_a_key_is_refused(path: Path, name: str) -> None:
     [
         {"context": []},
         {"context": {"columns": 3, "particles": [], "detector": {}}},
-        {"kind": ["two-stage-flow"]},
+        {"kind": ["calorimeter-flow"]},
         {"kind": "no-such-model"},
-        {"model": "two-stage-flow"},
-        {"model": {"kind": "two-stage-flow", "blocks": 10**12}},
+        {"model": "calorimeter-flow"},
+        {"model": {"kind": "calorimeter-flow", "blocks": 10**12}},
         {"validity": {"energy": 3}},
         {"validity": {"energy": ["low", "high"]}},
         {"recipe": 7},
@@ -153,6 +153,18 @@ def test_a_sound_file_without_a_key_is_refused(path: Path, name: str) -> None:
 def test_a_sound_file_with_something_else_in_it_is_refused(path: Path, change: dict[str, object]) -> None:
     rewrite_soundly(path, **change)
     with pytest.raises(BundleError):
+        load_bundle(path)
+
+
+def test_a_kind_that_was_replaced_says_by_what_and_what_to_do(path: Path) -> None:
+    rewrite_soundly(path, kind="two-stage-flow", moliere_version="0.2.0")
+    with pytest.raises(
+        BundleError, match=r"it holds a two-stage-flow, and this version has calorimeter-flow instead; tr"
+    ):
+        load_bundle(path)
+    with pytest.raises(
+        BundleError, match=r"toy\.bundle does not fit .* moliere train photons .* moliere 0\.2\.0, which"
+    ):
         load_bundle(path)
 
 

@@ -131,10 +131,6 @@ SMALL: dict[str, list[Small]] = {
             events=32,
         )
     ],
-    "two-stage-flow": [
-        Small("polar", {"width": 16, "global_width": 16, "blocks": 2, "layer_width": 16, "layer_blocks": 2}),
-        Small("polar", {"backbone": "mlp", "width": 32, "blocks": 2, "layer_width": 16, "layer_blocks": 2}),
-    ],
 }
 CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
 #: of two Wasserstein adversaries one lowers its loss without end and the other moves it back: a level means nothing

@@ -44,15 +44,12 @@ def steps_of(outcome: Any) -> list[str]:
 
 def test_names_of_steps_become_paths_and_values_options(plan: Run) -> None:
     outcome = plan(
-        SIMULATE + '[train]\nrecipe = "flow-photons"\nevents = "simulate"\nset.model.width = 8\n'
+        SIMULATE + '[train]\nrecipe = "photons"\nevents = "simulate"\nset.model.width = 8\n'
         '[generate]\nbundle = "train"\nlike = "simulate"\npart = "test"\n'
     )
     assert steps_of(outcome) == ["simulate", "train", "generate"]
-    assert "moliere train flow-photons plan/simulate.h5 --output=plan/train --seed=3 --set=model.width=8" in outcome.out
-    assert (
-        "moliere generate plan/train/flow-photons.bundle --output=plan/generate.h5 --like=plan/simulate.h5"
-        in outcome.out
-    )
+    assert "moliere train photons plan/simulate.h5 --output=plan/train --seed=3 --set=model.width=8" in outcome.out
+    assert "moliere generate plan/train/photons.bundle --output=plan/generate.h5 --like=plan/simulate.h5" in outcome.out
 
 
 def test_steps_run_after_those_whose_outputs_they_read(plan: Run) -> None:
@@ -68,7 +65,7 @@ def test_an_override_changes_a_step_and_another_folder_is_used(plan: Run, tmp_pa
 
 def test_a_bundle_is_named_as_the_recipe_that_the_step_changes(plan: Run, tmp_path: Path) -> None:
     generate = '[generate]\nbundle = "train"\nevents = 1e3\nenergy = "2GeV"\n'
-    text = '[train]\nrecipe = "flow-photons"\nset.name = "mine"\n' + generate
+    text = '[train]\nrecipe = "photons"\nset.name = "mine"\n' + generate
     assert "moliere generate plan/train/mine.bundle --output=plan/generate.h5 --events=1000" in plan(text).out
 
 
@@ -101,7 +98,7 @@ def test_a_sample_that_a_recipe_names_is_waited_for(plan: Run, tmp_path: Path) -
         ),
         ('[convert]\nfiles = "convert.h5"\n', "reads plan/convert.h5, which it writes itself"),
         (SIMULATE + '[check]\nevents = "simulate"\n[convert]\nfiles = "check"\n', "give it 'fix'"),
-        ('[train]\nrecipe = "flow-photon"\n', "did you mean 'flow-photons'?"),
+        ('[train]\nrecipe = "photon"\n', "did you mean 'photons'?"),
         ('["a b"]\nverb = "convert"\n', "a step's name has letters, digits"),
     ],
 )  # fmt: skip
@@ -133,20 +130,20 @@ def test_every_option_with_a_role_is_one_of_its_verb() -> None:
 
 
 def test_a_student_is_named_after_its_teacher(plan: Run) -> None:
-    text = '[train]\nrecipe = "flow-photons"\n[distill]\nteacher = "train"\nevents = "photons-mini"\n'
+    text = '[train]\nrecipe = "photons"\n[distill]\nteacher = "train"\nevents = "photons-mini"\n'
     again = '[again]\nverb = "distill"\nteacher = "distill"\nevents = "photons-mini"\n[generate]\nbundle = "again"\n'
     outcome = plan(text + again + 'events = 10\nenergy = "2GeV"\n')
     assert steps_of(outcome) == ["train", "distill", "again", "generate"]
-    assert "moliere distill plan/distill/flow-photons-fast.bundle photons-mini --output=plan/again" in outcome.out
-    assert "moliere generate plan/again/flow-photons-fast-fast.bundle" in outcome.out
+    assert "moliere distill plan/distill/photons-fast.bundle photons-mini --output=plan/again" in outcome.out
+    assert "moliere generate plan/again/photons-fast-fast.bundle" in outcome.out
 
 
 def test_a_student_of_a_bundle_that_was_renamed_has_the_name_inside(plan: Run, tmp_path: Path) -> None:
-    shutil.copy(bundle_paths()["flow-photons-hour"], tmp_path / "renamed.bundle")
+    shutil.copy(bundle_paths()["photons"], tmp_path / "renamed.bundle")
     text = (
         '[distill]\nteacher = "renamed.bundle"\nevents = "photons-mini"\n[generate]\nbundle = "distill"\nevents = 9\n'
     )
-    assert "moliere generate plan/distill/flow-photons-hour-fast.bundle" in plan(text + 'energy = "2GeV"\n').out
+    assert "moliere generate plan/distill/photons-fast.bundle" in plan(text + 'energy = "2GeV"\n').out
 
 
 def test_teachers_in_a_circle(plan: Run) -> None:

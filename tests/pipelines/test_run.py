@@ -128,7 +128,7 @@ def test_a_step_that_fails_stops_the_pipeline_and_is_shown(run: Run, small: Path
 
 
 def test_a_wrong_recipe_is_said_before_the_simulation(run: Run, small: Path) -> None:
-    small.write_text(small.read_text() + '[train]\nrecipe = "flow-photons"\nevents = "simulate"\nset.model.widht = 8\n')
+    small.write_text(small.read_text() + '[train]\nrecipe = "photons"\nevents = "simulate"\nset.model.widht = 8\n')
     outcome = run("run", small)
     assert "step 'train': model.widht: unknown key; did you mean 'width'?" in outcome.err
     assert not outcome.ran

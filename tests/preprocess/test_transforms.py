@@ -165,13 +165,6 @@ def test_fewer_energies_than_knots_are_enough() -> None:
     assert scale(values, energy * 3).isfinite().all()
 
 
-def test_cells_of_one_group_share_their_statistics() -> None:
-    scale = EnergyStandardise(3, n_knots=2, groups=[0, 0, 1])
-    scale.fit(voxels()[:, :3].double(), Facts(ENERGY))
-    assert torch.equal(scale.mean[:, 0], scale.mean[:, 1])
-    assert not torch.equal(scale.mean[:, 0], scale.mean[:, 2])
-
-
 def test_keep_largest_keeps_so_many_of_each_layer() -> None:
     kept = keep_largest(torch.tensor([[1.0, 3.0, 2.0, 5.0]]), torch.tensor([[2, 0]]), [slice(0, 3), slice(3, 4)])
     assert kept.tolist() == [[0.0, 3.0, 2.0, 0.0]]

@@ -28,14 +28,14 @@ def _made_by(report: Report, bundle: str, *, n_used: int = 50_000, **metadata: o
 
 def test_a_training_that_was_cut_short_is_finished_first(bare_report: Report) -> None:
     said = "63 of 5,000 iterations: undertrained"
-    steps = list(next_steps(_made_by(bare_report, "flow-photons", undertrained=said)))
+    steps = list(next_steps(_made_by(bare_report, "photons", undertrained=said)))
     assert said in steps[0][0]
-    assert steps[0][1].startswith("moliere train flow-photons --resume")
+    assert steps[0][1].startswith("moliere train photons --resume")
 
 
-def test_the_longer_recipe_of_a_poor_model_is_named(bare_report: Report) -> None:
-    report = replace(_made_by(bare_report, "flow-photons"), findings=(_auc(0.97),))
-    assert [line for _, line in next_steps(report)] == ["moliere train flow-photons-hour"]
+def test_the_recipe_of_a_poor_model_is_to_be_trained_longer(bare_report: Report) -> None:
+    report = replace(_made_by(bare_report, "photons"), findings=(_auc(0.97),))
+    assert [line for _, line in next_steps(report)] == ["moliere train photons EVENTS --iterations NUMBER"]
     own = replace(_made_by(bare_report, "../mine"), findings=(_auc(0.97),))
     assert [line for _, line in next_steps(own)] == ["moliere list recipes"]
 
@@ -50,7 +50,7 @@ def test_few_events_ask_for_more_of_the_reference_that_was_used(bare_report: Rep
 
 
 def test_a_good_sample_is_told_to_look_at_its_own_analysis(bare_report: Report) -> None:
-    report = replace(_made_by(bare_report, "flow-photons"), findings=(_auc(0.5),))
+    report = replace(_made_by(bare_report, "photons"), findings=(_auc(0.5),))
     assert [line for _, line in next_steps(report)] == [""]
 
 

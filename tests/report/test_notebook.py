@@ -60,8 +60,8 @@ def test_no_events_and_dark_ones_show_the_detector() -> None:
 
 
 def test_bundles_and_reports_have_a_picture_and_a_short_text() -> None:
-    bundle = load_bundle(find_bundle("flow-photons-hour"))
-    assert repr(bundle) == repr(moliere.load("flow-photons-hour"))
+    bundle = load_bundle(find_bundle("photons"))
+    assert repr(bundle) == repr(moliere.load("photons"))
     assert picture_in(bundle) == picture_in(bundle.detector)
     mini = samples.open("photons-mini")
     report = evaluate(mini[:60], mini[60:120], classifier_seeds=0, threads=1)

@@ -165,7 +165,7 @@ def test_a_slanted_shower_is_sheared_along_the_depth() -> None:
 
 
 def test_an_event_without_showers_is_empty() -> None:
-    calorimeter = FastCalorimeter(fast_showers("flow-photons-hour"), 500.0)
+    calorimeter = FastCalorimeter(fast_showers("photons"), 500.0)
     made = calorimeter.finish(7)
     assert len(made) == 0
     assert made.deposits().shape == (0, 4)
@@ -180,7 +180,7 @@ def test_a_shower_depends_on_run_event_and_track_and_on_nothing_beside_it() -> N
     energies = np.array([1e3, 8e3, 2e3])
 
     def made(event: int, order: Sequence[int], run: int = 3) -> Floats:
-        calorimeter = FastCalorimeter(fast_showers("flow-photons-hour"), 500.0, run=run)
+        calorimeter = FastCalorimeter(fast_showers("photons"), 500.0, run=run)
         for k in order:
             calorimeter.offer(22, energies[k], (0.0, 0.0, 0.0), STRAIGHT, track=k + 1)
         signals = calorimeter.finish(event).signals
@@ -195,7 +195,7 @@ def test_a_shower_depends_on_run_event_and_track_and_on_nothing_beside_it() -> N
 
 def test_a_moved_shower_keeps_its_response_above_the_threshold_and_lights_as_many_cells_as_geant4() -> None:
     """Spread evenly, 1.2 % would fall below the threshold, in a quarter more cells; Geant4: 119.6 cells, seed 44."""
-    calorimeter = FastCalorimeter(fast_showers("flow-photons-hour"), 2000.0)
+    calorimeter = FastCalorimeter(fast_showers("photons"), 2000.0)
     totals, cells = [], calorimeter.showers.detector.slices[1:3]
     for x in (0.0, 25.0):
         for event in range(64):
@@ -212,9 +212,7 @@ def test_what_the_model_does_not_know_is_simulated_as_without_it() -> None:
     """Bit for bit: photons below the range, seeds as ever."""
     simulator = Geant4(catalog.get("calochallenge-1-photons"))  # type: ignore[arg-type]
     full = simulator.simulate(photons(150.0, 3), np.random.default_rng(2))
-    fast = replace(simulator, fast=fast_showers("flow-photons-hour")).simulate(
-        photons(150.0, 3), np.random.default_rng(2)
-    )
+    fast = replace(simulator, fast=fast_showers("photons")).simulate(photons(150.0, 3), np.random.default_rng(2))
     assert np.array_equal(full.signals, fast.signals)
     assert fast.metadata["tracks"] == {"energy": 3}
     assert full.signals.sum() > 0
@@ -224,7 +222,7 @@ def test_fast_showers_are_added_to_what_full_simulation_left() -> None:
     """A 60 MeV electron beside photons that are replaced: only the electron leaves energy in plates without readout."""
     energy = np.array([[16e3, 60.0], [4e3, 60.0]])
     incident = {"energy": energy, "pdg_id": np.array([[22, 11]] * 2)}
-    simulator = Geant4(catalog.get("calochallenge-1-photons"), fast=fast_showers("flow-photons-hour"))  # type: ignore[arg-type]
+    simulator = Geant4(catalog.get("calochallenge-1-photons"), fast=fast_showers("photons"))  # type: ignore[arg-type]
     events = simulator.simulate(incident, np.random.default_rng(3))
     assert events.metadata["tracks"] == {"replaced": 2, "particle": 2}
     assert ((events.extras["passive"] > 1) & (events.extras["passive"] < 60)).all()
@@ -263,11 +261,11 @@ def test_a_file_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="truncated or not a bundle"):
         build("geant4", "calochallenge-1-photons", {"fast": tmp_path / "notes.bundle"})
     with pytest.raises(ConfigError, match="gflash has no setting 'fast'"):
-        build("gflash", "calochallenge-1-photons", {"fast": "flow-photons-hour"})
+        build("gflash", "calochallenge-1-photons", {"fast": "photons"})
 
 
 def test_the_guard_of_a_bundle_is_its_training() -> None:
-    showers = fast_showers("flow-photons-hour", tolerance="2deg")
+    showers = fast_showers("photons", tolerance="2deg")
     near, far = ((0.0, float(np.sin(angle)), float(np.cos(angle))) for angle in np.radians([1.9, 2.1]))
     assert showers.knows == "gamma of 256 MeV – 32.8 GeV, within 2° of straight in"
     assert [showers.refuses(*track) for track in ((22, 256.0, STRAIGHT), (22, 32768.0, near))] == [None, None]
@@ -284,4 +282,4 @@ def test_the_example_takes_tracks_behind_a_tracker() -> None:
     energies = [float(line.split(", ")[1].split()[0]) for line in lines if line.startswith("event ")]
     assert len(energies) == 2
     assert all(100 < energy < 210 for energy in energies)
-    assert "were replaced by showers of flow-photons-hour; in full: " in lines[-1]
+    assert "were replaced by showers of photons; in full: " in lines[-1]

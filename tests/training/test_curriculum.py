@@ -24,12 +24,12 @@ from moliere.training.curriculum import Curriculum, Place, stage_batches
 from moliere.training.optim import make_optimizer
 from moliere.training.recipe import parse_recipe
 
-SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4}
 
 
 def recipe(file: Path, **training: Any) -> Recipe:
     settings = {"batch_size": 32, "warmup": 0, "validations": 2, "threads": 1, "accelerator": "cpu", **training}
-    model = {"kind": "two-stage-flow", **SMALL}
+    model = {"kind": "calorimeter-flow", **SMALL}
     return parse_recipe({"name": "toy", "data": {"events": str(file)}, "model": model, "training": settings})
 
 
@@ -78,7 +78,7 @@ def test_a_stage_moves_only_its_objectives(file: Path, tmp_path: Path) -> None:
     one, _ = fit(recipe(file, stage=stages[:1], ema=0.0), tmp_path / "one")
     both, trained = fit(recipe(file, stage=stages, ema=0.0), tmp_path / "both")
     assert trained.progress.iteration == 6
-    start = {k: v for k, v in one.model.state_dict().items() if k.startswith("voxel_velocity")}
+    start = {k: v for k, v in one.model.state_dict().items() if k.startswith("cell_velocity")}
     moved = [k for k, v in start.items() if not torch.equal(v, both.model.state_dict()[k])]
     assert moved  # by the second stage only
     with pytest.raises(ConfigError, match=r"no objective 'voxel'; did you mean 'voxels'"):
@@ -123,7 +123,7 @@ def test_objectives_have_rates_of_their_own(file: Path, tmp_path: Path) -> None:
     one, other = still.model.state_dict(), start.model.state_dict()
     same = {name: torch.allclose(one[name], other[name], atol=1e-12) for name in names}
     assert all(same[name] for name in names if name.startswith("layer_velocity"))
-    assert not all(same[name] for name in names if name.startswith("voxel_velocity"))
+    assert not all(same[name] for name in names if name.startswith("cell_velocity"))
 
 
 def test_the_best_weights_are_kept(file: Path, tmp_path: Path) -> None:

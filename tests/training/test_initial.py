@@ -15,9 +15,9 @@ from moliere.training.recipe import parse_recipe
 
 
 def recipe(file: Path, width: int = 8, **training: Any) -> Recipe:
-    model = {"width": width, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+    model = {"width": width, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4}
     settings = {"iterations": 3, "batch_size": 32, "threads": 1, "accelerator": "cpu", **training}
-    table = {"name": "toy", "data": {"events": str(file)}, "model": {"kind": "two-stage-flow", **model}}
+    table = {"name": "toy", "data": {"events": str(file)}, "model": {"kind": "calorimeter-flow", **model}}
     return parse_recipe({**table, "training": settings})
 
 
@@ -27,12 +27,12 @@ def test_a_bundle_is_gone_on_from(file: Path, tmp_path: Path) -> None:
     initial = {"model": str(tmp_path / "first.bundle")}
     start = prepare(recipe(file, seed=5, initial=initial), tmp_path).model.state_dict()
     assert all(torch.equal(value, start[name]) for name, value in bundle.model.state_dict().items())
-    with pytest.raises(BundleError, match=r"voxel_velocity\S+ has shape \(8, .*this model's is \(16,"):
+    with pytest.raises(BundleError, match=r"cell_velocity\S+ has shape \(2, \d+, 8\); this model's is \(2, \d+, 16"):
         prepare(recipe(file, width=16, initial=initial), tmp_path)
 
 
 def test_weights_of_no_network_are_refused(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'voxel_velocity'"):
-        prepare(recipe(file, initial={"voxel_velocty": "x.h5"}), tmp_path)
+    with pytest.raises(ConfigError, match="did you mean 'cell_velocity'"):
+        prepare(recipe(file, initial={"cell_velocty": "x.h5"}), tmp_path)
     with pytest.raises(ConfigError, match="expected weights of Keras"):
-        prepare(recipe(file, initial={"voxel_velocity": "x.txt"}), tmp_path)
+        prepare(recipe(file, initial={"cell_velocity": "x.txt"}), tmp_path)

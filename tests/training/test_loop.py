@@ -19,14 +19,14 @@ from moliere.events.formats import write_events
 from moliere.generation import generate
 from moliere.models import load_bundle
 from moliere.models.base import Batch, Loss
-from moliere.models.flow.two_stage_flow import TwoStageFlow
+from moliere.models.flow.calorimeter_flow import CalorimeterFlow
 from moliere.training import Recipe, fit, load_recipe
 from moliere.training.batches import batch_positions
 from moliere.training.loop import _Run
 from moliere.training.optim import learning_rate
 from moliere.training.recipe import parse_recipe
 
-SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4}
 
 
 def recipe(file: Path, **training: Any) -> Recipe:
@@ -35,7 +35,7 @@ def recipe(file: Path, **training: Any) -> Recipe:
         {
             "name": "toy",
             "data": {"events": str(file)},
-            "model": {"kind": "two-stage-flow", **SMALL},
+            "model": {"kind": "calorimeter-flow", **SMALL},
             "training": {**settings, **training},
         }
     )
@@ -62,22 +62,22 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(file: Path, tmp_path: Path) -
 
 def test_the_seed_decides(file: Path, tmp_path: Path) -> None:
     runs = [fit(recipe(file, seed=seed), tmp_path / f"{k}")[0] for k, seed in enumerate((1, 1, 2))]
-    one, same, other = (run.model.state_dict()["layer_velocity.inward.weight"] for run in runs)
+    one, same, other = (run.model.state_dict()["layer_velocity.network.inward.weight"] for run in runs)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = TwoStageFlow._voxel_loss
+    whole = CalorimeterFlow._cell_loss
     calls = []
 
-    def interrupted(self: TwoStageFlow, batch: Batch, rng: torch.Generator) -> Loss:
+    def interrupted(self: CalorimeterFlow, batch: Batch, rng: torch.Generator) -> Loss:
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
         return whole(self, batch, rng)
 
-    monkeypatch.setattr(TwoStageFlow, "_voxel_loss", interrupted)
+    monkeypatch.setattr(CalorimeterFlow, "_cell_loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit(recipe(file, validations=0), tmp_path)
     _, trained = fit(recipe(file, validations=0), tmp_path, resume=True)
@@ -150,7 +150,7 @@ def test_windows_visit_every_event_once_and_read_neighbours_together() -> None:
 def test_shipped_recipes_are_sound() -> None:
     from moliere.training.recipe import recipe_paths
 
-    assert "flow-photons" in recipe_paths()
+    assert "photons" in recipe_paths()
     for name in recipe_paths():
         assert load_recipe(name).name == name
 
@@ -159,9 +159,9 @@ def test_shipped_recipes_are_sound() -> None:
     ("change", "message"),
     [
         ({"trainng": {}}, "trainng: unknown key; did you mean 'training'"),
-        ({"model": {"kind": "two-stage-flow", "widht": 3}}, "model.widht: unknown key; did you mean 'width'"),
+        ({"model": {"kind": "calorimeter-flow", "widht": 3}}, "model.widht: unknown key; did you mean 'width'"),
         ({"model": {"width": 3}}, "model.kind is missing"),
-        ({"model": {"kind": "two-stage-flw"}}, "did you mean 'two-stage-flow'"),
+        ({"model": {"kind": "calorimeter-flw"}}, "did you mean 'calorimeter-flow'"),
         ({"training": {}}, "give iterations, or minutes"),
         ({"training": {"iterations": 3, "devices": 0}}, "training.devices"),
         ({"training": {"iterations": 3, "learning_rate": -1}}, "training.learning_rate"),
@@ -171,7 +171,7 @@ def test_wrong_recipes_say_what_is_wrong(change: dict[str, Any], message: str) -
     table = {
         "name": "toy",
         "data": {"events": "x.h5"},
-        "model": {"kind": "two-stage-flow"},
+        "model": {"kind": "calorimeter-flow"},
         "training": {"iterations": 3},
     }
     with pytest.raises((ConfigError, KeyError), match=message.replace(".", r"\.")):
@@ -184,13 +184,13 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, iterations: int) -> None:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, value: float, call: int) -> None:
     """A loss of another value in one call."""
-    whole, calls = TwoStageFlow._voxel_loss, count(1)
+    whole, calls = CalorimeterFlow._cell_loss, count(1)
 
-    def spoilt(self: TwoStageFlow, batch: Batch, rng: torch.Generator) -> Loss:
+    def spoilt(self: CalorimeterFlow, batch: Batch, rng: torch.Generator) -> Loss:
         loss = whole(self, batch, rng)
         return Loss(loss.total * value) if next(calls) == call else loss
 
-    monkeypatch.setattr(TwoStageFlow, "_voxel_loss", spoilt)
+    monkeypatch.setattr(CalorimeterFlow, "_cell_loss", spoilt)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

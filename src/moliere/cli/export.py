@@ -15,9 +15,9 @@ from moliere.errors import ConfigError
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     examples = (
-        "moliere export flow-photons-hour -o photons.onnx",
-        "moliere export flow-photons-hour --target fastcalosim -o photons.onnx",
-        "moliere export flow-photons-hour --target c -o model",
+        "moliere export photons -o photons.onnx",
+        "moliere export photons --target fastcalosim -o photons.onnx",
+        "moliere export photons --target c -o model",
     )
     app.command("export", epilog=epilog(*examples))(export)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     examples = (
-        "moliere generate flow-photons-hour -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
-        "moliere generate runs/flow-photons/flow-photons.bundle --like photons-mini -o fast.h5",
+        "moliere generate photons -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
+        "moliere generate runs/photons/photons.bundle --like photons-mini -o fast.h5",
         "moliere generate runs/muons-aux-gan/muons-aux-gan.bundle -n 1e6 --rareness-scale 1.2 -o rare.root",
     )
     app.command("generate", epilog=epilog(*examples))(generate)

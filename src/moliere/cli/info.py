@@ -80,17 +80,30 @@ def _startable(bundle: Bundle) -> tuple[str, dict[str, Any]]:
     """A recipe that can be started: where its events are not here, a shipped sample of its detector stands instead."""
     from moliere import samples
 
-    table = dict(bundle.recipe)
+    said, table = _of_the_teacher(bundle)
     events = str(table["data"]["events"])
     if events in samples.names() or Path(events).exists():
-        return "", table
+        return said, table
     fitting = [name for name in samples.names() if samples.open(name).detector.name == bundle.detector.name]
     if not fitting:
-        return f"# the events that it was trained on, {events}, are not here: name yours in data.events\n", table
+        return f"{said}# the events that it was trained on, {events}, are not here: name yours in data.events\n", table
     return (
-        f"# trained on {events}, which is not here; {fitting[0]} stands in data.events instead\n",
+        f"{said}# trained on {events}, which is not here; {fitting[0]} stands in data.events instead\n",
         {**table, "data": {**table["data"], "events": fitting[0]}},
     )
+
+
+def _of_the_teacher(bundle: Bundle) -> tuple[str, dict[str, Any]]:
+    """The shipped recipe of a student's teacher that is not here; the bundle's own recipe otherwise."""
+    from moliere.training.recipe import load_recipe, recipe_paths
+
+    teacher = Path(bundle.recipe.get("training", {}).get("initial", {}).get("teacher", ""))
+    if not teacher.name or teacher.exists():
+        return "", dict(bundle.recipe)
+    if teacher.stem not in recipe_paths():
+        return f"# its teacher, {teacher}, is not here: name it in training.initial\n", dict(bundle.recipe)
+    said = f"# of the flow that {bundle.name} learned from; afterwards: moliere distill {teacher} EVENTS\n"
+    return said, load_recipe(teacher.stem).to_table()
 
 
 def _show_events(source: EventSource) -> None:

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "moliere simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV -n 1000 -o electrons.h5",
         "moliere simulate geant4 --detector calogan --particle e+ --spectrum flat -n 1000 --workers 2 -o eplus.h5",
-        "moliere simulate geant4 --detector calochallenge-1-photons --fast flow-photons-hour -n 1000 -o fast.h5",
+        "moliere simulate geant4 --detector calochallenge-1-photons --fast photons -n 1000 -o fast.h5",
         "moliere simulate airshower-data --particle iron --set max_zenith=1.0 -n 1000 -o iron.h5",
     )
     app.command("simulate", epilog=epilog(*examples))(simulate)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train", epilog=epilog("moliere train flow-photons --iterations 20000"))(train)
+    app.command("train", epilog=epilog("moliere train photons photons.h5 --iterations 20000"))(train)
 
 
 def train(

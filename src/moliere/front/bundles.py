@@ -53,8 +53,8 @@ def load(bundle: str | Path, settings: Mapping[str, Any] | None = None) -> Opene
         BundleError: no such bundle, or one that is damaged.
 
     Example:
-        >>> load("flow-photons-hour")
-        Bundle(flow-photons-hour: TwoStageFlow, ... calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
+        >>> load("photons")
+        Bundle(photons: FlowStudent, ... calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
     """
     return _opened(load_bundle(find_bundle(bundle), settings))
 
@@ -199,7 +199,7 @@ def generate(
         UnsupportedIncident: particles outside the range that the model was trained on.
 
     Example:
-        >>> generate("flow-photons-hour", energy="20 GeV", n=5, threads=1)
+        >>> generate("photons", energy="20 GeV", n=5, threads=1)
         Events(5 in calochallenge-1-photons; energy 20 GeV – 20 GeV)
     """
     _check_words(like, (n, energy, particle, theta, phi), part)

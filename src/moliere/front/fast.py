@@ -195,7 +195,7 @@ def fast_showers(bundle: str | Path | Bundle, *, tolerance: Quantity = "1deg") -
         BundleError: no bundle, or of a model that tracks cannot be handed to.
 
     Example:
-        >>> fast_showers("flow-photons-hour").knows
+        >>> fast_showers("photons").knows
         'gamma of 256 MeV – 32.8 GeV, within 1° of straight in'
     """
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(find_bundle(bundle))

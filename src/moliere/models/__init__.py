@@ -11,7 +11,6 @@ from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan.calogan import CaloGAN, CaloGANConfig
 from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig
 from moliere.models.flow.student import FlowStudent, FlowStudentConfig
-from moliere.models.flow.two_stage_flow import TwoStageFlow, TwoStageFlowConfig
 from moliere.models.muons.auxiliary_gan import AuxiliaryMuonGAN, AuxiliaryMuonGANConfig
 from moliere.models.muons.flow import MuonFlow, MuonFlowConfig
 from moliere.models.muons.gan import VanillaMuonGAN, VanillaMuonGANConfig
@@ -58,8 +57,6 @@ __all__ = [
     "ThreeDGanConfig",
     "TraceRefinerConfig",
     "TraceRefinerGAN",
-    "TwoStageFlow",
-    "TwoStageFlowConfig",
     "VanillaMuonGAN",
     "VanillaMuonGANConfig",
     "load_bundle",

@@ -158,13 +158,24 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor], settings: Mapping
     tables = {name: dict(header[name]) for name in ("context", "model", "recipe", "validity", "provenance")}
     columns, particles = (tuple(tables["context"][name]) for name in ("columns", "particles"))
     context = BuildContext(from_spec(tables["context"]["detector"]), columns, particles)
-    model_class = models[header["kind"]]
+    model_class = _model_class(header)
     config = model_class.config_type.from_table({**tables["model"], **settings}, "model")
     with no_larger_than(tensors):
         model = model_class(config, context)
     model.load_state_dict(tensors)
     validity = {name: (float(low), float(high)) for name, (low, high) in tables["validity"].items()}
     return Bundle(str(header["name"]), model.eval(), tables["recipe"], validity, tables["provenance"])
+
+
+def _model_class(header: dict[str, Any]) -> type[Model]:
+    kind = header["kind"]
+    if new := models.replaced.get(kind):
+        raise BundleError(
+            f"it holds a {kind}, and this version has {new} instead; train one on the same events (moliere train "
+            "photons EVENTS), take one that comes with the package (moliere list bundles), or read the file with "
+            f"moliere {header['moliere_version']}, which wrote it"
+        )
+    return models[kind]
 
 
 def _header(bundle: Bundle) -> dict[str, Any]:
@@ -188,7 +199,7 @@ def _header(bundle: Bundle) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not os.path.isfile(path):  # False for names that no file can have, too
-        raise BundleError(f"no bundle {path}; train one with: moliere train flow-photons")
+        raise BundleError(f"no bundle {path}; train one with: moliere train photons")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

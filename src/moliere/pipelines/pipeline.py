@@ -12,7 +12,7 @@
     events = 10_000
 
     [train]
-    recipe = "flow-photons"
+    recipe = "photons"
     events = "simulate"    # what that step made; a file beside this one, or the name of a sample, does as well
     set.model.width = 128
 

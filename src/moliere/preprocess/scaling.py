@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -98,23 +96,19 @@ class EnergyStandardise(Transform):
     Args:
         width: number of columns.
         n_knots: energies at which mean and standard deviation are taken: quantiles of the training energies.
-        groups: columns with the same number share their statistics (cells of one ring, by symmetry).
         floor: smallest standard deviation, for columns that hardly vary.
     """
 
     knots: Tensor
     mean: Tensor
     std: Tensor
-    groups: Tensor
 
-    def __init__(self, width: int, n_knots: int = 8, groups: Sequence[int] | None = None, floor: float = 1e-3) -> None:
+    def __init__(self, width: int, n_knots: int = 8, floor: float = 1e-3) -> None:
         super().__init__()
         self.floor = floor
         self.register_buffer("knots", torch.linspace(0, 1, n_knots, dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(n_knots, width, dtype=torch.float64))
         self.register_buffer("std", torch.ones(n_knots, width, dtype=torch.float64))
-        index = torch.arange(width) if groups is None else torch.tensor(list(groups))
-        self.register_buffer("groups", index, persistent=False)
 
     def fit(self, values: Tensor, facts: Facts = NO_FACTS) -> None:
         """Place the knots at energy quantiles and take the statistics of the events nearest to each."""
@@ -126,16 +120,8 @@ class EnergyStandardise(Transform):
             if len(inside) < 2:  # fewer energies than knots: the spare ones repeat the last
                 self.mean[knot], self.std[knot] = self.mean[knot - 1], self.std[knot - 1]
                 continue
-            mean, square = self._pool(inside.mean(0)), self._pool((inside**2).mean(0))
-            self.mean[knot] = mean
-            self.std[knot] = (square - mean**2).clamp(min=self.floor**2).sqrt()
-
-    def _pool(self, columns: Tensor) -> Tensor:
-        """Average columns of one group."""
-        size = int(self.groups.max()) + 1
-        total = columns.new_zeros(size).index_add(0, self.groups, columns)
-        count = columns.new_zeros(size).index_add(0, self.groups, torch.ones_like(columns))
-        return (total / count.clamp(min=1))[self.groups]
+            self.mean[knot] = inside.mean(0)
+            self.std[knot] = inside.std(0, correction=0).clamp(min=self.floor)
 
     def _at(self, energy: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation at these energies; constant outside the knots.

@@ -89,12 +89,7 @@ def _better_model(report: Report, bundle: str) -> Iterator[Step]:
     if giveaways is not None and giveaways.rows:
         worst = ", ".join(row.label or row.observable for row in giveaways.rows[:3])
         yield f"Look first at what gives the sample away: {worst}.", ""
-    if _is_recipe(f"{bundle}-hour"):
-        yield (
-            f"Train longer: the recipe {bundle}-hour is the same model, a little larger, for an hour on two cores.",
-            f"moliere train {bundle}-hour",
-        )
-    elif _is_recipe(bundle):
+    if _is_recipe(bundle):
         trained = report.generated.metadata.get("training_iterations")
         had = f" than the {trained:,} that it had" if isinstance(trained, int) else ""
         yield (

@@ -120,7 +120,7 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         ConfigError: no such recipe, or what is in it is wrong.
 
     Example:
-        >>> load_recipe("flow-photons", ["training.batch_size=64"]).training.batch_size
+        >>> load_recipe("photons", ["training.batch_size=64"]).training.batch_size
         64
     """
     path = Path(name)

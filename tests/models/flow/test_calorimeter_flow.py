@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from moliere.detectors import Calorimeter
+from moliere.detectors import Calorimeter, catalog
 from moliere.errors import BundleError, ConfigError
 from moliere.events import Events
 from moliere.models import (
@@ -121,6 +121,10 @@ def test_what_is_no_teacher_is_refused(flow: CalorimeterFlow, cartesian: Calorim
     with pytest.raises(ConfigError, match="not from CaloGAN"):
         student_of(flow).learn_from(gan)
     other = CalorimeterFlow(CalorimeterFlowConfig(**SMALL, threshold=0.1), BuildContext(cartesian, ("energy",)))
+    with pytest.raises(ConfigError, match="not from FlowStudent"):
+        student_of(flow).learn_from(student_of(flow))
+    with pytest.raises(ConfigError, match="a FlowStudent cannot be distilled"):
+        student_of(flow).student(1)
     with pytest.raises(ConfigError, match="the teacher is for"):
         student_of(flow).learn_from(other)
     wider = CalorimeterFlow(CalorimeterFlowConfig(**{**SMALL, "width": 32}), flow.context)
@@ -133,6 +137,13 @@ def test_what_is_no_teacher_is_refused(flow: CalorimeterFlow, cartesian: Calorim
 def test_a_width_that_heads_cannot_share_is_refused(polar: Calorimeter) -> None:
     with pytest.raises(ConfigError, match="multiple of 4, such as 20"):
         CalorimeterFlow(CalorimeterFlowConfig(width=18), BuildContext(polar, ("energy",)))
+
+
+def test_detectors_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ConfigError, match="needs a detector of kind calorimeter"):
+        CalorimeterFlow(CalorimeterFlowConfig(), BuildContext(catalog.get("ship-muons"), ("energy",)))
+    with pytest.raises(ConfigError, match=r"set model\.threshold"):
+        CalorimeterFlow(CalorimeterFlowConfig(), BuildContext(catalog.get("calogan"), ("energy",)))
 
 
 def test_networks_carry_over_to_another_detector_and_statistics_do_not(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,18 @@ def test_symmetries_move_cells_to_cells_of_the_same_shape(name: str) -> None:
         assert sorted(turn) == list(range(detector.n_channels))
         np.testing.assert_allclose(detector.r[turn], detector.r, atol=1e-9)
         np.testing.assert_array_equal(detector.layer_of_channel[turn], detector.layer_of_channel)
+
+
+def test_symmetries_form_a_group_and_leave_undivided_rings_alone(polar: Calorimeter, cartesian: Calorimeter) -> None:
+    table = [tuple(turn) for turn in symmetries(polar, ("energy",)).tolist()]
+    assert table[0] == tuple(range(24))
+    assert len(set(table)) == 2 * 4
+    for p in table:
+        assert p[:4] == (0, 1, 2, 3)
+        for q in table:
+            assert tuple(p[k] for k in q) in table
+    assert len(symmetries(replace(polar, layers=polar.layers[:1]), ("energy",))) == 1, "nothing to turn"
+    assert len(symmetries(cartesian, ("energy",))) == 4
 
 
 def test_a_direction_breaks_the_symmetry() -> None:

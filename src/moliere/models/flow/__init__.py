@@ -1,1 +1,1 @@
-"""The two-stage flow: what each layer holds, then how its cells share it."""
+"""The flow for every calorimeter: what each layer holds, then how its cells share it."""

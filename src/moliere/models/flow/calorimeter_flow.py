@@ -49,6 +49,9 @@ class CalorimeterFlowConfig(Config):
     layer_steps: int = Field(default=8, ge=1, description="solver steps of stage one")
 
 
+models.replaced["two-stage-flow"] = "calorimeter-flow"
+
+
 @models.register("calorimeter-flow")
 class CalorimeterFlow(GenerativeModel):
     """Flow matching on normal numbers, energies and counts first, with a backbone that is told the geometry.

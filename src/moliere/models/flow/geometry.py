@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, materials
 from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
 from moliere.errors import UnknownName
-from moliere.models.flow.sector_mixer import find_sectors, sector_symmetries
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,13 +124,27 @@ def symmetries(detector: Calorimeter, columns: Sequence[str]) -> Ints:
     identity = np.arange(detector.n_channels)[None]
     tilted = {"theta", "phi", "eta", "alpha"} & set(columns)
     if all(grid.kind == "polar" for grid in detector.grids):
-        layout = None if tilted else find_sectors(detector)
-        return identity if layout is None else np.array(sector_symmetries(layout))
+        return identity if tilted else _turned(detector)
     centred = all(grid.kind == "cartesian" and _is_centred(grid) for grid in detector.grids)
     if not centred or tilted - {"theta"}:
         return identity
     mirrors = ((1,), (2,), (1, 2)) if not tilted else ((1,),)
     return np.concatenate([identity, *(_mirrored(detector, axes)[None] for axes in mirrors)])
+
+
+def _turned(detector: Calorimeter) -> Ints:
+    """Polar layers rotated by their common sectors, then mirrored, too; as they are where there are no such sectors."""
+    layers = [
+        np.arange(part.start, part.stop).reshape(grid.shape)
+        for grid, part in zip(detector.grids, detector.slices, strict=True)
+    ]
+    divisions = {len(sectors) for sectors in layers} - {1}
+    if len(divisions) != 1:
+        return np.arange(detector.n_channels)[None]
+    (n,) = divisions
+    orders = [(mirror * np.arange(n) + turn) % n for mirror in (1, -1) for turn in range(n)]
+    turns = [[sectors[order] if len(sectors) == n else sectors for sectors in layers] for order in orders]
+    return np.array([np.concatenate([sectors.ravel() for sectors in turn]) for turn in turns])
 
 
 def cells_alike(turns: Ints) -> list[int]:

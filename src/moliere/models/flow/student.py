@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from moliere.config import Config
+from moliere.config import Config, Table
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, Loss, Model, models
 from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig
@@ -47,13 +47,24 @@ class FlowStudent(CalorimeterFlow):
         self.teacher_steps = config.teacher_steps
         self._teachers: tuple[CalorimeterFlow, ...] = ()  # in a tuple, a teacher is not part of the student's weights
 
+    def student(self, steps: int) -> Table:
+        """None: a student jumps, and leaves no path that another could follow.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            "a FlowStudent cannot be distilled, as it has no path to follow, only jumps; distill the calorimeter-flow "
+            "that it learned from"
+        )
+
     def learn_from(self, teacher: Model) -> None:
         """Take the weights and tables of a teacher, and follow its paths from now on.
 
         Raises:
             ConfigError: the teacher is no flow for calorimeters, of another detector, or of another size.
         """
-        if not isinstance(teacher, CalorimeterFlow):
+        if not isinstance(teacher, CalorimeterFlow) or isinstance(teacher, FlowStudent):
             raise ConfigError(
                 f"a calorimeter-flow-student learns from a calorimeter-flow, not from {type(teacher).__name__}"
             )

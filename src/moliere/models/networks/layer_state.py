@@ -1,4 +1,4 @@
-"""Stage one of a two-stage flow in numbers: what each layer holds, ⇄ the network's space."""
+"""What each layer of a shower holds, in numbers, ⇄ the space of the network that makes it before the cells."""
 
 from __future__ import annotations
 
