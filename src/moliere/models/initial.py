@@ -61,7 +61,7 @@ def _from_bundle(model: Model, path: str) -> None:
 def _networks_from(model: Model, path: str) -> None:
     """Take another model's trained numbers, except where they belong to its detector and the detectors differ."""
     other = load_bundle(path).model
-    if type(other) is not type(model):
+    if not isinstance(other, type(model)):  # a student has the networks of its kind of teacher
         raise BundleError(
             f"training.initial: {path} is a {type(other).__name__}; this model is a {type(model).__name__}"
         )

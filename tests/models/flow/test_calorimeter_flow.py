@@ -160,6 +160,8 @@ def test_networks_carry_over_to_another_detector_and_statistics_do_not(
     assert all(torch.equal(now[name], given[name]) for name in carried)
     kept = [name for name in before if name.startswith("cells.")]
     assert all(torch.equal(other.state_dict()[name], before[name]) for name in kept)
+    save_bundle(Bundle("fast", student_of(flow)), tmp_path / "fast.bundle")
+    load_initial(other, {"networks": str(tmp_path / "fast.bundle")})
     wider = CalorimeterFlow(CalorimeterFlowConfig(**{**SMALL, "width": 32}), flow.context)
     with pytest.raises(BundleError, match="has shape"):
         load_initial(wider, {"networks": str(tmp_path / "polar.bundle")})
