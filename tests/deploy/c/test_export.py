@@ -66,22 +66,13 @@ def test_c_that_makes_other_showers_is_refused(small_bundle: Bundle) -> None:
 
 
 def test_the_command_line_writes_c(small_file: Path, tmp_path: Path) -> None:
-    command = [
-        "export",
-        str(small_file),
-        "--target",
-        "c",
-        "-o",
-        str(tmp_path / "c"),
-        "--events",
-        "20",
-        "--threads",
-        "1",
-    ]
-    assert main([*command, "--weights-beside"]) == 0
-    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["small.bin", "small.c", "small.h"]
+    command = ["export", str(small_file), "--target", "c", "-o", str(tmp_path), "--events", "20", "--threads", "1"]
+    (tmp_path / "small.h").write_text("older")
     assert main(command) == 1
-    assert main([*command, "--overwrite"]) == 0
+    assert (tmp_path / "small.h").read_text() == "older"
+    assert main([*command, "--overwrite", "--weights-beside"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.bin", "small.c", "small.h"]
+    assert "SMALL_CHANNELS 24" in (tmp_path / "small.h").read_text()
 
 
 def test_weights_beside_belong_to_c(small_file: Path, tmp_path: Path) -> None:
