@@ -163,7 +163,7 @@ def test_a_kind_that_was_replaced_says_by_what_and_what_to_do(path: Path) -> Non
     ):
         load_bundle(path)
     with pytest.raises(
-        BundleError, match=r"toy\.bundle does not fit .* moliere train photons .* moliere 0\.2\.0, which"
+        BundleError, match=r"toy\.bundle does not fit .*moliere train photons .* moliere 0\.2\.0, which"
     ):
         load_bundle(path)
 
