@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +96,32 @@ def test_the_velocity_turns_with_the_shower() -> None:
     for turn in symmetries(detector, ("energy",))[[3, 12]]:
         p = torch.tensor(turn)
         torch.testing.assert_close(network(x[:, p], t, c, layers), network(x, t, c, layers)[:, p], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_kept_weights_follow_every_change_of_the_trained_numbers(polar: Calorimeter) -> None:
+    network = mixer(polar, 2)
+    x, t, c, layers = torch.randn(2, 24), torch.tensor([0.2, 0.7]), torch.randn(2, 5), torch.randn(2, 3, 4)
+
+    def anew() -> torch.Tensor:
+        with torch.enable_grad():
+            return network(x, t, c, layers).detach()
+
+    for change in (
+        lambda: None,
+        lambda: network.own.add_(1.0),
+        lambda: network.blocks[0].reach[0].bias.mul_(3.0),
+        lambda: network.load_state_dict(mixer(polar, 2).state_dict() | {"own": torch.ones_like(network.own)}),
+        lambda: setattr(network.own, "data", torch.zeros_like(network.own)),
+        lambda: setattr(network, "words", copy.deepcopy(network.words).requires_grad_(False)),
+    ):
+        change()
+        torch.testing.assert_close(network(x, t, c, layers), anew(), rtol=0, atol=0)
+        with torch.inference_mode():
+            assert torch.equal(network(x, t, c, layers), network(x, t, c, layers))
+    again = copy.deepcopy(network)
+    again.own.add_(1.0)
+    assert not torch.equal(again(x, t, c, layers), network(x, t, c, layers))
 
 
 @torch.no_grad()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +16,17 @@ from moliere.models.networks.residual_mlp import TimeEmbedding, zero_init
 
 #: groups of channels that look along the axis in ways of their own
 _HEADS = 4
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What a mixer computes from where cells, layers and slabs lie."""
+
+    inward: Tensor
+    outward: Tensor
+    local: Tensor
+    overall: Tensor
+    kernels: tuple[Tensor | None, ...]
 
 
 class GeometryMixer(nn.Module):
@@ -49,7 +62,7 @@ class GeometryMixer(nn.Module):
         self, geometry: CellGeometry, condition_width: int, layer_width: int, width: int, global_width: int, blocks: int
     ) -> None:
         super().__init__()
-        self.n_sectors, self.width = geometry.n_sectors, width
+        self.n_sectors, self.width, self.layer_width = geometry.n_sectors, width, layer_width
         distinct, kind = np.unique(geometry.features.round(5), axis=0, return_inverse=True)
         self._place_cells(geometry, np.append(kind, len(distinct)))
         scaled = (distinct - distinct.mean(0)) / distinct.std(0).clip(min=1e-3)
@@ -69,6 +82,7 @@ class GeometryMixer(nn.Module):
             _Block(width, global_width, geometry.n_sectors, slabs, last=k == blocks - 1) for k in range(blocks)
         )
         self.token_norm = nn.LayerNorm(width)
+        self._kept: tuple[Any, _Weights] | None = None
 
     def _place_cells(self, geometry: CellGeometry, kind: Ints) -> None:
         """Entries of each token and of each channel, in rows of equal length; one beyond the last fills the rows."""
@@ -89,22 +103,50 @@ class GeometryMixer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, layers: Tensor) -> Tensor:
         """The velocity at x and t; layers is (n, n_layers, layer_width)."""
-        inward, outward = self._cell_weights(x)
-        tokens = torch.bmm(self._gather(x), inward)
-        local, overall = self._describe(layers)
-        tokens = tokens + local.repeat_interleave(self.n_sectors, 0)
-        overall = overall + self.told(torch.cat([condition, self.time(t)], dim=1))
-        for block in self.blocks:
-            tokens, overall = block(tokens, overall)
-        return self._scatter(torch.bmm(self.token_norm(tokens), outward))
+        weights, held = self._weights(), layers.flatten(1)
+        tokens = torch.bmm(self._gather(x), weights.inward)
+        tokens = tokens + (held @ weights.local).repeat_interleave(self.n_sectors, 0)
+        overall = held @ weights.overall + self.told(torch.cat([condition, self.time(t)], dim=1))
+        for block, kernel in zip(self.blocks, weights.kernels, strict=True):
+            tokens, overall = block(tokens, overall, kernel)
+        return self._scatter(torch.bmm(self.token_norm(tokens), weights.outward))
 
-    def _cell_weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _weights(self) -> _Weights:
+        """What follows from the geometry and the trained numbers; made once for them where nothing is trained."""
+        mixed = torch.is_autocast_enabled(self.own.device.type)
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or mixed:
+            return self._make_weights()
+        sources = (self.inward, self.outward, self.words, *(block.reach for block in self._blocks))
+        numbers = [self.own, *(number for source in sources if source is not None for number in source.parameters())]
+        # what changes a tensor in its place raises its version, and what moves it changes where its data lie
+        state = [(number.data_ptr(), 0 if number.is_inference() else number._version) for number in numbers]
+        if self._kept is None or self._kept[0] != state:
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept = state, self._make_weights()
+        return self._kept[1]
+
+    def _make_weights(self) -> _Weights:
+        inward, outward = self._cell_weights()
+        return _Weights(inward, outward, *self._layer_weights(), tuple(block.kernel() for block in self._blocks))
+
+    @property
+    def _blocks(self) -> Iterator[_Block]:
+        return cast("Iterator[_Block]", iter(self.blocks))
+
+    def _cell_weights(self) -> tuple[Tensor, Tensor]:
         """Weights of each token's entries: (n_tokens, p, width) inward and (n_tokens, width, p) outward."""
         scale = self.order.shape[1] ** -0.5, self.width**-0.5
         made = (self.inward(self.features) * scale[0], self.outward(self.features) * scale[1])
-        nothing = x.new_zeros(1, self.width)
+        nothing = self.own.new_zeros(1, self.width)
         inward, outward = (torch.cat([m + own, nothing])[self.kind] for m, own in zip(made, self.own, strict=True))
         return inward, outward.transpose(1, 2)
+
+    def _layer_weights(self) -> tuple[Tensor, Tensor]:
+        """Of what layers hold: for the tokens of each slab (n_slabs, m, width), and for all (m, global_width)."""
+        m = len(self.layer_features) * self.layer_width
+        words = self.words(self.layer_features).view(m, -1) * m**-0.5
+        own = self.slab.repeat_interleave(self.layer_width, 0).T[:, :, None]
+        return own * words[:, : self.width], words[:, self.width :]
 
     def _gather(self, x: Tensor) -> Tensor:
         """Cells of each token, (n_tokens, n, p)."""
@@ -121,15 +163,6 @@ class GeometryMixer(nn.Module):
         entries = torch.cat([entries, entries.new_zeros(n, 1)], 1)
         own: Tensor = entries[:, self.back.flatten()].unflatten(1, self.back.shape)
         return (own * self.share).sum(2)
-
-    def _describe(self, layers: Tensor) -> tuple[Tensor, Tensor]:
-        """What the layers hold, for the tokens of each slab (n_slabs, n, width) and for all (n, global_width)."""
-        n_layers, layer_width = layers.shape[1:]
-        words = self.words(self.layer_features).view(n_layers * layer_width, -1) * (n_layers * layer_width) ** -0.5
-        local, overall = words.split([self.width, words.shape[1] - self.width], dim=1)
-        own = self.slab.repeat_interleave(layer_width, 0).T[:, :, None]
-        held = layers.flatten(1)
-        return held @ (own * local), held @ overall
 
 
 class _Block(nn.Module):
@@ -149,22 +182,27 @@ class _Block(nn.Module):
         self.register_buffer("pairs", torch.cat([here, there, here - there], 2), persistent=False)
         self.reach = _weights_from(self.pairs.shape[2], _HEADS) if self.n_slabs > 1 else None
 
-    def forward(self, tokens: Tensor, overall: Tensor) -> tuple[Tensor, Tensor]:
+    def kernel(self) -> Tensor | None:
+        """Shares of all slabs in what each of them sees along the axis, (heads, n_slabs, n_slabs)."""
+        return (
+            None if self.reach is None else torch.softmax(self.reach(self.pairs), dim=1).permute(2, 0, 1).contiguous()
+        )
+
+    def forward(self, tokens: Tensor, overall: Tensor, kernel: Tensor | None) -> tuple[Tensor, Tensor]:
         scale, shift, gate = self.modulate(F.silu(self.global_norm(overall))).chunk(3, dim=-1)
         z = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
         near, far = (z[self.around[k]] + z[self.around[k + 1]] for k in (0, 2))
         seen = [z, near, far]
-        if self.reach is not None:
-            seen.append(self._along(z, self.reach))
+        if kernel is not None:
+            seen.append(self._along(z, kernel))
         tokens = tokens + (1 + gate) * self.down(F.silu(self.mix(torch.cat(seen, dim=-1))))
         return tokens, overall if self.reply is None else overall + self.reply(self.global_norm(overall), tokens)
 
-    def _along(self, z: Tensor, reach: nn.Module) -> Tensor:
+    def _along(self, z: Tensor, kernel: Tensor) -> Tensor:
         """Means over the slabs, with weights that depend on where two slabs lie."""
-        kernel = torch.softmax(reach(self.pairs), dim=1)
         heads = [
-            (kernel[:, :, k] @ part.reshape(self.n_slabs, -1)).view(part.shape)
-            for k, part in enumerate(z.chunk(_HEADS, dim=2))
+            (shares @ part.reshape(self.n_slabs, -1)).view(part.shape)
+            for shares, part in zip(kernel, z.chunk(_HEADS, dim=2), strict=True)
         ]
         return torch.cat(heads, dim=2)
 
