@@ -55,7 +55,7 @@ def _row(name: str, n: int, arguments: list[str]) -> None:
 def _generate_and_evaluate(folder: Path) -> None:
     for n in (5_000, 50_000):
         options = ["-n", str(n), "--energy", "256MeV:32GeV", "-o", str(folder / f"{n}.h5")]
-        _row("generate flow-photons-hour", n, ["generate", "flow-photons-hour", *options])
+        _row("generate photons", n, ["generate", "photons", *options])
     for n in (5_000, 50_000):
         options = ["--max-events", "5000", "--classifier-seeds", "1", "-o", str(folder / f"r{n}")]
         _row("evaluate --max-events 5000", n, ["evaluate", *[str(folder / f"{n}.h5")] * 2, *options])

@@ -21,12 +21,13 @@ name = "tiny"
 events = "photons-mini"
 
 [model]
-kind = "two-stage-flow"
+kind = "calorimeter-flow"
 width = 8
 global_width = 8
 blocks = 1
 layer_width = 8
 layer_blocks = 1
+knots = 4
 
 [training]
 iterations = 1_000_000

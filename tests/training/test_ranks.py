@@ -32,7 +32,7 @@ from moliere.training.launch import launch
 from moliere.training.ranks import Ranks
 from moliere.training.recipe import parse_recipe
 
-SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+SMALL = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4}
 PAIR = [Ranks(k, 2) for k in range(2)]
 
 
@@ -43,7 +43,7 @@ def recipe(file: Path, **training: Any) -> Recipe:
         {
             "name": "toy",
             "data": {"events": str(file)},
-            "model": {"kind": "two-stage-flow", **SMALL},
+            "model": {"kind": "calorimeter-flow", **SMALL},
             "training": {**settings, "threads": 1, "accelerator": "cpu", **training},
         }
     )
