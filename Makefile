@@ -15,7 +15,7 @@ demo: $(READY)
 	$(BIN)/moliere run $(if $(filter 0,$(GFLASH)),demo,demo-gflash --set simulate.events=$(GFLASH)) -o $(DEMO) --overwrite
 
 test: lint
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto -m "not slurm"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from moliere.cli import complete
+from moliere.cli.jobs import Cluster, PrintJob, Resume, Shard, Shards, Workers, print_array, read_shard, shard_words
 from moliere.cli.options import (
     EnergyRange,
     Overwrite,
@@ -21,7 +22,7 @@ from moliere.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from moliere.events import Events
+    from moliere.events import EventSource
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
+    context: typer.Context,
     bundle: Annotated[
         str,
         typer.Argument(
@@ -98,69 +100,70 @@ def generate(
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     threads: Threads = 0,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     outside: Annotated[
         Literal["refuse", "extrapolate", "gflash"],
         typer.Option(
             "--outside", help="Incident particles outside the trained range: an error, the model's guess, or simulated."
         ),
     ] = "refuse",
+    resume: Resume = False,
+    shard: Shard = None,
+    print_job: PrintJob = None,
+    shards: Shards = 100,
     overwrite: Overwrite = False,
 ) -> None:
     """Generate events with a trained model, streamed to a file: .h5 has CaloChallenge's keys and MeV.
 
-    Event i is the same whatever the batch size; the same seed gives the same file.
+    Event i is the same whatever the batch size and the number of workers; the same seed gives the same file.
     """
     from moliere import front
     from moliere.config import apply_overrides
 
+    piece = read_shard(shard, cluster=cluster, replaces=resume or overwrite)
     model = front.load(bundle, apply_overrides({}, set_ or []))
-    worth = _Worth()
+    words: dict[str, Any] = {
+        "n": n,
+        "energy": energy,
+        "spectrum": spectrum,
+        "particle": particle,
+        "theta": theta,
+        "phi": phi,
+        "like": like,
+        "part": part,
+        "to": to,
+        "rareness_scale": rareness_scale,
+        "rareness_from": rareness_from,
+        "seed": seed,
+        "batch_size": batch_size,
+        "device": device,
+        "outside": outside,
+        "tell": lambda text: console.print(text, style="yellow"),
+    }
+    if print_job is not None:
+        job = front.generation(model, output, **words | {"tell": lambda _: None})
+        print_array(context, print_job, min(shards, job.n_blocks), output)
+        return
     with track("generating") as progress:
-        front.generate(
-            model,
-            output,
-            n=n,
-            energy=energy,
-            spectrum=spectrum,
-            particle=particle,
-            theta=theta,
-            phi=phi,
-            like=like,
-            part=part,
-            to=to,
-            rareness_scale=rareness_scale,
-            rareness_from=rareness_from,
-            seed=seed,
-            batch_size=batch_size,
-            device=device,
-            threads=threads,
-            outside=outside,
-            overwrite=overwrite,
-            watch=lambda events, total: progress(len(worth.add(events)), total),
-            tell=lambda text: console.print(text, style="yellow"),
-        )
+        if piece is not None:
+            done = front.generate_shard(model, output, *piece, workers=workers, watch=progress, **words)
+        else:
+            events = front.generate(
+                model, output, threads=threads, workers=workers, cluster=cluster, resume=resume, overwrite=overwrite,
+                watch=progress, **words,
+            )  # fmt: skip
+    if piece is not None:
+        console.print(shard_words(str(shard), done))
+        return
     seconds, total = progress.seconds, progress.total
     each = f", {1e3 * seconds / total:.3g} ms an event" if total else ""
-    console.print(f"{output}: {total:,} events in {seconds:.1f} s{each}{worth}")
+    console.print(f"{output}: {total:,} events in {seconds:.1f} s{each}{_worth(events)}")
 
 
-class _Worth:
-    """How many events without weights those with weights are worth."""
-
-    def __init__(self) -> None:
-        self._n, self._sum, self._squares = 0, 0.0, 0.0
-
-    def add(self, events: Events) -> Events:
-        """The same events, looked at as they pass."""
-        if events.weights is not None:
-            self._n += len(events)
-            self._sum += float(events.weights.sum())
-            self._squares += float((events.weights**2).sum())
-        return events
-
-    def __str__(self) -> str:
-        """Nothing where there are no weights."""
-        if not self._n:
-            return ""
-        effective = self._sum**2 / self._squares
-        return f"; weighted, worth {effective:,.0f} unweighted ones ({effective / self._n:.1%})"
+def _worth(events: EventSource) -> str:
+    """How many events without weights those with weights are worth; nothing where there are none."""
+    if events.weights is None or not len(events):
+        return ""
+    effective = float(events.weights.sum()) ** 2 / float((events.weights**2).sum())
+    return f"; weighted, worth {effective:,.0f} unweighted ones ({effective / len(events):.1%})"

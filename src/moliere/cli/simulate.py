@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from moliere.cli import complete
+from moliere.cli.jobs import Cluster, PrintJob, Resume, Shard, Shards, Workers, print_array, read_shard, shard_words
 from moliere.cli.options import (
     EnergyRange,
     Overwrite,
@@ -101,20 +102,13 @@ def simulate(
         list[str] | None,
         typer.Option("--set", help="Any setting of the simulator: --set method=analytic; repeatable."),
     ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Processes; 0 takes as many as there are idle cores.")
-    ] = 1,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run; join shards.")] = False,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", metavar="K/N", help="Only shard K of N, counted from 0; a job array runs all of them."),
-    ] = None,
-    print_job: Annotated[
-        Literal["slurm", "htcondor"] | None,
-        typer.Option("--print-job", help="Simulate nothing; print the job array that does it in shards."),
-    ] = None,
-    shards: Annotated[int, typer.Option("--shards", min=1, max=100_000, help="With --print-job: how many.")] = 100,
+    resume: Resume = False,
+    shard: Shard = None,
+    print_job: PrintJob = None,
+    shards: Shards = 100,
     overwrite: Overwrite = False,
 ) -> None:
     """Simulate showers and write them to HDF5 (CaloChallenge keys; MeV, of air showers VEM).
@@ -124,16 +118,14 @@ def simulate(
     from moliere import front
     from moliere.config import apply_overrides
 
-    if shard is not None and (resume or overwrite):
-        raise typer.BadParameter("a shard goes on by itself and replaces nothing", param_hint="--shard")
-    part = None if shard is None else _read_shard(shard)
+    part = read_shard(shard, cluster=cluster, replaces=resume or overwrite)
     given = {"physics": physics, "cut": cut, "threshold": threshold, "fast": fast}
     more = apply_overrides({key: value for key, value in given.items() if value is not None}, settings or [])
     engine = front.build(simulator, detector, more)
     if warning := engine.warning:
         console.print(f"warning: {warning}", style="yellow")
     if print_job is not None:
-        _print_job(context, print_job, min(shards, -(-n // engine.block_size)), output)
+        print_array(context, print_job, min(shards, -(-n // engine.block_size)), output)
         return
     places: dict[str, Any] = {"x": x, "y": y, "theta": theta, "phi": phi}
     if part is not None:
@@ -142,7 +134,7 @@ def simulate(
                 engine, output, *part, n=n, particle=particle, energy=energy, spectrum=spectrum,
                 multiplicity=multiplicity, workers=workers, seed=seed, progress=progress, **places,
             )  # fmt: skip
-        console.print(f"shard {shard} is done: {done:,} events; when all are: the same command, --resume for --shard")
+        console.print(shard_words(str(shard), done))
         return
     sentences: list[str] = []
     with track("simulating", n) as progress:
@@ -156,6 +148,7 @@ def simulate(
             **places,
             multiplicity=multiplicity,
             workers=workers,
+            cluster=cluster,
             seed=seed,
             resume=resume,
             overwrite=overwrite,
@@ -165,18 +158,3 @@ def simulate(
     console.print(f"{output}: {n:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / n:.2f} ms a shower")
     for sentence in sentences:
         console.print(sentence)
-
-
-def _read_shard(text: str) -> tuple[int, int]:
-    number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
-        raise typer.BadParameter(f"{text!r} is no shard; expected K/N with K from 0 to N - 1, such as 0/100")
-    return int(number), int(of)
-
-
-def _print_job(context: typer.Context, system: str, shards: int, output: Path) -> None:
-    from moliere.cli.verbs import command_of
-    from moliere.cluster import array_job
-
-    command = ["moliere", *command_of(context, {"print_job", "shards", "shard", "resume", "overwrite"})]
-    console.print(array_job(system, command, shards, output, Path.cwd()), end="")

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from moliere.front.bundles import OpenedBundle, choose_recipe, generate, is_first_process, load, train
+from moliere.front.bundles import (
+    OpenedBundle,
+    choose_recipe,
+    generate,
+    generate_shard,
+    generation,
+    is_first_process,
+    load,
+    train,
+)
 from moliere.front.events import build, check, open, opened, simulate, simulate_shard
 from moliere.front.fast import fast_showers
 from moliere.front.judging import compare, evaluate
@@ -16,6 +25,8 @@ __all__ = [
     "evaluate",
     "fast_showers",
     "generate",
+    "generate_shard",
+    "generation",
     "is_first_process",
     "load",
     "open",

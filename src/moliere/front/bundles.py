@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 
+from moliere.cluster.engines import engine_of
 from moliere.errors import ConfigError
 from moliere.events import Events, EventSource
 from moliere.events.convert import choose_format
@@ -18,19 +19,21 @@ from moliere.files import check_free
 from moliere.front.events import open, opened
 from moliere.front.particles import particles_for, particles_like
 from moliere.generation import generate as generate_all
-from moliere.generation import generate_batches
 from moliere.generation.fallback import Outside, outside_words
+from moliere.generation.generate import batches_of
+from moliere.generation.job import Generation
 from moliere.models import Bundle, load_bundle
 from moliere.models.steering import Proposal, boost
-from moliere.threads import set_threads
+from moliere.production import produce, produce_shard
+from moliere.threads import idle_threads, set_threads
 from moliere.training import Recipe, fit, load_recipe
 from moliere.training.ranks import rank_here
 from moliere.units import Quantity
 from moliere.weights import find_bundle
 
 Part = Literal["all", "train", "validation", "test"]
-#: called with events as they are made, and with how many there will be
-Watch = Callable[[Events, int], None]
+#: called with the number of events that were just made, and with how many there will be
+Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,7 +166,10 @@ def generate(
     batch_size: int = 1024,
     device: str = "cpu",
     threads: int = 0,
+    workers: int = 1,
+    cluster: str | None = None,
     outside: Outside = "refuse",
+    resume: bool = False,
     overwrite: bool = False,
     watch: Watch = lambda *_: None,
     tell: Callable[[str], None] = lambda _: None,
@@ -184,14 +190,17 @@ def generate(
         to: format of the file; by its ending.
         rareness_scale: above 1 for more rare events, with weights that undo it.
         rareness_from: the same, as rare as the events of this file.
-        seed: the same seed gives the same events.
-        batch_size: events at once; bounds memory.
+        seed: the same seed gives the same events, whatever the number of workers.
+        batch_size: events at once; bounds memory, and is what a worker does at once.
         device: where the network runs.
-        threads: CPU threads; 0 takes as many as there are idle cores.
+        threads: CPU threads; 0 takes as many as there are idle cores. Workers have one each.
+        workers: processes; 0 takes as many as there are idle cores.
+        cluster: who does the work instead of processes of this one; see :func:`moliere.cluster.find_engine`.
         outside: what becomes of incident particles outside the trained range: ``refuse``, ``extrapolate``, or
             ``gflash``, which simulates them.
+        resume: go on with an interrupted run of workers, or join what shards have made.
         overwrite: replace the output.
-        watch: called with each batch, and with how many events there will be.
+        watch: called with the number of events that were just made, and with how many there will be.
         tell: called with what the user should know, in a sentence.
 
     Raises:
@@ -202,11 +211,53 @@ def generate(
         >>> generate("photons", energy="20 GeV", n=5, threads=1)
         Events(5 in calochallenge-1-photons; energy 20 GeV – 20 GeV)
     """
-    _check_words(like, (n, energy, particle, theta, phi), part)
-    if output is not None:
+    if output is not None and not resume:
         check_free(Path(output), overwrite=overwrite)
-    model = bundle if isinstance(bundle, Bundle) else load(bundle)
     set_threads(threads)
+    job = generation(
+        bundle, output, n=n, energy=energy, spectrum=spectrum, particle=particle, theta=theta, phi=phi, like=like,
+        part=part, to=to, rareness_scale=rareness_scale, rareness_from=rareness_from, seed=seed, batch_size=batch_size,
+        device=device, outside=outside, tell=tell,
+    )  # fmt: skip
+    if output is None and len(job):
+        return Events.concatenate([_watched(events, len(job), watch) for events in batches_of(job)])
+    if output is None:
+        return generate_all(job.bundle, job.incident, seed=seed, n_events=0)
+    if len(job) and (workers != 1 or cluster is not None or resume or job.description.exists()):
+        workers = workers or idle_threads()
+        produce(
+            job, workers=workers, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume,
+            progress=lambda n: watch(n, len(job)),
+        )  # fmt: skip
+    else:
+        _write(job, overwrite, watch)
+    return open(output, job.detector)
+
+
+def generation(
+    bundle: str | Path | Bundle,
+    output: str | Path | None = None,
+    *,
+    n: int | None = None,
+    energy: Quantity | None = None,
+    spectrum: str = "log",
+    particle: str | None = None,
+    theta: Quantity | None = None,
+    phi: Quantity | None = None,
+    like: str | Path | EventSource | None = None,
+    part: Part = "all",
+    to: str | None = None,
+    rareness_scale: float | None = None,
+    rareness_from: str | Path | EventSource | None = None,
+    seed: int = 0,
+    batch_size: int = 1024,
+    device: str = "cpu",
+    outside: Outside = "refuse",
+    tell: Callable[[str], None] = lambda _: None,
+) -> Generation:
+    """What :func:`generate` makes of the same words, not made yet: a job whose blocks any process can do."""
+    _check_words(like, (n, energy, particle, theta, phi), part)
+    model = bundle if isinstance(bundle, Bundle) else load(bundle)
     check_device(device)
     if like is not None:
         source, _ = opened(like)
@@ -218,22 +269,52 @@ def generate(
     if said := outside_words(model, incident, outside):
         tell(said)
     proposal = _proposal(model, rareness_scale, rareness_from)
-    if total == 0 and output is None:
-        return generate_all(model, incident, seed=seed, n_events=0)
-    batches = generate_batches(
-        model, incident, n_events=total, batch_size=batch_size, seed=seed, proposal=proposal, device=device,
-        outside=outside,
+    path = Path(output or "events.h5")
+    return Generation(
+        model, incident, total, seed, batch_size, proposal, device, outside, path,
+        choose_format(path, model.detector.kind, to),
     )  # fmt: skip
-    if output is None:
-        return Events.concatenate([_watched(events, total, watch) for events in batches])
-    name = choose_format(Path(output), model.detector.kind, to)
-    with create_events(output, model.detector, name, overwrite=overwrite) as writer:
-        for events in batches:
+
+
+def generate_shard(
+    bundle: str | Path | Bundle,
+    output: str | Path,
+    number: int,
+    of: int,
+    *,
+    workers: int = 1,
+    watch: Watch = lambda *_: None,
+    **words: Any,
+) -> int:
+    """Do one numbered part of a generation, on any machine that sees the output's folder.
+
+    Resuming the generation joins the parts; the file is the same to the last byte as without shards.
+
+    Args:
+        bundle: a trained model, its name or its file.
+        output: the file that the whole generation writes.
+        number: of the shard, from 0.
+        of: number of shards.
+        workers: processes; 0 takes as many as there are idle cores.
+        watch: called with the number of events that were just made, and with how many the whole generation has.
+        words: all others as of :func:`generate`.
+
+    Returns:
+        How many events the shard has.
+    """
+    set_threads(1)
+    job = generation(bundle, output, **words)
+    return produce_shard(job, number, of, workers=workers or idle_threads(), progress=lambda n: watch(n, len(job)))
+
+
+def _write(job: Generation, overwrite: bool, watch: Watch) -> None:
+    """The file of a job that is done here, as its events are made."""
+    with create_events(job.output, job.detector, job.format, overwrite=overwrite) as writer:
+        for events in batches_of(job):
             writer.append(events)
-            watch(events, total)
-        if total == 0:
-            writer.append(generate_all(model, incident, seed=seed, n_events=0))  # a file of no events, not no file
-    return open(output, model.detector)
+            watch(len(events), len(job))
+        if not len(job):  # a file of no events, not no file
+            writer.append(generate_all(job.bundle, job.incident, seed=job.seed, n_events=0))
 
 
 def check_device(name: str) -> None:
@@ -251,7 +332,7 @@ def check_device(name: str) -> None:
 
 
 def _watched(events: Events, total: int, watch: Watch) -> Events:
-    watch(events, total)
+    watch(len(events), total)
     return events
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from moliere.cluster.engines import engine_of
 from moliere.detectors import Detector
 from moliere.detectors import load as load_detector
 from moliere.errors import ConfigError
@@ -103,6 +104,7 @@ def simulate(
     multiplicity: int = 1,
     settings: Mapping[str, Any] | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     seed: int = 0,
     resume: bool = False,
     overwrite: bool = False,
@@ -127,6 +129,7 @@ def simulate(
         settings: of the simulator: physics list, cut, threshold, …; texts with a unit where the setting has one;
             ``fast`` is a bundle that makes the showers of the tracks it knows.
         workers: processes; 0 takes as many as there are idle cores.
+        cluster: who does the work instead of processes of this one; see :func:`moliere.cluster.find_engine`.
         seed: the same seed gives the same events, whatever the number of workers.
         resume: go on with an interrupted run.
         overwrite: replace the output.
@@ -147,7 +150,9 @@ def simulate(
         path = Path(output or Path(scratch) / "events.h5")
         job = Production(engine, incident, seed, path)
         workers, watch = workers or idle_threads(), Watch(progress)
-        produce(job, workers=workers, overwrite=overwrite, resume=resume, progress=watch)
+        produce(
+            job, workers=workers, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume, progress=watch
+        )
         events = read_events(path) if output is None else open(path)
         if tell is not None and isinstance(engine, Geant4) and engine.fast is not None:
             tell(count_words(events.metadata["tracks"], engine.fast.name, engine.fast.knows))

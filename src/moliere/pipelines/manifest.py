@@ -20,7 +20,7 @@ from moliere.files import replacing
 from moliere.pipelines.pipeline import Pipeline, Step
 
 #: options that change how fast a step is, not what it makes
-_NO_MATTER = {"workers"}
+_NO_MATTER = {"workers", "cluster"}
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ ROLES: Mapping[str, Role] = {
         holds=("{name}.bundle",),
         remains="/checkpoint.pt",
     ),
-    "generate": Role({"bundle": "bundle", "like": "events", "rareness_from": "events"}),
+    "generate": Role({"bundle": "bundle", "like": "events", "rareness_from": "events"}, remains=".parts/run.json"),
     "refine": Role({"bundle": "bundle", "events": "events", "detector": "detector"}),
     "reconstruct": Role({"bundle": "bundle", "events": "events", "detector": "detector"}, {"output": ".csv"}),
     "evaluate": Role(

@@ -167,7 +167,8 @@ class _Line:
         """
         self._losses[block] += 1
         self._in_a_row += 1
-        if self._losses[block] < _TRIES and self._in_a_row < _PATIENCE:
+        hope = isinstance(error, WriteError) or self._losses[block] < _TRIES  # another worker's disk may have space
+        if hope and self._in_a_row < _PATIENCE:
             self._waiting.append(block)
         elif isinstance(error, WriteError):
             raise error

@@ -7,6 +7,7 @@ without a main guard, from notebooks, and beside threads.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -65,7 +66,7 @@ class Worker:
         """
         self._send((function, arguments))
         try:
-            answer = self._connection.recv()
+            answer = _receive(self._connection)
         except (EOFError, ConnectionResetError):
             raise IncompleteRun(self._obituary()) from None
         if isinstance(answer, BaseException):
@@ -86,7 +87,7 @@ class Worker:
     def _send(self, message: Any) -> None:
         # a worker that is dead already says so when it is asked for its answer
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(message)
+            _give(self._connection, message)
 
     def _obituary(self) -> str:
         code = self._process.wait()
@@ -157,6 +158,15 @@ def is_worker() -> bool:
     return os.getpid() in _workers
 
 
+def _give(connection: Connection, message: Any) -> None:
+    # a connection's own way to send would make torch share the memory of tensors, which strangers may not
+    connection.send_bytes(pickle.dumps(message))
+
+
+def _receive(connection: Connection) -> Any:
+    return pickle.loads(connection.recv_bytes())
+
+
 def _environment() -> dict[str, str]:
     """One thread each: the cores are shared out among workers."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -164,19 +174,19 @@ def _environment() -> dict[str, str]:
 
 def serve(connection: Connection) -> None:
     """Do what comes until the other side hangs up."""
-    initializer, initargs = connection.recv()
+    initializer, initargs = _receive(connection)
     if initializer is not None:
         initializer(*initargs)
     while True:
         try:
-            function, arguments = connection.recv()
+            function, arguments = _receive(connection)
         except EOFError:
             return
         try:
             answer: Any = function(*arguments)
         except Exception as error:
             answer = error
-        connection.send(answer)
+        _give(connection, answer)
 
 
 def main(descriptor: int) -> None:

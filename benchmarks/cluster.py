@@ -1,0 +1,182 @@
+"""What executors cost, and what is lost when processes are killed: python benchmarks/cluster.py costs|kills FOLDER.
+
+``costs``: blocks that sleep a second, so that only the machinery computes; ``kills``: GFLASH, with a scheduler and
+workers of Dask that are killed with -9 while it runs, and the file compared with that of one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from moliere.cluster import find_engine
+from moliere.detectors import Detector, catalog
+from moliere.events import Events
+from moliere.production import Job, Workers, produce
+
+_WORDS = "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV --seed 3 -n 10000"
+_GFLASH = _WORDS.split(" ")
+_PROGRAM = [sys.executable, "-m", "moliere.cli"]
+_DASK = [sys.executable, "-m", "dask"]
+
+
+@dataclass(frozen=True)
+class Naps(Job):
+    """Blocks of one event that take a second of nobody's processor."""
+
+    n: int
+    output: Path
+    seed: int = 0
+    seconds: float = 1.0
+    block_size: int = 1
+    mark: str = "naps"
+
+    def __len__(self) -> int:
+        return self.n
+
+    @property
+    def detector(self) -> Detector:
+        return catalog.get("calochallenge-1-photons")
+
+    def make(self, block: int) -> Events:
+        time.sleep(self.seconds)
+        return Events(self.detector, {"energy": np.full(1, 1e3)}, np.zeros((1, self.detector.n_channels), np.float32))
+
+
+def costs(folder: Path) -> None:
+    """Seconds beyond those slept, and the time and memory of the start."""
+    from distributed import Client
+
+    del Client  # its import is no part of the start
+    for workers, shards in ((1, 20), (2, 40)):
+        for name, engine in (("local", partial(Workers, workers)), ("dask", find_engine("dask", workers))):
+            start, ready = time.perf_counter(), list[float]()
+            memory = list[int]()
+
+            def watch(n: int, ready: list[float] = ready, memory: list[int] = memory) -> None:
+                if n:
+                    ready.append(time.perf_counter())
+                    memory.append(_memory())
+
+            job = Naps(shards, folder / "naps.h5")
+            produce(job, engine=engine, overwrite=True, progress=watch)
+            ideal = shards / workers
+            # from the first block of each worker on: the start is a number of its own
+            took = ready[-1] - ready[workers - 1]
+            over = took / (ideal - 1) - 1
+            print(
+                f"{name}, {workers} workers: first block after {ready[0] - start - 1:.2f} s of start, "
+                f"{100 * over:.1f} % over {ideal - 1:.0f} s, {max(memory)} MB in all processes"
+            )
+
+
+def _memory() -> int:
+    """Of this process and its children, MB, what they share counted once."""
+    me = psutil.Process()
+    return sum(process.memory_full_info().pss for process in (me, *me.children(recursive=True))) >> 20
+
+
+def kills(folder: Path) -> None:
+    """A row for each process that is killed."""
+    os.chdir(folder)
+    subprocess.run([*_PROGRAM, *_GFLASH, "-o", "whole.h5", "--overwrite"], check=True, capture_output=True)
+    for name, strike in (
+        ("worker", _worker),
+        ("nanny and worker", _nanny),
+        ("driver", _driver),
+        ("scheduler", _scheduler),
+    ):
+        _row(name, strike)
+
+
+def _row(name: str, strike: Callable[[_Site], None]) -> None:
+    output = Path(f"{name.replace(' ', '-')}.h5")
+    with _Site() as site:
+        site.begin(output)
+        before = site.wait_for(output, 4)
+        strike(site)
+        code = site.driver.wait(300)
+        kept = len(list(Path(f"{output}.parts").glob("0*.h5")))
+        words = "" if code == 0 else site.log.read_text().strip().rpartition("\n")[2][:120]
+    if code:
+        again = subprocess.run(
+            [*_PROGRAM, *_GFLASH, "-o", output, "--resume"], check=False, capture_output=True, text=True
+        )
+        words += f" | resumed: {again.returncode}"
+    same = output.read_bytes() == Path("whole.h5").read_bytes()
+    print(
+        f"{name}: killed after {before} of 20 blocks; driver's code {code}, {kept} blocks kept; identical {same}; "
+        f"{words}"
+    )
+
+
+class _Site:
+    """A scheduler, two workers with their nannies, and a driver."""
+
+    def __enter__(self) -> _Site:
+        self.file, self.log = Path("scheduler.json"), Path("driver.log")
+        self.file.unlink(missing_ok=True)
+        how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        where = ["--scheduler-file", str(self.file)]
+        self.scheduler = subprocess.Popen([*_DASK, "scheduler", "--port", "0", "--no-dashboard", *where], **how)
+        worker = [*_DASK, "worker", "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", *where]
+        self.workers = [subprocess.Popen(worker, **how) for _ in range(2)]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in (*self.workers, self.scheduler):
+            for child in (*psutil.Process(process.pid).children(recursive=True),):
+                child.kill()
+            process.kill()
+            process.wait()
+
+    def begin(self, output: Path) -> None:
+        while not self.file.exists():
+            time.sleep(0.1)
+        words = [*_PROGRAM, *_GFLASH, "-o", str(output), "--overwrite", "--cluster", f"dask:{self.file}"]
+        with self.log.open("w") as log:
+            self.driver = subprocess.Popen(words, stdout=log, stderr=log)
+
+    def wait_for(self, output: Path, blocks: int) -> int:
+        while len(there := list(Path(f"{output}.parts").glob("0*.h5"))) < blocks:
+            assert self.driver.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        return len(there)
+
+
+def _worker(site: _Site) -> None:
+    children = psutil.Process(site.workers[0].pid).children(recursive=True)
+    next(child for child in children if "spawn_main" in " ".join(child.cmdline())).send_signal(signal.SIGKILL)
+
+
+def _nanny(site: _Site) -> None:
+    for process in (psutil.Process(site.workers[0].pid), *psutil.Process(site.workers[0].pid).children(recursive=True)):
+        process.send_signal(signal.SIGKILL)
+
+
+def _driver(site: _Site) -> None:
+    site.driver.send_signal(signal.SIGKILL)
+
+
+def _scheduler(site: _Site) -> None:
+    site.scheduler.send_signal(signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["costs", "kills"])
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    {"costs": costs, "kills": kills}[arguments.what](arguments.folder)
