@@ -173,10 +173,18 @@ def _scheduler(site: _Site) -> None:
     site.scheduler.send_signal(signal.SIGKILL)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["costs", "kills"])
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     {"costs": costs, "kills": kills}[arguments.what](arguments.folder)
+
+
+if __name__ == "__main__":
+    # workers import this file by its name
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    import cluster
+
+    cluster.main()
