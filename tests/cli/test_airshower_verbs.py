@@ -95,3 +95,16 @@ def test_footprints_are_prepared_from_traces(run: Run, showers: Path, tmp_path: 
     assert events.signals.sum() == pytest.approx(showers_.signals.sum(), rel=1e-2)
     assert "response" not in run("info", output).out
     assert "exists" in run("prepare", "footprints", showers / "data.h5", "-o", output).err
+
+
+def test_a_constrainer_of_its_own_reads_energies_from_footprints(run: Run, showers: Path, tmp_path: Path) -> None:
+    footprints, output = tmp_path / "witness.h5", tmp_path / "energies.csv"
+    assert run("prepare", "footprints", showers / "data.h5", "-o", footprints).code == 0
+    trained = run("train", "airshower-constrainer", footprints, *_FAST, "-o", tmp_path / "run")
+    assert trained.code == 0
+    bundle = tmp_path / "run" / "airshower-constrainer.bundle"
+    assert run("reconstruct", bundle, footprints, "-o", output).code == 0
+    with output.open() as file:
+        energies = np.array([float(row["energy"]) for row in csv.DictReader(file)])
+    assert len(energies) == 150
+    assert (energies > 0).all()

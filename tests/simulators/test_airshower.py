@@ -244,6 +244,21 @@ def test_an_array_too_high_for_vertical_showers_says_so() -> None:
         showers(AirShower(array), 100, 5)
 
 
+def test_a_higher_cap_leaves_no_tenth_of_the_hottest_stations_at_it() -> None:
+    """Nothing else changes: stations below both caps keep their signals."""
+    columns = {"energy": np.linspace(1, 100, 400) * EeV}
+    hottest = {}
+    for cap in (1e7, 1e9):
+        simulator = AirShower(ARRAY, **QUIET, saturation=cap)
+        totals = ARRAY.footprint(simulator.simulate(columns, np.random.default_rng(0)).signals)
+        hottest[cap] = totals.max(axis=1)
+    assert 0.05 < np.mean(hottest[1e7] > 0.9e7) < 0.2
+    assert hottest[1e7].max() <= 1e7 * (1 + 1e-5)
+    assert np.mean(hottest[1e9] > 0.9e9) < 0.01
+    below = hottest[1e9] < 1e7
+    np.testing.assert_allclose(hottest[1e9][below], hottest[1e7][below], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -255,6 +270,8 @@ def test_an_array_too_high_for_vertical_showers_says_so() -> None:
         ({"max_zenith": 60}, "max_zenith is 60; expected a number from 0 to 1.047"),
         ({"hadronic_model": "epos"}, "did you mean 'epos-lhc'"),
         ({"front": "flat"}, "front is 'flat'"),
+        ({"saturation": 0.0}, "saturation is 0.0; expected a number from 1 to 1e"),
+        ({"saturation": "none"}, "saturation is 'none'"),
         ({"noise": 1}, "no setting 'noise'; did you mean 'noise_scale'"),
     ],
 )

@@ -17,7 +17,7 @@ from moliere.events.events import ARRIVAL_TIMES, energy_of
 from moliere.simulators.airshower.electronics import Front, Recorded, front_times, record
 from moliere.simulators.airshower.primaries import PROTON, check_energies, mass_numbers
 from moliere.simulators.airshower.showers import MAX_ZENITH, AirShowers, draw_showers, spacing
-from moliere.simulators.airshower.station import draw_traces, expect
+from moliere.simulators.airshower.station import SATURATION, draw_traces, expect
 from moliere.simulators.airshower.xmax import HADRONIC_MODELS, HadronicModel
 from moliere.simulators.base import Simulator, simulators
 from moliere.units import EeV
@@ -27,6 +27,8 @@ _CHUNK_BINS = 200_000
 #: highest values of the settings that are numbers; the lowest is 0
 _HIGHEST = {"em_fraction": 1.0, "noise_scale": 100.0, "fluctuation_scale": 100.0, "max_zenith": MAX_ZENITH}
 _LEAST_FLUCTUATION = 1e-3
+#: lowest and highest cap in VEM: a station needs some signal, and particles of any weight are counted in 64 bits
+_SATURATIONS = (1.0, 1e11)
 
 
 @simulators.register("airshower")
@@ -47,6 +49,8 @@ class AirShower(Simulator):
         hadronic_model: ``epos-lhc``, ``qgsjet-ii-04`` or ``sibyll-2.1``; decides Xmax.
         max_zenith: in rad, up to 60 degrees; 0 for vertical showers.
         front: ``planar``, or ``spherical`` around the point at half of Xmax.
+        saturation: largest mean signal of a station in VEM. A tenth of showers of 1–100 EeV reach the public
+            simulation's 1e7 with their hottest station, where no energy can be told any more; 1e9 holds none.
 
     Raises:
         DetectorError: the detector is no array of stations.
@@ -72,6 +76,7 @@ class AirShower(Simulator):
     hadronic_model: HadronicModel = "epos-lhc"
     max_zenith: float = 0.0
     front: Front = "planar"
+    saturation: float = SATURATION
 
     default_detector: ClassVar[str | None] = "airshower-9x9"
     default_energies: ClassVar[tuple[float, float]] = (1 * EeV, 100 * EeV)
@@ -85,7 +90,8 @@ class AirShower(Simulator):
         _check_choice("hadronic_model", self.hadronic_model, HADRONIC_MODELS)
         _check_choice("front", self.front, get_args(Front))
         for name, highest in _HIGHEST.items():
-            _check_number(name, getattr(self, name), highest)
+            _check_number(name, getattr(self, name), 0, highest)
+        _check_number("saturation", self.saturation, *_SATURATIONS)
         if 0 < self.fluctuation_scale < _LEAST_FLUCTUATION:
             raise ConfigError(
                 f"fluctuation_scale is {self.fluctuation_scale:g}; expected 0, or {_LEAST_FLUCTUATION:g} and more: the "
@@ -146,7 +152,7 @@ class AirShower(Simulator):
     def _simulate_chunk(self, energy: Floats, mass: Floats, showers: AirShowers, rng: np.random.Generator) -> Recorded:
         stations = self.detector.stations
         distance, depth = showers.distances(stations), showers.depths(stations)
-        arrivals = expect(energy, mass, self.em_fraction, distance, depth)
+        arrivals = expect(energy, mass, self.em_fraction, distance, depth, self.saturation)
         edges = np.linspace(0, self.detector.n_bins * self.detector.bin_width, self.detector.n_bins + 1)
         traces = draw_traces(arrivals, edges, self.fluctuation_scale, rng)
         times = front_times(showers, stations, self.front)
@@ -181,9 +187,9 @@ class AirShowerSimulation(AirShower):
     fluctuation_scale: float = 0.5
 
 
-def _check_number(name: str, value: Any, highest: float) -> None:
-    if not isinstance(value, int | float) or not 0 <= value <= highest:
-        raise ConfigError(f"{name} is {value!r}; expected a number from 0 to {highest:.4g}")
+def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
+    if not isinstance(value, int | float) or not lowest <= value <= highest:
+        raise ConfigError(f"{name} is {value!r}; expected a number from {lowest:g} to {highest:.4g}")
 
 
 def _check_choice(name: str, choice: str, known: tuple[str, ...]) -> None:

@@ -26,7 +26,7 @@ _REFERENCE_DISTANCE, _REFERENCE_DEPTH = 1000 * m, 100.0
 _NEAREST = 150 * m
 #: a law in dX rises without limit towards the maximum, a signal does not
 _MAX_AMPLIFICATION = 10.0
-#: VEM at which a station saturates
+#: VEM at which a station saturates in the public simulation
 SATURATION = 1e7
 #: nuclei of A nucleons make A^0.15 times the muons of a proton
 _MUONS_FROM_MASS = 0.15
@@ -94,7 +94,14 @@ class Arrivals:
     shift: Floats
 
 
-def expect(energy: Floats, mass_number: Floats, em_fraction: float, distance: Floats, depth: Floats) -> Arrivals:
+def expect(
+    energy: Floats,
+    mass_number: Floats,
+    em_fraction: float,
+    distance: Floats,
+    depth: Floats,
+    saturation: float = SATURATION,
+) -> Arrivals:
     """Mean signals and times.
 
     Args:
@@ -103,12 +110,13 @@ def expect(energy: Floats, mass_number: Floats, em_fraction: float, distance: Fl
         em_fraction: electromagnetic part of a proton's signal at 1000 m and 100 g/cm².
         distance: of stations from the axis in mm, (n, k).
         depth: of air between maximum and stations in g/cm², (n, k).
+        saturation: largest mean signal of a station in VEM, above 0.
     """
     scale = _REFERENCE_SIGNAL * energy[:, None] / (10 * EeV)
     weight = (1 - em_fraction) * mass_number[:, None] ** _MUONS_FROM_MASS
     muons = scale * weight / (weight + em_fraction) * MUONS.attenuate(distance, depth)
     electromagnetic = scale * em_fraction / (weight + em_fraction) * ELECTROMAGNETIC.attenuate(distance, depth)
-    kept = np.minimum(1.0, SATURATION / (muons + electromagnetic))
+    kept = np.minimum(1.0, saturation / (muons + electromagnetic))
     medians = MUONS.median_time(distance, depth), ELECTROMAGNETIC.median_time(distance, depth)
     return Arrivals(muons * kept, electromagnetic * kept, *medians, (medians[1] - medians[0]) / 1.5)
 
