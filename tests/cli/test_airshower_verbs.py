@@ -108,3 +108,15 @@ def test_a_constrainer_of_its_own_reads_energies_from_footprints(run: Run, showe
         energies = np.array([float(row["energy"]) for row in csv.DictReader(file)])
     assert len(energies) == 150
     assert (energies > 0).all()
+
+
+def test_the_study_of_footprints(run: Run, tmp_path: Path) -> None:
+    settings = ("n_events=200", "epochs=2", "constrainer_iterations=2")
+    words = [word for setting in settings for word in ("--set", setting)]
+    found = run("study", "footprints", "--quick", "--threads", 1, *words, "-o", tmp_path / "study")
+    assert found.code == 0, found.err
+    assert "independent constrainer" in found.out.replace("\n", " ")
+    assert (tmp_path / "study" / "study.html").is_file()
+    refused = run("study", "footprints", "--data", "x.h5", "-o", tmp_path / "other")
+    assert refused.code == 1
+    assert "data" in refused.err

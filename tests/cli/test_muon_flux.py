@@ -67,6 +67,35 @@ def test_the_beam_is_swept(run: Run, flux: Path, tmp_path: Path) -> None:
     assert "exists" in run("prepare", "beam", flux / "flux.h5", "-o", output).err
 
 
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [("muons-gan-cartesian", ()), ("muons-gan", ("model.columns=box-cox",))],
+    ids=["signed-root", "box-cox"],
+)
+def test_recipes_reach_the_first_forms_of_the_columns_and_the_swept_beam(
+    run: Run, flux: Path, tmp_path: Path, recipe: str, settings: tuple[str, ...]
+) -> None:
+    """Two iterations on a flux whose beam was swept; what comes out are muons."""
+    swept, folder = tmp_path / "swept.npz", tmp_path / "run"
+    assert run("prepare", "beam", flux / "flux.h5", "-o", swept).code == 0
+    small = [
+        "training.iterations=2",
+        "training.threads=1",
+        "training.validations=1",
+        "training.select=last",
+        *SMALL[:3],
+    ]
+    words = [word for setting in (*small, *settings) for word in ("--set", setting)]
+    outcome = run("train", recipe, swept, *words, "-o", folder)
+    assert outcome.code == 0, outcome.err
+    bundle = folder / f"{recipe}.bundle"
+    assert run("generate", bundle, "-n", 500, "-o", tmp_path / "made.npz", "--threads", 1).code == 0
+    made, source = read_events(tmp_path / "made.npz"), read_events(swept)
+    assert made.detector.column_names == source.detector.column_names
+    assert set(made.signals[:, 0]) == {-1, 1}
+    assert np.isfinite(made.signals).all()
+
+
 def test_rareness_is_prepared_of_a_flux(run: Run, flux: Path, tmp_path: Path) -> None:
     output = tmp_path / "rareness.npz"
     outcome = run("prepare", "rareness", flux / "flux.h5", "-o", output)

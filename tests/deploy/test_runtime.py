@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from moliere.detectors import SurfaceArray
+from moliere.detectors.surface_array import station_positions
 from moliere.errors import BundleError, InvalidEvents, UnsupportedIncident
-from moliere.models import Bundle
+from moliere.models import BuildContext, Bundle, TraceRefinerConfig, TraceRefinerGAN
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 from moliere.deploy.card import CARD, sign
+from moliere.deploy.graph import made_up_signals
 from moliere.deploy.philox import draw
 from moliere.deploy.runtime import Runtime
 
@@ -111,6 +114,29 @@ def test_another_particle_is_refused(runtime: Runtime) -> None:
 def test_what_makes_no_sense_is_refused(runtime: Runtime, incident: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidEvents, match=words):
         runtime.generate(**incident)  # type: ignore[arg-type]
+
+
+def test_a_refiner_draws_the_noise_of_run_and_event(tmp_path: Path) -> None:
+    from moliere.deploy.onnx import export
+
+    array = SurfaceArray("line", station_positions(3, 1500e3, 0.0, "cartesian"), 20, 25.0)
+    sizes = {"features": 4, "trace_channels": [4], "critic_features": 4, "critic_width": 8}
+    torch.manual_seed(0)
+    config = TraceRefinerConfig.model_validate({**sizes, "noise": 1, "context": True})
+    model = TraceRefinerGAN(config, BuildContext(array, ("energy",))).eval()
+    for parameter in model.refiner.parameters():
+        parameter.data += 0.05
+    bundle = Bundle("refiner", model, validity={"energy": (1e12, 1e14)})
+    export(bundle, tmp_path / "refiner.onnx", events=50)
+    runtime = Runtime(tmp_path / "refiner.onnx")
+    signals = made_up_signals(bundle, 6, torch.Generator().manual_seed(0))
+    energy = np.full(6, 1e13)
+    latent = torch.from_numpy(draw(runtime.card.latent, 3, np.arange(6), 0))
+    with torch.no_grad():
+        expected = model.refine(signals, torch.from_numpy(energy)[:, None], latent).numpy()
+    made = runtime.refine(signals.numpy(), run=3, energy=energy)
+    np.testing.assert_allclose(made, expected, rtol=1e-3, atol=1e-3)
+    assert not np.allclose(runtime.refine(signals.numpy(), run=4, energy=energy), made)
 
 
 def test_a_generator_neither_refines_nor_reconstructs(runtime: Runtime) -> None:

@@ -14,6 +14,7 @@ from moliere.detectors import SurfaceArray
 from moliere.detectors.surface_array import station_positions
 from moliere.errors import BundleError, InvalidEvents
 from moliere.events import Events
+from moliere.events.split import split_events
 from moliere.generation.refine import refine_batches
 from moliere.models import (
     BuildContext,
@@ -36,16 +37,16 @@ def events(n: int = 30, detector: SurfaceArray = ARRAY) -> Events:
     return Events(detector, incident, traces.reshape(n, -1), extras={"arrival_times": times})
 
 
-def bundle() -> Bundle:
+def bundle(noise: int = 0) -> Bundle:
     torch.manual_seed(0)
-    config = TraceRefinerConfig(features=4, trace_channels=(4,), critic_features=4, critic_width=8)
+    config = TraceRefinerConfig(features=4, noise=noise, trace_channels=(4,), critic_features=4, critic_width=8)
     return Bundle("refiner", TraceRefinerGAN(config, BuildContext(ARRAY, ("energy",))))
 
 
 class Silent(TraceRefinerGAN):
     """Silences the first station."""
 
-    def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
+    def refine(self, signals: Tensor, condition: Tensor, latent: Tensor | None = None) -> Tensor:
         out = signals.clone()
         out[:, :20] = 0
         return out
@@ -69,6 +70,41 @@ def test_silenced_stations_have_no_time() -> None:
     times, before = refined.extras["arrival_times"], source.extras["arrival_times"]
     assert np.isnan(times[:, 0]).all()
     assert np.array_equal(times[:, 1:], before[:, 1:], equal_nan=True)
+
+
+def noisy() -> Bundle:
+    """Its first channel of noise counts."""
+    drawn = bundle(noise=1)
+    assert isinstance(drawn.model, TraceRefinerGAN)
+    drawn.model.refiner.outward.weight.data += 0.1
+    return drawn
+
+
+def test_the_noise_of_an_event_is_its_own() -> None:
+    """The same seed, whatever the batches; another seed, or another event of the same signals, has other noise."""
+    source = events()
+    whole, parts, other = (
+        Events.concatenate(list(refine_batches(noisy(), source, batch_size=size, seed=seed)))
+        for size, seed in ((100, 1), (7, 1), (100, 2))
+    )
+    np.testing.assert_allclose(whole.signals, parts.signals, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(whole.signals, other.signals)
+    assert "original" not in whole.incident
+
+
+def test_copies_differ_and_stay_in_one_part() -> None:
+    source = events()
+    n = len(source)
+    refined = Events.concatenate(list(refine_batches(noisy(), source, copies=3)))
+    assert refined.incident["original"].tolist() == [*range(n)] * 3
+    assert np.array_equal(refined.incident["energy"], np.tile(source.incident["energy"], 3))
+    assert not np.allclose(refined.signals[:n], refined.signals[n : 2 * n])
+    whole, once = split_events(refined), split_events(source)
+    for part in ("train", "validation", "test"):
+        expected = getattr(once, part)
+        assert getattr(whole, part).tolist() == [*expected, *(expected + n), *(expected + 2 * n)]
+    with pytest.raises(BundleError, match="draws no noise"):
+        list(refine_batches(bundle(), source, copies=2))
 
 
 def test_other_arrays_and_other_models_are_refused(polar_events: Events) -> None:

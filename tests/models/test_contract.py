@@ -36,6 +36,7 @@ class Small:
 
 #: of a flow for calorimeters
 TINY_FLOW = {"width": 16, "global_width": 16, "blocks": 2, "layer_width": 16, "layer_blocks": 2, "knots": 4}
+TINY_REFINER = {"features": 6, "trace_channels": [4], "critic_features": 4, "critic_width": 8, "critic_steps": 2}
 MUON_GAN: dict[str, Any] = {"latent": 6, "generator_width": [32, 16], "discriminator_width": [32, 16]}
 #: twelve bits in three levels
 TINY_VAE: dict[str, Any] = {
@@ -126,10 +127,11 @@ SMALL: dict[str, list[Small]] = {
     "trace-refiner": [
         Small(
             "array",
-            {"features": 6, "trace_channels": [4], "critic_features": 4, "critic_width": 8, "critic_steps": 2},
+            {**TINY_REFINER, **more},
             steps=24,
             events=32,
         )
+        for more in ({}, {"noise": 1, "context": True, "balanced": True, "size_weight": 1.0})
     ],
 }
 CASES = [(name, k) for name in SMALL for k in range(len(SMALL[name]))]
@@ -188,7 +190,8 @@ def use(model: Model, batch: Batch) -> Tensor:
     if isinstance(model, GenerativeModel):
         return model.decode(model.draw_latent(batch.condition, torch.Generator().manual_seed(1)), batch.condition)
     if isinstance(model, Refiner):
-        return model.refine(batch.signals, batch.condition)
+        latent = model.draw_latent(1, torch.Generator().manual_seed(1)).repeat(len(batch), 1)
+        return model.refine(batch.signals, batch.condition, latent)
     assert isinstance(model, Reconstructor)
     return model.reconstruct(batch.signals, batch.extras)
 

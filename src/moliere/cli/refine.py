@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog, stream
+from moliere.cli.options import DetectorName, Overwrite, Seed, Threads, console, epilog, stream
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,10 @@ def refine(
         str, typer.Option("--to", help="Format of the file (moliere list formats).", autocompletion=complete.formats)
     ] = "calochallenge",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 256,
+    copies: Annotated[
+        int, typer.Option("--copies", min=1, help="How often each event is refined, with other noise each time.")
+    ] = 1,
+    seed: Seed = 0,
     threads: Threads = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -48,7 +52,7 @@ def refine(
     check_free(output, overwrite=overwrite)
     set_threads(threads)
     source = front.open(events, detector)
-    batches = refine_batches(front.load(bundle), source, batch_size=batch_size)
+    batches = refine_batches(front.load(bundle), source, batch_size=batch_size, seed=seed, copies=copies)
     writing = create_events(output, source.detector, to, overwrite=overwrite)
-    seconds = stream("refining", batches, writing, len(source))
-    console.print(f"{output}: {len(source):,} events in {seconds:.1f} s")
+    seconds = stream("refining", batches, writing, copies * len(source))
+    console.print(f"{output}: {copies * len(source):,} events in {seconds:.1f} s")

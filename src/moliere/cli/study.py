@@ -11,6 +11,7 @@ from moliere.cli import complete
 from moliere.cli.options import Overwrite, Seed, Threads, console, epilog, follow
 
 if TYPE_CHECKING:
+    from moliere.config import Table
     from moliere.evaluation.refinement import RefinementResult
 
 
@@ -19,25 +20,30 @@ def register(app: typer.Typer) -> None:
     examples = (
         "moliere study refinement --quick -o quick",
         "moliere study refinement --simulation sim.h5 --data data.h5",
+        "moliere study footprints -o footprints",
     )
     app.command("study", epilog=epilog(*examples))(study)
 
 
 def study(
-    name: Annotated[Literal["refinement"], typer.Argument(help="Which study.")],
+    name: Annotated[Literal["refinement", "footprints"], typer.Argument(help="Which study.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder of the study; runs/refinement-study by default.")
+        Path | None, typer.Option("-o", "--output", help="Folder of the study; runs/NAME-study by default.")
     ] = None,
     simulation: Annotated[
         str | None,
         typer.Option(
-            "--simulation", help="Your own simulated events, instead of making some.", autocompletion=complete.samples
+            "--simulation",
+            help="Refinement: your own simulated events, instead of making some.",
+            autocompletion=complete.samples,
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", help="Your own data; their energies only judge the result.", autocompletion=complete.samples
+            "--data",
+            help="Refinement: your own data; their energies only judge the result.",
+            autocompletion=complete.samples,
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes: all of it works, nothing is proven.")] = False,
@@ -49,25 +55,46 @@ def study(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Refine an air-shower simulation with data, and show what a reconstruction that is trained on it gains.
+    """Do a published study of air showers, from the simulation to the page.
+
+    ``refinement``: refine a simulation with data, and show what a reconstruction that is trained on it gains.
+    ``footprints``: make footprints for an energy that is asked for, and read the energy that they have.
 
     Everything is kept in the folder. A study that was interrupted goes on where it was with the same command.
     """
     from moliere.config import apply_overrides
     from moliere.files import check_free
-    from moliere.report.study_page import write_study
-    from moliere.studies import RefinementStudy, run_refinement
 
     folder = output or Path("runs") / f"{name}-study"
     check_free(folder / "study.html", overwrite=overwrite)
     given = {"simulation": simulation, "data": data, "threads": threads, "seed": seed}
     table = apply_overrides({key: value for key, value in given.items() if value is not None}, set_ or [])
-    settings = RefinementStudy.quick(**table) if quick else RefinementStudy.from_table(table)
-    with follow(name) as progress:
-        result = run_refinement(settings, folder, progress)
+    page = (_refine if name == "refinement" else _make_footprints)(table, folder, quick, overwrite)
+    console.print(f"page: {page}")
+
+
+def _refine(settings: Table, folder: Path, quick: bool, overwrite: bool) -> Path:
+    from moliere.report.study_page import write_study
+    from moliere.studies import RefinementStudy, run_refinement
+
+    study = RefinementStudy.quick(**settings) if quick else RefinementStudy.from_table(settings)
+    with follow("refinement") as progress:
+        result = run_refinement(study, folder, progress)
         page = write_study(result, folder, overwrite=overwrite)
     _show(result)
-    console.print(f"page: {page}")
+    return page
+
+
+def _make_footprints(settings: Table, folder: Path, quick: bool, overwrite: bool) -> Path:
+    from moliere.report.footprint_page import verdict_of, write_footprint_study
+    from moliere.studies import FootprintStudy, run_footprints
+
+    study = FootprintStudy.quick(**settings) if quick else FootprintStudy.from_table(settings)
+    with follow("footprints") as progress:
+        result = run_footprints(study, folder, progress)
+        page = write_footprint_study(result, folder, overwrite=overwrite)
+    console.print(verdict_of(result), style="yellow" if result.short else None)
+    return page
 
 
 def _show(result: RefinementResult) -> None:

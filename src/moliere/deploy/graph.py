@@ -113,24 +113,31 @@ class Generation(Graph):
 
 
 class Refinement(Graph):
-    """Signals and condition → signals."""
+    """Signals, the latent of a refiner that draws noise, and the condition → signals."""
 
     kind, output = "refiner", "refined"
-    model: Refiner
 
     def __init__(self, bundle: Bundle, model: Refiner) -> None:
         super().__init__(bundle)
-        self.inputs = (Input("signals", (), bundle.detector.n_channels), *self._condition(bundle.columns))
+        self.refiner = model
+        latent = (Input("latent", (), model.latent_size),) if model.latent_size else ()
+        self.inputs = (Input("signals", (), bundle.detector.n_channels), *latent, *self._condition(bundle.columns))
 
-    def forward(self, signals: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, signals: Tensor, *others: Tensor) -> Tensor:
         """Refine."""
-        given = signals.new_zeros(len(signals), 0, dtype=torch.float64) if condition is None else condition
-        return self.model.refine(signals, given)
+        given = dict(zip((port.name for port in self.inputs[1:]), others, strict=True))
+        none = signals.new_zeros(len(signals), 0, dtype=torch.float64)
+        return self.refiner.refine(signals, given.get("condition", none), given.get("latent"))
+
+    def nest(self, each: Sequence[Any]) -> tuple[Any, ...]:
+        """What stands beside the signals together, where there is anything."""
+        return (each[0], tuple(each[1:])) if len(each) > 1 else tuple(each)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Made-up signals of every size."""
         signals = made_up_signals(self.bundle, n, rng)
-        return (signals, incident(self.bundle, n, rng)) if self.bundle.columns else (signals,)
+        latent = (self.refiner.draw_latent(n, rng),) if self.refiner.latent_size else ()
+        return (signals, *latent, *((incident(self.bundle, n, rng),) if self.bundle.columns else ()))
 
 
 class Reconstruction(Graph):

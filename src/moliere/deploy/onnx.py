@@ -26,6 +26,7 @@ from moliere.errors import ExportError, MissingExtra
 from moliere.files import check_free, replacing
 from moliere.generation.guard import fixed_columns
 from moliere.models import Bundle, GenerativeModel
+from moliere.models.base import Refiner
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -202,7 +203,7 @@ def _length(values: Any) -> Any:
 def describe(graph: Graph, batch: int | None = None, source: str | Path | None = None) -> Card:
     """What the file says about itself."""
     bundle, model = graph.bundle, graph.bundle.model
-    latent = model.latent if isinstance(model, GenerativeModel) else ()
+    latent = model.latent if isinstance(model, GenerativeModel | Refiner) else ()
     widths = {"signals": bundle.detector.n_channels, "refined": bundle.detector.n_channels}
     targets = tuple(getattr(model, "targets", ()))
     return Card(

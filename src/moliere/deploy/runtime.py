@@ -111,20 +111,42 @@ class Runtime:
         self.tally.made += n
         return signals
 
-    def refine(self, signals: ArrayLike, *, outside: Outside = "refuse", **incident: ArrayLike) -> NDArray[np.float32]:
+    def refine(
+        self,
+        signals: ArrayLike,
+        *,
+        run: ArrayLike = 0,
+        event: ArrayLike | None = None,
+        outside: Outside = "refuse",
+        **incident: ArrayLike,
+    ) -> NDArray[np.float32]:
         """Refined signals (n, n_channels) of simulated ones.
 
+        Args:
+            signals: (n, n_channels).
+            run: number of the run, which decides with that of the event what noise a refiner draws.
+            event: number of each event; by default 0, 1, … in the order given.
+            outside: what to do with particles outside the range.
+            incident: columns by name.
+
         Raises:
-            UnsupportedIncident: incident particles outside the range.
+            UnsupportedIncident: incident particles outside the training's range.
             InvalidEvents: a column is missing, or lengths differ.
             BundleError: no refiner.
         """
         self._expect("refiner")
         given = self._signals(signals)
-        n, columns = self._columns(incident, (), given)
+        n, columns = self._columns(incident, (run, event), given)
         condition = self._guarded(columns, n, outside)
+        numbers = [np.broadcast_to(np.asarray(name), n) for name in (run, np.arange(n) if event is None else event, 0)]
+        refined = np.empty((n, self.card.output.width), np.float32)
+        for rows in _pieces(n, sum(part.size for part in self.card.latent) + self.card.output.width):
+            fed: dict[str, NDArray[Any]] = {"signals": given[rows], "condition": condition[rows]}
+            if self.card.latent:
+                fed["latent"] = draw(self.card.latent, *(each[rows] for each in numbers))
+            refined[rows] = self._call(fed)
         self.tally.made += n
-        return self._call({"signals": given, "condition": condition}).astype(np.float32)
+        return refined
 
     def reconstruct(self, signals: ArrayLike, **extras: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Incident quantities by name, (n,) each, of signals (n, n_channels) and of what else was recorded.

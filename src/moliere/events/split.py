@@ -15,6 +15,8 @@ from moliere.events.events import EventSource, energy_of
 _MAX_STRATA = 50
 #: nor more strata than one for so many events: each stratum rounds its parts, and small ones would round some away
 _MIN_EVENTS = 20
+#: incident column of events of which several are made of one: a number for each that they are made of
+ORIGINAL = "original"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ def split_events(
 ) -> Split:
     """Split at random, with the same energy spectrum in every part.
 
-    Discrete energies are the strata; a continuous spectrum is cut into at most 50 quantiles.
+    Discrete energies are the strata; a continuous spectrum is cut into at most 50 quantiles. Events that were made of
+    the same one (column ``original``) stay in one part, that of their first.
 
     Args:
         source: the events; only their incident columns are read.
@@ -57,14 +60,17 @@ def split_events(
         raise ConfigError(
             f"split fractions are {tuple(fractions)}, expected three that add up to 1, such as (0.7, 0.1, 0.2)"
         )
+    first, original = _originals(source)
     rng = np.random.default_rng(seed)
-    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
-    for stratum in _strata(source):
+    nothing = np.zeros(0, np.int64)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([nothing], [nothing], [nothing])
+    energy = source.incident["energy"][first] if "energy" in source.incident else None
+    for stratum in _strata(energy, len(first)):
         shuffled = rng.permutation(stratum)
         ends = np.round(np.cumsum(fractions)[:2] * len(shuffled)).astype(int)
         for part, piece in zip(parts, np.split(shuffled, ends), strict=True):
             part.append(piece)
-    whole = Split(*(np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts))
+    whole = Split(*(np.flatnonzero(np.isin(original, np.concatenate(part))) for part in parts))
     return whole if leave_out is None else _left_out(whole, source, leave_out)
 
 
@@ -79,14 +85,21 @@ def _left_out(split: Split, source: EventSource, energies: tuple[float, float]) 
     return Split(train, validation, np.sort(np.concatenate([test, np.flatnonzero(unseen)])))
 
 
-def _strata(source: EventSource) -> list[NDArray[np.int64]]:
-    """Positions of the events of each stratum of incident energy."""
-    if "energy" not in source.incident:
-        return [np.arange(len(source))]
-    energy = source.incident["energy"]
+def _originals(source: EventSource) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row of the first event of each original, and the number of each event's original, (n,)."""
+    if ORIGINAL not in source.incident:
+        return np.arange(len(source)), np.arange(len(source))
+    _, first, original = np.unique(source.incident[ORIGINAL], return_index=True, return_inverse=True)
+    return first, original
+
+
+def _strata(energy: NDArray[np.float64] | None, n: int) -> list[NDArray[np.int64]]:
+    """Positions of the n events of each stratum of incident energy."""
+    if energy is None:
+        return [np.arange(n)]
     label = np.unique(energy, return_inverse=True)[1]
-    most = min(_MAX_STRATA, max(1, len(energy) // _MIN_EVENTS))
+    most = min(_MAX_STRATA, max(1, n // _MIN_EVENTS))
     if label.max(initial=0) >= most:
         rank = np.argsort(np.argsort(energy, kind="stable"), kind="stable")
-        label = rank * most // len(energy)
+        label = rank * most // n
     return [np.flatnonzero(label == k) for k in range(label.max(initial=0) + 1)]

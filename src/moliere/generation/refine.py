@@ -8,45 +8,70 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.base import Floats
 from moliere.errors import BundleError
 from moliere.events import Events, EventSource
 from moliere.events.events import ARRIVAL_TIMES
+from moliere.events.split import ORIGINAL
 from moliere.generation.guard import check_detector, check_incident
 from moliere.models import Bundle
 from moliere.models.base import Reconstructor, Refiner
 from moliere.preprocess import condition_matrix
+from moliere.seeding import Purpose, derive_seed
 
 
-def refine_batches(bundle: Bundle, source: EventSource, *, batch_size: int = 256) -> Iterator[Events]:
+def refine_batches(
+    bundle: Bundle, source: EventSource, *, batch_size: int = 256, seed: int = 0, copies: int = 1
+) -> Iterator[Events]:
     """Refine events in batches; incident columns, weights and extras stay.
 
-    A station that the refiner silences loses its arrival time.
+    A station that the refiner silences loses its arrival time. A refiner that draws noise makes other events of the
+    same ones each time: a network that learns from several copies learns less of one draw. Copies follow each other,
+    all events once in each; the column ``original`` tells which were made of the same event, and a split keeps those in
+    one part.
 
     Args:
         bundle: a trained refiner.
         source: events of the detector that it was trained for.
-        batch_size: events at once.
+        batch_size: events at once; the result does not depend on it.
+        seed: of the noise that a refiner draws.
+        copies: how often each event is refined.
 
     Raises:
-        BundleError: not a refiner.
+        BundleError: not a refiner, or several copies of one that draws no noise.
         InvalidEvents: events of another detector, or with other time bins.
         UnsupportedIncident: incident particles outside the training's range.
     """
     if not isinstance(bundle.model, Refiner):
         raise BundleError(f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which refines no events")
+    if copies > 1 and not bundle.model.latent_size:
+        raise BundleError(f"bundle {bundle.name!r} draws no noise, so that {copies} copies are the same; make one copy")
     check_detector(bundle, source.detector)
     check_incident(bundle, source.incident)
     model = bundle.model.eval()
-    for events in source.chunks(batch_size):
-        condition = torch.from_numpy(condition_matrix(events.incident, bundle.columns, len(events)))
-        with torch.inference_mode():
-            signals = model.refine(torch.tensor(events.signals), condition).numpy()
-        metadata = {**events.metadata, "refined_by": f"moliere bundle {bundle.name}"}
-        extras = _extras(events, signals)
-        yield Events(source.detector, events.incident, signals, events.weights, metadata, extras)
+    for copy in range(copies):
+        first = 0
+        for events in source.chunks(batch_size):
+            rows = np.arange(first, first + len(events))
+            latent = _noise(model, derive_seed(seed, Purpose.NOISE, copy), rows)
+            condition = torch.from_numpy(condition_matrix(events.incident, bundle.columns, len(events)))
+            with torch.inference_mode():
+                signals = model.refine(torch.tensor(events.signals), condition, latent).numpy()
+            metadata = {**events.metadata, "refined_by": f"moliere bundle {bundle.name}"}
+            incident = events.incident if copies == 1 else {**events.incident, ORIGINAL: rows}
+            yield Events(source.detector, incident, signals, events.weights, metadata, _extras(events, signals))
+            first += len(events)
+
+
+def _noise(model: Refiner, seed: int, rows: NDArray[np.int64]) -> Tensor:
+    """A latent (n, latent_size) that each event has of its own."""
+    if not model.latent_size:
+        return torch.zeros(len(rows), 0)
+    rng = torch.Generator()
+    return torch.cat([model.draw_latent(1, rng.manual_seed(derive_seed(seed, row))) for row in rows.tolist()])
 
 
 def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

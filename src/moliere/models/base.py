@@ -238,19 +238,54 @@ class GenerativeModel(Model):
 
 
 class Refiner(Model):
-    """Makes simulated signals look like measured ones: a deterministic map from signals to signals."""
+    """Makes simulated signals look like measured ones: a map of signals and, where they need noise, of a latent."""
 
     resembles = "second"
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """Parts of the random numbers that a refined event needs beside its signals; by default there are none."""
+        return ()
+
+    @property
+    def latent_size(self) -> int:
+        """How many random numbers an event needs."""
+        return sum(part.size for part in self.latent)
+
+    def draw_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        """N(0, 1) for n events, (n, latent_size)."""
+        return torch.randn(n, self.latent_size, generator=rng, device=rng.device)
+
+    def checked(self, latent: Tensor | None, n: int) -> Tensor:
+        """The latent of n events, which may be left out where it has no numbers.
+
+        Raises:
+            ConfigError: it is missing, or of another shape.
+        """
+        if latent is None and not self.latent_size:
+            return torch.zeros(n, 0)
+        if latent is None or latent.shape != (n, self.latent_size):
+            shape = "none" if latent is None else tuple(latent.shape)
+            raise ConfigError(
+                f"{type(self).__name__} needs a latent of shape ({n}, {self.latent_size}), got {shape}; draw one with "
+                "draw_latent"
+            )
+        return latent
 
     @torch.no_grad()
     def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
         """The same events, refined."""
         device = next(self.parameters()).device
-        return self.refine(batch.signals.to(device), batch.condition.to(device)).cpu()
+        latent = self.draw_latent(len(batch), rng).to(device)
+        return self.refine(batch.signals.to(device), batch.condition.to(device), latent).cpu()
 
     @abstractmethod
-    def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
-        """Signals (n, n_channels) in the detector's unit → of the same shape and unit."""
+    def refine(self, signals: Tensor, condition: Tensor, latent: Tensor | None = None) -> Tensor:
+        """Signals (n, n_channels) in the detector's unit and latent (n, latent_size) → signals; no randomness inside.
+
+        Raises:
+            ConfigError: the refiner needs a latent, and it is missing.
+        """
 
 
 class Reconstructor(Model):

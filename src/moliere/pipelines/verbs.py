@@ -174,6 +174,7 @@ ROLES: Mapping[str, Role] = {
     "prepare join": Role({"files": "events", "detector": "detector"}),
     "prepare slices": Role({"files": "events", "detector": "detector"}),
     "prepare footprints": Role({"file": "events", "detector": "detector"}),
+    "prepare beam": Role({"file": "events", "detector": "detector"}, {"output": ".npz"}),
     "prepare rareness": Role({"file": "events", "detector": "detector"}, {"output": ".npz"}),
     "train": Role(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moliere.studies.footprints import FootprintStudy, run_footprints
 from moliere.studies.refinement import RefinementStudy, run_refinement
 
-__all__ = ["RefinementStudy", "run_refinement"]
+__all__ = ["FootprintStudy", "RefinementStudy", "run_footprints", "run_refinement"]

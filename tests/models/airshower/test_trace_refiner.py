@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from moliere.models import (
     save_bundle,
 )
 from moliere.models.airshower.refinement import TraceCritic, TraceRefiner
+from moliere.models.airshower.surroundings import Surroundings
 from moliere.models.airshower.wasserstein import critic_loss, gradient_penalty
 from moliere.models.base import SECOND
 from moliere.preprocess.traces import to_decades, total_decades
@@ -47,10 +49,9 @@ def pair(n: int = 64) -> Batch:
     return beside(first, sample(n, 10.0, 2))
 
 
-def lit(signals: Tensor) -> Tensor:
-    """Traces that have a signal."""
-    traces = signals.unflatten(1, (9, 20)).flatten(0, 1)
-    return traces[traces.amax(dim=1) > 0]
+def shown(model: TraceRefinerGAN, signals: Tensor) -> Tensor:
+    """What the critic of traces sees of events."""
+    return model._seen(to_decades(signals).unflatten(1, (9, 20)))
 
 
 def build(columns: tuple[str, ...] = ("energy",), **settings: object) -> TraceRefinerGAN:
@@ -83,6 +84,84 @@ def test_every_layer_of_the_refiner_comes_to_learn() -> None:
         (refiner(traces) - 2 * traces).square().mean().backward()
         optimizer.step()
     assert not [name for name, p in refiner.named_parameters() if torch.equal(p, start[name])]
+
+
+NOISY = {"noise": 2, "context": True, "balanced": True}
+
+
+def drawn(model: TraceRefinerGAN, n: int, seed: int = 0) -> Tensor:
+    return model.draw_latent(n, torch.Generator().manual_seed(seed))
+
+
+def test_with_noise_and_surroundings_it_starts_as_the_identity_too() -> None:
+    batch, model = pair(), build(**NOISY).eval()
+    model.fit_transforms(batch)
+    model.trigger.zero_()
+    refined = model.refine(batch.signals, batch.condition, drawn(model, 64))
+    torch.testing.assert_close(refined, batch.signals, rtol=1e-5, atol=1e-5)
+
+
+def test_noise_decides_and_is_not_drawn_inside() -> None:
+    batch, model = pair(), build(**NOISY).eval()
+    for parameter in model.refiner.parameters():
+        parameter.data += 0.05
+    assert model.latent_size == 2 * 180
+    one, same, other = (model.refine(batch.signals, batch.condition, drawn(model, 64, k)) for k in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.allclose(one, other)
+    for latent in (None, drawn(model, 63)):
+        with pytest.raises(ConfigError, match=r"needs a latent of shape \(64, 360\)"):
+            model.refine(batch.signals, batch.condition, latent)
+    assert build().latent_size == 0
+
+
+def test_noise_makes_the_spread_that_a_map_of_equal_traces_has_not() -> None:
+    """Asked for 0.2 of its noise in every bin, the refiner comes to scatter by 0.2."""
+    rng = torch.Generator().manual_seed(0)
+    traces = torch.linspace(1, 2, 20).expand(200, -1)
+    assert TraceRefiner(6)(traces).std(dim=0).max() == 0
+    torch.manual_seed(0)
+    refiner = TraceRefiner(6, 1)
+    optimizer = torch.optim.Adam(refiner.outward.parameters(), lr=1e-2)
+    for _ in range(100):
+        noise = torch.randn(200, 20, generator=rng)
+        refined = refiner(torch.cat([traces, noise], dim=1))
+        loss = ((refined * noise).mean() - 0.2).square()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert refined.std(dim=0).mean().item() == pytest.approx(0.2, abs=0.05)
+
+
+def test_the_surroundings_of_a_station() -> None:
+    """Nine stations in a square, a spacing apart: one signal in a corner, and what the others hear of it."""
+    surroundings = Surroundings(ARRAY)
+    above = torch.zeros(1, 9)
+    above[0, 0] = 2.0
+    found = surroundings(above)
+    assert found.shape == (1, 9, surroundings.width)
+    own, near, far, *brightest, away = found[0].unbind(dim=1)
+    assert own.tolist() == [2.0, *[0.0] * 8]
+    # in a square the nearest are a spacing away, diagonals and the stations after the next in the second ring
+    assert near[1].item() == pytest.approx(2 / 3)  # of three neighbours
+    assert near[4] == 0
+    assert far[4].item() == pytest.approx(2 / 4)
+    assert far[2].item() == pytest.approx(2 / 5)
+    assert far[8] == 0
+    assert [b.tolist() for b in brightest] == [[2.0] * 9, [0.0] * 9, [0.0] * 9]
+    torch.testing.assert_close(away, torch.tensor([0, 1, 2, 1, 2**0.5, 5**0.5, 2, 5**0.5, 8**0.5]), atol=2e-3, rtol=0)
+    assert surroundings(torch.zeros(2, 9)).isfinite().all()
+
+
+def test_a_balanced_update_sees_small_events_more_often() -> None:
+    """With 1 / (u + 0.1), a third of an update is of the smallest eighth; every part has its expected number."""
+    rng = torch.Generator().manual_seed(0)
+    signals = (torch.linspace(0.01, 1, 400)[:, None] * torch.ones(180))[torch.randperm(400, generator=rng)]
+    model, plain = build(**NOISY), build()
+    small = 0.01 + 0.99 / 8
+    shares = [(signals[m._chosen(signals, 80, rng)][:, 0] < small).float().mean().item() for m in (model, plain)]
+    assert shares[0] == pytest.approx(math.log(2.25) / math.log(11), abs=0.02)
+    assert shares[1] < 0.25
 
 
 def test_silent_stations_stay_silent_and_nan_is_silence() -> None:
@@ -141,8 +220,7 @@ def test_the_penalty_moves_the_critic() -> None:
     """Two derivatives through convolutions, activations, maxima, and the sum of exponentials."""
     batch, model = pair(), build()
     model.fit_transforms(batch)
-    simulation, data = (lit(to_decades(x))[:300] for x in (batch.signals, batch.extras[SECOND]))
-    seen = map(model._seen, (data, simulation))
+    seen = (shown(model, x)[:300] for x in (batch.extras[SECOND], batch.signals))
     gradient_penalty(model.critic, *seen, torch.Generator().manual_seed(0)).backward()
     weights = [p for name, p in model.critic.named_parameters() if name.endswith("weight")]
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in weights)
@@ -209,13 +287,13 @@ def test_the_brightest_are_compared_as_many_an_event_as_there_are(silent: str) -
     fewer = batch.extras[SECOND] if silent == "data" else batch.signals
     fewer.unflatten(1, (9, 20))[:, ::2] = 0
     model.fit_transforms(batch)
-    simulation, data = (lit(to_decades(x)) for x in (batch.signals, batch.extras[SECOND]))
+    simulation, data = (shown(model, x) for x in (batch.signals, batch.extras[SECOND]))
     assert float(model.share) == pytest.approx(len(data) / len(simulation), rel=1e-6)
     seen = model._as_many(data, simulation, torch.Generator().manual_seed(0))
     assert len(seen[0]) == len(seen[1]) == pytest.approx(min(len(data), len(simulation)), abs=1)
     for whole, part in zip((data, simulation), seen, strict=True):
-        edge = total_decades(whole).sort(dim=0, descending=True).values[len(part) - 1]
-        assert (total_decades(part) >= edge - 1e-6).all()
+        edge = total_decades(whole[:, :20]).sort(dim=0, descending=True).values[len(part) - 1]
+        assert (total_decades(part[:, :20]) >= edge - 1e-6).all()
 
 
 def test_events_with_as_many_bright_stations_as_data_please_the_second_critic() -> None:
@@ -232,6 +310,23 @@ def test_events_with_as_many_bright_stations_as_data_please_the_second_critic() 
     assert 1.1 < refined.sum() / batch.signals.sum() < 4
     silent = build(totals_weight=0.0)
     assert "totals" not in silent.objectives()[0].loss(batch, torch.Generator().manual_seed(0)).terms
+
+
+def test_events_are_held_to_the_size_of_datas_events_of_the_same_rank() -> None:
+    """Without any critic, stations that are too faint become brighter."""
+    batch, model = pair(), build(critic_steps=1, features=8, totals_weight=0.0, balanced=True, size_weight=10.0)
+    model.fit_transforms(batch)
+    simulation, data = model._parts(batch, torch.Generator().manual_seed(0))
+    assert model._size_difference(data, data) == 0
+    assert model._size_difference(simulation, data) > 0
+    for parameter in model.critic.parameters():
+        parameter.data.zero_()
+    train(model.objectives()[1], batch, 30, 1e-3)
+    model.trigger.zero_()
+    refined = model.eval().refine(batch.signals, batch.condition)
+    assert 1.1 < refined.sum() / batch.signals.sum() < 3
+    with pytest.raises(ValueError, match="set balanced"):
+        build(size_weight=1.0)
 
 
 def test_a_bundle_brings_back_the_same_refinement(tmp_path: Path) -> None:

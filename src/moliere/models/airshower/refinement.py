@@ -24,44 +24,60 @@ class TraceRefiner(nn.Module):
     starts to read that channel alone. A filter behind a ReLU that starts at zero stays at zero: this costs 4 of 256
     filters.
 
+    Noise and surroundings are not published. The first channel of noise is also added at the end, multiplied by a
+    second output of the network, which starts at zero.
+
     Args:
         features: channels inside.
+        noise: normal numbers of each bin beside the trace.
+        context: numbers that say where in the shower a trace was recorded.
     """
 
-    def __init__(self, features: int = 64) -> None:
+    def __init__(self, features: int = 64, noise: int = 0, context: int = 0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_ResidualBlock(1 if k == 0 else features, features) for k in range(BLOCKS))
-        self.outward = nn.Conv1d(features, 1, 1)
+        self.noise, self.context = noise, context
+        inputs = [1 + noise, *[features] * (BLOCKS - 1)]
+        self.blocks = nn.ModuleList(_ResidualBlock(width, features, context) for width in inputs)
+        self.outward = nn.Conv1d(features, 1 + (noise > 0), 1)
         nn.init.zeros_(self.outward.weight)
         nn.init.zeros_(self.outward.bias)  # type: ignore[arg-type]
         with torch.no_grad():
-            self.outward.weight[:, 0] = 1
+            self.outward.weight[0, 0] = 1
 
-    def forward(self, traces: Tensor) -> Tensor:
-        """Refine traces."""
-        x = traces[:, None]
+    def forward(self, given: Tensor) -> Tensor:
+        """Refine traces (m, n_bins); behind each its noise and what is said of its place, if there are any."""
+        n_bins = (given.shape[1] - self.context) // (1 + self.noise)
+        x = given[:, : n_bins * (1 + self.noise)].unflatten(1, (1 + self.noise, n_bins))
+        drawn, place = x[:, 1:2], given[:, given.shape[1] - self.context :]
+        passed = x[:, :1]
         for block in self.blocks:
-            x = block(x)
-        refined: Tensor = F.relu(self.outward(x))
+            x = passed = block(x, passed, place)
+        out = self.outward(x)
+        refined: Tensor = F.relu(out[:, :1] + out[:, 1:] * drawn if self.noise else out)
         return refined.squeeze(1)
 
 
 class _ResidualBlock(nn.Module):
-    def __init__(self, in_channels: int, features: int) -> None:
+    def __init__(self, in_channels: int, features: int, context: int) -> None:
         super().__init__()
         self.first = nn.Conv1d(in_channels, features, KERNEL, padding="same")
         self.second = nn.Conv1d(features, features, KERNEL, padding="same")
+        self.place = nn.Linear(context, features, bias=False) if context else None
         with torch.no_grad():
             self.second.weight[0] = 0
             self.second.bias[0] = 0  # type: ignore[index]
 
-    def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = F.relu(self.second(F.relu(self.first(x))))
-        return x + added
+    def forward(self, x: Tensor, passed: Tensor, place: Tensor) -> Tensor:
+        """What is passed on, and what the block adds to it."""
+        hidden = self.first(x)
+        if self.place is not None:
+            hidden = hidden + self.place(place)[:, :, None]
+        added: Tensor = F.relu(self.second(F.relu(hidden)))
+        return passed + added
 
 
 class TraceCritic(nn.Module):
-    r"""Traces in decades and their roughness (m, 2, n_bins) → how real they are, (m,).
+    r"""Traces in decades, their roughness and their surroundings, (m, 2 n_bins + context) → how real, (m,).
 
     The published critic is not known; this one judges single traces, as the refiner makes them one by one:
     convolutions along time, the total signal in decades beside their features, and dense layers. A critic of whole
@@ -76,18 +92,22 @@ class TraceCritic(nn.Module):
         trace_channels: of the convolutions along time.
         features: of a trace.
         width: of the dense layers.
+        context: numbers that say where in the shower a trace was recorded.
     """
 
-    def __init__(self, n_bins: int, trace_channels: Sequence[int], features: int, width: int) -> None:
+    def __init__(self, n_bins: int, trace_channels: Sequence[int], features: int, width: int, context: int = 0) -> None:
         super().__init__()
+        self.n_bins = n_bins
         self.beyond = covering_bins(n_bins, len(trace_channels)) - n_bins
         self.encoder = TraceEncoder(n_bins + self.beyond, trace_channels, features, _SLOPE, inputs=2)
-        self.layers = LeakyMLP(features + 1, (width, width), 1)
+        self.layers = LeakyMLP(features + 1 + context, (width, width), 1)
 
     def forward(self, seen: Tensor) -> Tensor:
         """Judge."""
-        features = self.encoder(F.pad(seen, (0, self.beyond)))
-        verdict: Tensor = self.layers(torch.cat([features, total_decades(seen[:, 0])], dim=1))
+        pictures = seen[:, : 2 * self.n_bins].unflatten(1, (2, self.n_bins))
+        features = self.encoder(F.pad(pictures, (0, self.beyond)))
+        known = [features, total_decades(pictures[:, 0]), seen[:, 2 * self.n_bins :]]
+        verdict: Tensor = self.layers(torch.cat(known, dim=1))
         return verdict.squeeze(1)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from moliere.config import Config
 from moliere.errors import ConfigError
 from moliere.models.airshower.refinement import TotalsCritic, TraceCritic, TraceRefiner
+from moliere.models.airshower.surroundings import Surroundings
 from moliere.models.airshower.trace_encoder import encode_triggered
 from moliere.models.airshower.wasserstein import critic_loss
-from moliere.models.base import SECOND, Batch, BuildContext, Loss, Objective, Refiner, models
+from moliere.models.base import SECOND, Batch, BuildContext, Latent, Loss, Objective, Refiner, models
 from moliere.preprocess.traces import (
     Roughness,
     from_decades,
@@ -27,6 +28,13 @@ from moliere.preprocess.traces import (
 _AT_ONCE = 4_000
 #: stations of an event whose totals are judged together
 _BRIGHTEST = 20
+#: the size of an event is the sum of its signals in decades from the third to the eighth brightest: it tells the energy
+#: to 15 %; the brightest depend on where between the stations the shower fell
+_SIZED = slice(2, 8)
+#: events of neighbouring ranks whose mean sizes are compared
+_NEIGHBOURS = 5
+#: in a balanced update an event of rank u, from 0 for the smallest to 1, comes as often as 1 / (u + this)
+_BALANCE = 0.1
 
 
 class TraceRefinerConfig(Config):
@@ -34,6 +42,16 @@ class TraceRefinerConfig(Config):
 
     kind: Literal["trace-refiner"] = "trace-refiner"
     features: int = Field(default=64, ge=1, description="channels of the refiner's blocks; 16 are ten times faster")
+    noise: int = Field(
+        default=0, ge=0, description="normal numbers of each bin; published: none, the refiner is a map of traces"
+    )
+    context: bool = Field(
+        default=False, description="refiner and critic of traces know a station's surroundings; not as published"
+    )
+    balanced: bool = Field(
+        default=False,
+        description="updates see small events, by their rank in each sample, more often; not as published",
+    )
     trigger: float | None = Field(
         default=None, ge=0, description="VEM; a refined station with a smaller total is silent; the data's by default"
     )
@@ -44,9 +62,20 @@ class TraceRefinerConfig(Config):
     totals_weight: float = Field(
         default=2.0, ge=0, description="of what a second critic makes of the total signals of an event's stations"
     )
+    size_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the squared difference of event sizes of the same rank; wants balanced updates",
+    )
     trace_channels: tuple[int, ...] = Field(default=(32, 32), description="of the critic's convolutions along time")
     critic_features: int = Field(default=32, ge=1, description="of a trace, in the critic")
     critic_width: int = Field(default=100, ge=1, description="of the critic's dense layers")
+
+    @model_validator(mode="after")
+    def _sizes_want_ranks(self) -> TraceRefinerConfig:
+        if self.size_weight and not self.balanced:
+            raise ValueError("size_weight compares events of the same rank, which balanced updates find; set balanced")
+        return self
 
 
 @models.register("trace-refiner")
@@ -58,6 +87,13 @@ class TraceRefinerGAN(Refiner):
     the ``trigger``, the smallest total of the data's stations, are silenced. They are not silenced in training: a cut
     has no gradient, and the refiner could not learn from stations that start below it. The refiner starts as the
     identity.
+
+    Published, the refiner is a map of single traces. Where data have more noise than the simulation, no map can make
+    it, and near the trigger a trace does not say where in the shower it was recorded. With ``noise`` the refiner draws
+    what is missing; with ``context`` it knows what stands around a station, and the critic of traces knows the same
+    of refined and of measured showers (:class:`~moliere.models.airshower.surroundings.Surroundings`). Critics find the
+    energy scale slowly; ``size_weight`` holds events to the size of those of data with the same rank, which have the
+    same energy where both samples have the same spectrum.
 
     Two critics tell refined from measured showers: one by single traces, one by the totals of an event's stations; see
     :class:`~moliere.models.airshower.refinement.TraceCritic` and ``TotalsCritic``. The first is shown the brightest
@@ -84,15 +120,26 @@ class TraceRefinerGAN(Refiner):
         super().__init__(config, context)
         self.settings = config
         self.array = surface_array(context.detector, "trace-refiner")
-        self.refiner = TraceRefiner(config.features)
+        self.surroundings = Surroundings(self.array) if config.context else None
+        known = self.surroundings.width if self.surroundings else 0
+        self.refiner = TraceRefiner(config.features, config.noise, known)
         self.roughness = Roughness(config.roughness)
-        self.critic = TraceCritic(self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width)
+        self.critic = TraceCritic(
+            self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width, known
+        )
         self.totals_critic = TotalsCritic(min(_BRIGHTEST, self.array.n_stations))
         self.register_buffer("trigger", torch.tensor(config.trigger or 0.0))
+        self.register_buffer("simulated_trigger", torch.zeros(()), persistent=config.context)
         self.register_buffer("share", torch.ones(()))
 
     trigger: Tensor
+    simulated_trigger: Tensor
     share: Tensor
+
+    @property
+    def latent(self) -> tuple[Latent, ...]:
+        """Noise of each bin."""
+        return (Latent(self.settings.noise * self.array.n_channels),) if self.settings.noise else ()
 
     def fit_transforms(self, batch: Batch) -> None:
         """Measure the data: the trigger, the number of stations in an event, and the roughness of traces.
@@ -107,7 +154,8 @@ class TraceRefinerGAN(Refiner):
             return
         if self.settings.trigger is None:
             self.trigger.copy_(data.sum(dim=1).min())
-        self.share.fill_(len(data) / len(measured) / (len(simulation) / len(batch)))
+        self.simulated_trigger.copy_(simulation.sum(dim=1).min())
+        self.share.fill_(self._stations_an_event(measured) / self._stations_an_event(batch.signals))
         self.roughness.fit(to_decades(data))
 
     def objectives(self) -> tuple[Objective, ...]:
@@ -121,31 +169,45 @@ class TraceRefinerGAN(Refiner):
         return [*self.critic.parameters(), *self.totals_critic.parameters()]
 
     @torch.no_grad()
-    def refine(self, signals: Tensor, condition: Tensor) -> Tensor:
+    def refine(self, signals: Tensor, condition: Tensor, latent: Tensor | None = None) -> Tensor:
         """Signals in VEM → signals as in data; NaN marks a silent station."""
         del condition
-        traces = from_decades(self._refine(to_decades(to_traces(signals, self.array))))
+        noise = self.checked(latent, len(signals))
+        traces = from_decades(self._refine(to_decades(to_traces(signals, self.array)), noise))
         kept = traces.sum(dim=2, keepdim=True) >= self.trigger
         return (traces * kept).flatten(1)
 
     def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, data = self._parts(batch, rng)
         with torch.no_grad():
-            refined = self._refine(simulation)
-        one, other = self._as_many(_triggered(data), _triggered(refined), rng)
-        traces = critic_loss(self.critic, self._seen(one), self._seen(other), self.settings.penalty, rng)
+            refined = self._refine(simulation, self._draw(simulation, rng))
+        one, other = self._as_many(self._seen(data), self._seen(refined), rng)
+        traces = critic_loss(self.critic, one, other, self.settings.penalty, rng)
         if not self.settings.totals_weight:
             return traces
         totals = critic_loss(self.totals_critic, self._totals(data), self._totals(refined), self.settings.penalty, rng)
         return Loss(traces.total + totals.total, {**traces.terms, "totals": totals.terms["distance"]})
 
     def _refiner_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        simulation, _ = self._parts(batch, rng)
-        refined = self._refine(simulation)
-        loss = -self.critic(self._seen(self._comparable(_triggered(refined)))).mean()
+        simulation, data = self._parts(batch, rng)
+        refined = self._refine(simulation, self._draw(simulation, rng))
+        loss = -self.critic(self._comparable(self._seen(refined))).mean()
         if self.settings.totals_weight:
             loss = loss - self.settings.totals_weight * self.totals_critic(self._totals(refined)).mean()
-        return Loss(loss)
+        if not self.settings.size_weight:
+            return Loss(loss)
+        difference = self._size_difference(refined, data)
+        return Loss(loss + self.settings.size_weight * difference, {"size": difference.item()})
+
+    def _size_difference(self, refined: Tensor, data: Tensor) -> Tensor:
+        """Mean squared difference of mean sizes of a few events of the same rank in both samples, in decades²."""
+        group = min(_NEIGHBOURS, len(data))
+        one, other = (
+            _sized(self._totals(part)).mean(dim=1)[: len(data) // group * group].unflatten(0, (-1, group)).mean(dim=1)
+            for part in (refined, data)
+        )
+        difference: Tensor = (one - other).square().mean()
+        return difference
 
     def _parts(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Some events of simulation and as many of data, in decades: (n, n_stations, n_bins) each."""
@@ -153,20 +215,41 @@ class TraceRefinerGAN(Refiner):
             raise ConfigError("trace-refiner learns from data beside the simulation; name their file in data.second")
         samples = batch.signals, batch.extras[SECOND]
         n = min(self.settings.events, *map(len, samples))
-        rows = [torch.randperm(len(part), generator=rng, device=rng.device)[:n] for part in samples]
+        rows = [self._chosen(part, n, rng) for part in samples]
         simulation, data = (
             to_decades(to_traces(part[k.to(part.device)], self.array)) for part, k in zip(samples, rows, strict=True)
         )
         return simulation, data
 
+    def _chosen(self, signals: Tensor, n: int, rng: torch.Generator) -> Tensor:
+        """Rows of n events (n,)."""
+        if not self.settings.balanced:
+            return torch.randperm(len(signals), generator=rng, device=rng.device)[:n]
+        ranked = self._by_size(signals)
+        ends = _as_often(len(ranked)).cumsum(0)
+        places = (torch.arange(n) + torch.rand(n, generator=rng, device=rng.device).cpu().double()) / n
+        return ranked.cpu()[torch.searchsorted(ends, places).clamp(max=len(ranked) - 1)]
+
+    def _by_size(self, signals: Tensor) -> Tensor:
+        """Rows of the events (n,), the smallest first."""
+        totals = to_decades(to_traces(signals, self.array).sum(dim=2))
+        return _sized(totals).sum(dim=1).argsort()
+
+    def _stations_an_event(self, signals: Tensor) -> float:
+        """Mean number of stations with a signal, of events as often as updates see them."""
+        number = (to_traces(signals, self.array).amax(dim=2) > 0).sum(dim=1).double()
+        if not self.settings.balanced:
+            return float(number.mean())
+        return float((number[self._by_size(signals)] * _as_often(len(number))).sum())
+
     def _comparable(self, refined: Tensor) -> Tensor:
-        """As many refined traces (m, n_bins) as data have in as many events; the simulation may have more."""
-        return _brightest(refined, min(1.0, float(self.share)) * len(refined))
+        """As many refined traces (m, …) as data have in as many events; the simulation may have more."""
+        return self._brightest(refined, min(1.0, float(self.share)) * len(refined))
 
     def _as_many(self, data: Tensor, refined: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """The brightest of both, as a penalty between them needs as many of each, in random order."""
         refined = self._comparable(refined)
-        data = _brightest(data, len(data) / max(1.0, float(self.share)))
+        data = self._brightest(data, len(data) / max(1.0, float(self.share)))
         m = min(len(data), len(refined))
         one, other = (
             part[torch.randperm(len(part), generator=rng, device=rng.device)[:m].to(part.device)]
@@ -174,31 +257,64 @@ class TraceRefinerGAN(Refiner):
         )
         return one, other
 
+    def _brightest(self, seen: Tensor, n: float) -> Tensor:
+        """About n of the traces as a critic sees them, (m, …)."""
+        kept = max(1, round(n))
+        if kept >= len(seen):
+            return seen
+        return seen[total_decades(seen.detach()[:, : self.array.n_bins])[:, 0].topk(kept).indices]
+
     def _seen(self, traces: Tensor) -> Tensor:
-        """Traces in decades (m, n_bins) as the critic sees them, (m, 2, n_bins)."""
-        return torch.stack([traces, self.roughness(traces)], dim=1)
+        """Traces of events in decades as the critic sees those with a signal, (m, 2 n_bins + context)."""
+        triggered = traces.amax(dim=2) > 0
+        alone = traces[triggered]
+        seen = [alone, self.roughness(alone)]
+        if self.surroundings is not None:
+            seen.append(self.surroundings(self._totals(traces))[triggered])
+        return torch.cat(seen, dim=1)
 
     def _totals(self, traces: Tensor) -> Tensor:
         """Decades of the totals above the trigger, 0 of silent stations, (n, n_stations)."""
-        above: Tensor = total_decades(traces).squeeze(2) - to_decades(self.trigger)
-        return above.relu()
+        return _above(traces, self.trigger)
 
-    def _refine(self, traces: Tensor) -> Tensor:
-        """Traces in decades (n, n_stations, n_bins) → of the same shape."""
-        return encode_triggered(self._refine_parts, traces, traces.amax(dim=2) > 0, self.array.n_bins).to(traces.dtype)
+    def _draw(self, traces: Tensor, rng: torch.Generator) -> Tensor:
+        return self.draw_latent(len(traces), rng).to(traces.device)
 
-    def _refine_parts(self, traces: Tensor) -> Tensor:
-        """(m, n_bins) → of the same shape, in bounded memory."""
+    def _refine(self, traces: Tensor, noise: Tensor) -> Tensor:
+        """Traces in decades (n, n_stations, n_bins), noise (n, latent_size) → of the shape of the traces."""
+        given = [traces]
+        if self.settings.noise:
+            given.append(noise.unflatten(1, (self.array.n_stations, self.settings.noise * self.array.n_bins)))
+        if self.surroundings is not None:
+            given.append(self.surroundings(_above(traces, self.simulated_trigger)))
+        triggered = traces.amax(dim=2) > 0
+        refined = encode_triggered(self._refine_parts, torch.cat(given, dim=2), triggered, self.array.n_bins)
+        return refined.to(traces.dtype)
+
+    def _refine_parts(self, given: Tensor) -> Tensor:
+        """Traces and what belongs to them (m, …) → (m, n_bins), in bounded memory."""
         if torch.compiler.is_compiling():  # an exported graph has no loop over events
-            refined: Tensor = self.refiner(traces)
+            refined: Tensor = self.refiner(given)
             return refined
-        return torch.cat([self.refiner(part) for part in traces.split(_AT_ONCE)])
+        return torch.cat([self.refiner(part) for part in given.split(_AT_ONCE)])
 
 
-def _brightest(traces: Tensor, n: float) -> Tensor:
-    """About n randomly chosen traces in decades, (m, n_bins)."""
-    kept = max(1, round(n))
-    return traces[total_decades(traces.detach())[:, 0].topk(kept).indices] if kept < len(traces) else traces
+def _as_often(n: int) -> Tensor:
+    """Shares of n events, the smallest first, that make small events as common as large ones; they add up to 1."""
+    shares = 1 / ((torch.arange(n, dtype=torch.float64) + 0.5) / n + _BALANCE)
+    return shares / shares.sum()
+
+
+def _sized(totals: Tensor) -> Tensor:
+    """The signals of each event that its size is made of: (n, n_stations) → (n, …)."""
+    brightest = totals.sort(dim=1, descending=True).values
+    return brightest[:, _SIZED] if brightest.shape[1] > _SIZED.start else brightest
+
+
+def _above(traces: Tensor, trigger: Tensor) -> Tensor:
+    """Decades of the totals above a trigger, 0 of silent stations: (n, n_stations, n_bins) → (n, n_stations)."""
+    above: Tensor = total_decades(traces).squeeze(2) - to_decades(trigger)
+    return above.relu()
 
 
 def _triggered(traces: Tensor) -> Tensor:
