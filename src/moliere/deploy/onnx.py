@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from moliere.deploy.graph import Graph
 from moliere.deploy.operators import SUBSTITUTES
 from moliere.deploy.parity import Function, Parity, compare
 from moliere.deploy.philox import Part
+from moliere.deploy.quality import check_judged, judge
+from moliere.deploy.shrink import Width, shrink
 from moliere.deploy.targets import TARGETS, Target, write_beside
 from moliere.errors import ExportError, MissingExtra
 from moliere.files import check_free, replacing
@@ -46,10 +49,14 @@ def export(
     target: Target = "onnx",
     source: str | Path | None = None,
     batch: int | None = None,
+    width: Width | None = None,
     events: int = _EVENTS,
     overwrite: bool = False,
 ) -> Parity:
     """Write a bundle as an ONNX file, if the file makes the same events.
+
+    With weights of fewer bits it cannot make the same events. Then the graph as it is must make them, and the showers
+    of the smaller file must be as good by the figures of the evaluation's page.
 
     Args:
         bundle: a trained model.
@@ -57,6 +64,7 @@ def export(
         target: the consumer that inputs and output are arranged for; what else it needs is written beside the file.
         source: the bundle's file, whose checksum is noted.
         batch: events of a call, for consumers with fixed shapes; by default any number, and one for a consumer.
+        width: store weights in fewer bits; of generative models only.
         events: that are compared with torch.
         overwrite: replace the output.
 
@@ -66,18 +74,24 @@ def export(
     Raises:
         MissingExtra: onnx, onnxscript or onnxruntime is not installed.
         OutputExists: the file exists.
-        ExportError: the model has something that ONNX or the consumer cannot express, or the events differ; nothing is
-            left behind.
+        ExportError: the model has something that ONNX or the consumer cannot express, or the events differ, or they are
+            worse with fewer bits; nothing is left behind.
     """
     check_free(Path(output), overwrite=overwrite)
     _check_installed()
     graph = TARGETS[target](bundle)
+    if width is not None:
+        check_judged(graph)
     batch = 1 if batch is None and target != "onnx" else batch
     proto = to_onnx(graph, batch)
     card = describe(graph, batch, source)
     with replacing(Path(output), overwrite=overwrite) as partial:
         partial.write_bytes(serialise(proto, card))
         parity = check(graph, partial, batch, events)
+        if width is not None:
+            before, card = run(partial, batch), replace(card, more={**card.more, "weights": width})
+            partial.write_bytes(serialise(shrink(proto, width), card))
+            parity = replace(parity, note=str(judge(graph, before, run(partial, batch))))
         write_beside(graph, Path(output), overwrite=overwrite)
     return parity
 

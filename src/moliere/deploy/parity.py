@@ -42,16 +42,19 @@ class Parity:
         events: that were compared.
         largest: largest relative difference, in events that are not ambiguous.
         ambiguous: events in which rounding decides which cells answer; within what the model itself makes.
+        note: what else was looked at.
     """
 
     events: int
     largest: float
     ambiguous: int
+    note: str = ""
 
     def __str__(self) -> str:
         """In words."""
         ambiguous = f"; in {self.ambiguous} of them, rounding decides which cells answer" if self.ambiguous else ""
-        return f"{self.events:,} events agree with torch to {self.largest:.1e}{ambiguous}"
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.events:,} events agree with torch to {self.largest:.1e}{ambiguous}{note}"
 
 
 def compare(model: Function, exported: Function, inputs: Sequence[Tensor], threshold: float) -> Parity:
