@@ -23,7 +23,7 @@ import psutil
 from moliere.cluster import find_engine
 from moliere.detectors import Detector, catalog
 from moliere.events import Events
-from moliere.production import Job, Workers, produce
+from moliere.production import Engine, Job, Workers, produce
 
 _WORDS = "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV --seed 3 -n 10000"
 _GFLASH = _WORDS.split(" ")
@@ -55,30 +55,38 @@ class Naps(Job):
 
 
 def costs(folder: Path) -> None:
-    """Seconds beyond those slept, and the time and memory of the start."""
-    from distributed import Client
-
-    del Client  # its import is no part of the start
+    """A line for each executor and number of workers."""
     for workers, shards in ((1, 20), (2, 40)):
         for name, engine in (("local", partial(Workers, workers)), ("dask", find_engine("dask", workers))):
-            start, ready = time.perf_counter(), list[float]()
-            memory = list[int]()
+            print(f"{name}, {workers} workers: {_cost(engine, workers, shards, folder)}", flush=True)
 
-            def watch(n: int, ready: list[float] = ready, memory: list[int] = memory) -> None:
-                if n:
-                    ready.append(time.perf_counter())
-                    memory.append(_memory())
 
-            job = Naps(shards, folder / "naps.h5")
-            produce(job, engine=engine, overwrite=True, progress=watch)
-            ideal = shards / workers
-            # from the first block of each worker on: the start is a number of its own
-            took = ready[-1] - ready[workers - 1]
-            over = took / (ideal - 1) - 1
-            print(
-                f"{name}, {workers} workers: first block after {ready[0] - start - 1:.2f} s of start, "
-                f"{100 * over:.1f} % over {ideal - 1:.0f} s, {max(memory)} MB in all processes"
-            )
+def _cost(engine: Engine, workers: int, shards: int, folder: Path) -> str:
+    """Seconds beyond those slept, processor time, and the time and memory of the start."""
+    start, done, memory, processor = time.perf_counter(), list[float](), list[int](), list[float]()
+
+    def watch(n: int) -> None:
+        if n:
+            done.append(time.perf_counter())
+            processor.append(_processor())
+        if len(done) == workers and not memory:  # reading it takes time, too
+            memory.append(_memory())
+
+    produce(Naps(shards, folder / "naps.h5"), engine=engine, overwrite=True, progress=watch)
+    # from the first block of each worker on: the start is a number of its own
+    took, ideal = done[-1] - done[workers - 1], shards / workers - 1
+    each = (processor[-1] - processor[workers - 1]) / (shards - workers)
+    return (
+        f"start {done[0] - start - 1:.2f} s, {memory[0]} MB in all; {took:.2f} s for {ideal:.0f} s of naps, "
+        f"{100 * (took / ideal - 1):.1f} % more; processor {1e3 * each:.0f} ms a block"
+    )
+
+
+def _processor() -> float:
+    """Seconds of processor time of this process and its children."""
+    me = psutil.Process()
+    times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
+    return sum(spent.user + spent.system for spent in times)
 
 
 def _memory() -> int:
