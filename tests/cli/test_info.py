@@ -51,3 +51,12 @@ def test_the_recipe_of_a_shipped_bundle_starts_as_it_is_printed(run: Run, tmp_pa
 
 def test_events_that_are_not_here_are_named_in_the_recipe(run: Run) -> None:
     assert "# the events that it was trained on, eplus.h5, are not here" in run("info", "positrons", "--recipe").out
+
+
+def test_the_networks_of_a_bundle_are_drawn(run: Run, trained: Path, tmp_path: Path) -> None:
+    outcome = run("info", trained / "tiny.bundle", "--network", tmp_path / "net.svg")
+    assert outcome.code == 0, outcome.err
+    assert "layer by layer" in outcome.out
+    assert "weights" in (tmp_path / "net.svg").read_text()
+    assert run("info", trained / "tiny.bundle", "--network", tmp_path / "net.svg").code == 2
+    assert "no bundle" in run("info", "calogan", "--network", tmp_path / "other.svg").err

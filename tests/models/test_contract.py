@@ -142,6 +142,7 @@ ADVERSARIES = {"footprint-gan", "trace-refiner"}
 SLOW = {
     ("hierarchical-vae", "prior"),
     ("3dgan-frame", "generator"),
+    ("calogan", "layers"),
     *((kind, stage) for kind in ("calorimeter-flow", "calorimeter-flow-student") for stage in ("layers", "voxels")),
 }
 

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import Branches, DetectorName, NegativeSignals, console, epilog
+from moliere.cli.options import Branches, DetectorName, NegativeSignals, Overwrite, console, epilog
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
     from moliere.models import Bundle
 
 
+_EXAMPLES = (
+    "moliere info photons-mini",
+    "moliere info model.bundle --recipe",
+    "moliere info photons --network photons.svg",
+)
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("info", epilog=epilog("moliere info photons-mini", "moliere info model.bundle --recipe"))(info)
+    app.command("info", epilog=epilog(*_EXAMPLES))(info)
 
 
 def info(
@@ -36,15 +43,24 @@ def info(
         Path | None, typer.Option("--save", help="Of a detector: write its rings and sectors as FastCaloSim's HDF5.")
     ] = None,
     recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
+    network: Annotated[
+        Path | None, typer.Option("--network", help="Of a bundle: draw its networks, layer by layer, as SVG.")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Say what a file holds: events, a bundle, or a detector. Energies in MeV unless a unit is given."""
     from moliere.detectors import catalog, is_binning, is_file_name, load, write_binning
+    from moliere.errors import ConfigError
     from moliere.samples import open_source
     from moliere.weights import bundle_paths, find_bundle
 
     file = files[0] if len(files) == 1 else ""
     if file.endswith(".bundle") or file in bundle_paths():
         _show_bundle(find_bundle(file), recipe=recipe)
+        if network is not None:
+            _draw_network(find_bundle(file), network, overwrite=overwrite)
+    elif network is not None:
+        raise ConfigError(f"{' '.join(files)} is no bundle, and only a bundle holds networks; name a bundle")
     elif file in catalog.names() or is_file_name(file) or is_binning(Path(file)):
         known = load(file)
         console.print(known.describe())
@@ -74,6 +90,16 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
         **{key: value for key, value in bundle.provenance.items() if not isinstance(value, dict)},
     }
     _print_rows(rows)
+
+
+def _draw_network(path: Path, output: Path, *, overwrite: bool) -> None:
+    from moliere.models import load_bundle
+    from moliere.models.structure import structure_of
+    from moliere.report.network_picture import save_network
+
+    bundle = load_bundle(path)
+    save_network(structure_of(bundle.model, bundle.validity), output, overwrite=overwrite)
+    console.print(f"{output}: the networks of {bundle.name}, layer by layer")
 
 
 def _startable(bundle: Bundle) -> tuple[str, dict[str, Any]]:

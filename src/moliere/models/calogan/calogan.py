@@ -13,8 +13,8 @@ from moliere.config import Config
 from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
-from moliere.models.calogan.lagan import Discriminator, Generator
-from moliere.models.calogan.layer_stage import LayerStage
+from moliere.models.calogan.lagan import Discriminator, Generator, ScoreGenerator
+from moliere.models.calogan.particle_scores import ParticleScores
 from moliere.models.networks.layer_state import LayerState, readout_threshold
 from moliere.preprocess import ConditionEncoding
 from moliere.units import GeV
@@ -32,8 +32,8 @@ class CaloGANConfig(Config):
     attention: bool = Field(default=True, description="mix each layer with what the layer in front of it looks like")
     layers: bool = Field(
         default=False,
-        description="layer energies and counts from a stage of their own, which is told the particle, and images that "
-        "share them; false: as published, from the images",
+        description="layer energies and counts from a stage of their own, which is told the particle, and cells as "
+        "normal numbers, given these; false: as published, from the images",
     )
     layer_width: int = Field(default=128, ge=8, description="of that stage's perceptron")
     layer_blocks: int = Field(default=3, ge=1, le=1_000)
@@ -74,10 +74,13 @@ class CaloGAN(GenerativeModel):
     the discriminator may judge.
 
     That is the published model, and what is wrong with it: at 1 GeV its latent is nearly nothing, so that all showers
-    are alike (``scaled``); layer energies are sums of images, ten times wider than a positron's; and the loss takes the
-    incident energy for what shall be seen, which of a pion is anything up to it. With ``layers``, a flow first makes
-    what each layer holds (:class:`~moliere.models.calogan.layer_stage.LayerStage`); the GAN makes how cells share it,
-    given that and the condition, and its discriminator looks at shares alone.
+    are alike (``scaled``); layer energies are sums of images, ten times wider than a positron's; the loss takes the
+    incident energy for what shall be seen, which of a pion is anything up to it; and no image made of a few dozen
+    numbers has the tails of far cells. With ``layers``, a flow first makes what each layer holds
+    (:class:`~moliere.models.calogan.particle_scores.ParticleScores`); given that and the condition, the GAN makes cells
+    as numbers that are N(0, 1) one by one, through the quantiles of each particle's cells: spectra and occupancies are
+    right from the start, and both networks look at nothing but how cells hang together. Neither the paper's sparsity
+    nor its sums are looked at then, as the flow makes them.
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
     energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
@@ -111,21 +114,24 @@ class CaloGAN(GenerativeModel):
         self.stage = None
         if config.layers:
             self.threshold = readout_threshold(config.threshold, self.detector)
-            slices, columns = self.detector.slices, context.columns
-            self.stage = LayerStage(
-                slices, self.threshold, columns, context.particles, config.layer_width, config.layer_blocks
+            self.stage = ParticleScores(
+                self.detector,
+                self.threshold,
+                context.columns,
+                context.particles,
+                config.layer_width,
+                config.layer_blocks,
             )
             further_width = self.stage.told
         particles = context.particles if len(context.particles) > 1 else ()
         self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
         self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
-        self.generator = Generator(
-            config.latent + further_width, self.sizes, attention=config.attention, lit=config.layers
-        )
+        kind = ScoreGenerator if config.layers else Generator
+        self.generator = kind(config.latent + further_width, self.sizes, attention=config.attention)
         self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
-        scale = config.sparsity_scale / GeV
+        scale, sparsity = config.sparsity_scale / GeV, None if config.layers else config.sparsity
         self.discriminator = Discriminator(
-            self.sizes, further_width, len(particles), config.channels, config.sparsity, scale, sums=not config.layers
+            self.sizes, further_width, len(particles), config.channels, sparsity, scale, sums=not config.layers
         )
 
     particles: Tensor
@@ -133,21 +139,22 @@ class CaloGAN(GenerativeModel):
 
     @property
     def latent(self) -> tuple[Latent, ...]:
-        """N(0, 1): of the layers, where they have a stage of their own, then of the images."""
+        """N(0, 1): of the images; with layers, of these first, and one a cell at the end."""
         own = Latent(self.settings.latent)
-        return (own,) if self.stage is None else (Latent(self.stage.width), own)
+        if self.stage is None:
+            return (own,)
+        return Latent(self.stage.width), own, Latent(self.detector.n_channels)
 
     def fit_transforms(self, batch: Batch) -> None:
-        """The scale of the condition, what layers hold, and the mean image in GeV or, with layers, its shares."""
+        """The scale of the condition, and the mean image in GeV or, with layers, the tables of each particle."""
         self.encoding.fit(self._columns(batch.condition))
         if self.stage is not None:
             self.stage.fit(batch.condition, batch.signals)
-        if self.settings.normalise:
+        elif self.settings.normalise:
             image = batch.signals.double().mean(dim=0) / GeV
             for part in self.detector.slices:
                 # cells that no training event has lit may still be lit a little
-                layer = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
-                self.mean_image[part] = layer if self.stage is None else layer / layer.mean()
+                self.mean_image[part] = image[part].clamp(min=1e-3 * float(image[part].mean()) or 1e-9).float()
 
     def objectives(self) -> tuple[Objective, ...]:
         """The discriminator, then the generator, with latents and energies of its own in each step, then the layers."""
@@ -161,13 +168,12 @@ class CaloGAN(GenerativeModel):
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → images → signals in MeV, cut at the threshold; with layers, what these hold comes first."""
-        first, own = latent.split([latent.shape[1] - self.settings.latent, self.settings.latent], dim=1)
-        state = None if self.stage is None else self.stage.make(first, condition)
-        cells = _flat(self._make(own, condition, state))
-        if self.stage is None or state is None:
-            signals = cells * GeV
+        if self.stage is None:
+            signals = _flat(self._make(latent, condition, None)) * GeV
         else:
-            signals = self.stage.shares.join(state.energies, self.stage.share(state, cells)).float()
+            first, own = latent[:, : self.stage.width], latent[:, self.stage.width :]
+            state = self.stage.make(first, condition)
+            signals = self.stage.decode(condition, _flat(self._make(own, condition, state)), state)
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
 
     def _generator_parameters(self) -> list[nn.Parameter]:
@@ -175,24 +181,23 @@ class CaloGAN(GenerativeModel):
         return [*self.generator.parameters(), *embedding]
 
     def _make(self, latent: Tensor, condition: Tensor, state: LayerState | None) -> list[Tensor]:
-        """Images in GeV, or with layers in units of their mean cell and of any sum."""
+        """Images in GeV, or with layers scores, from the latent without the layers' part."""
+        latent, cells = latent[:, : self.settings.latent], latent[:, self.settings.latent :]
         if self.embedding is not None:
             latent = latent * self.embedding(self._classes(condition))
         if self.settings.scaled:
             latent = latent * (self.incident(condition, "energy") / _SCALE).float()[:, None]
         joined = _join(latent, self._further(condition, state))
-        images: list[Tensor] = self.generator(joined, self._split(self.mean_image))
+        images: list[Tensor] = self.generator(joined, self._split(self.mean_image if state is None else cells))
         return images
 
     def _fake(self, batch: Batch, rng: torch.Generator) -> tuple[list[Tensor], Tensor, LayerState | None]:
         """Generated images, and condition and layers that they were made for: those of the batch, shuffled."""
         rows = torch.randperm(len(batch), generator=rng, device=rng.device).to(batch.condition.device)
         condition, state = batch.condition[rows], self._state(batch.signals[rows])
-        noise = torch.randn(len(batch), self.settings.latent, generator=rng, device=rng.device).to(batch.signals)
-        images = self._make(noise, condition, state)
-        if self.stage is not None and state is not None:
-            images = self._in_means(self.stage.share(state, _flat(images)))
-        return images, condition, state
+        size = self.latent_size - (0 if self.stage is None else self.stage.width)
+        noise = torch.randn(len(batch), size, generator=rng, device=rng.device).to(batch.signals)
+        return self._make(noise, condition, state), condition, state
 
     def _real(self, batch: Batch, rng: torch.Generator) -> tuple[list[Tensor], Tensor, LayerState | None]:
         """The batch's own images, mirrored where that is asked for."""
@@ -200,15 +205,11 @@ class CaloGAN(GenerativeModel):
         if self.stage is None or state is None:
             images = self._images(batch.signals)
         else:
-            images = self._in_means(self.stage.share(state, batch.signals))
+            images = self._split(self.stage.encode(batch.condition, self.stage.cut(batch.signals), state, rng))
         return self._mirror(images, rng), batch.condition, state
 
     def _state(self, signals: Tensor) -> LayerState | None:
         return None if self.stage is None else self.stage.measure(self.stage.cut(signals))
-
-    def _in_means(self, shares: Tensor) -> list[Tensor]:
-        """Shares of layers → images in units of the mean cell."""
-        return [layer * layer[0].numel() if len(layer) else layer for layer in self._split(shares)]
 
     def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         assert self.stage is not None

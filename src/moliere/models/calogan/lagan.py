@@ -64,6 +64,8 @@ _SLOPE = 0.3
 #: with this bias the share of what an earlier layer hands on starts at e⁻¹⁰
 _CARRY_OVER = -10.0
 _SEED_CHANNELS = 36
+#: of Keras's initial weights, where a network shall change next to nothing at first
+_FIRST_SHARE = 0.1
 
 Sparsity = Literal["hard", "soft", "straight-through"]
 
@@ -73,9 +75,9 @@ def _leaky(x: Tensor) -> Tensor:
 
 
 class Stream(nn.Module):
-    """One layer of the calorimeter, from the latent: (n, inputs) → field of one channel, unbounded."""
+    """One layer of the calorimeter, from the latent: (n, inputs) → a field, unbounded."""
 
-    def __init__(self, inputs: int, size: Size) -> None:
+    def __init__(self, inputs: int, size: Size, outputs: int = 1) -> None:
         super().__init__()
         self.seed = size[0] + 2, size[1] + 2
         self.dense = nn.Linear(inputs, self.seed[0] * self.seed[1] * _SEED_CHANNELS)
@@ -84,10 +86,10 @@ class Stream(nn.Module):
         self.conv = FieldConv(_SEED_CHANNELS, 16, (2, 2), "he")
         self.norm = FieldNorm(16)
         self.first = LocallyConnected(self.seed, 16, 6, (2, 2), kind="he")
-        self.second = LocallyConnected(self.first.size, 6, 1, (2, 2), bias=False)
+        self.second = LocallyConnected(self.first.size, 6, outputs, (2, 2), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs) → (rows, columns, n, 1)."""
+        """(n, inputs) → (rows, columns, n, outputs)."""
         # contiguous, so that the views of the convolution's patches are read in one piece
         field = self.dense(x).view(len(x), *self.seed, _SEED_CHANNELS).permute(1, 2, 0, 3).contiguous()
         out: Tensor = self.second(_leaky(self.first(self.norm(_leaky(self.conv(field))))))
@@ -127,24 +129,50 @@ class Generator(nn.Module):
         inputs: width of the latent and of further columns of the condition.
         sizes: rows and columns of the layers.
         attention: whether layers are mixed with those in front of them.
-        lit: whether every cell gets something, however little, so that none is without a gradient.
     """
 
-    def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool, lit: bool = False) -> None:
+    _outputs = 1
+
+    def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool) -> None:
         super().__init__()
-        self.lit = lit
-        self.streams = nn.ModuleList(Stream(inputs, size) for size in sizes)
+        self.streams = nn.ModuleList(Stream(inputs, size, self._outputs) for size in sizes)
         self.attention = nn.ModuleList(Inpainting(size) for size in sizes[1:]) if attention else None
 
     def forward(self, x: Tensor, units: Sequence[Tensor]) -> list[Tensor]:
         """(n, inputs), units in GeV (rows, columns) → images in GeV, (n, rows, columns)."""
-        streams = [stream(x) for stream in self.streams]
-        if self.lit:
-            streams = [nn.functional.elu(field) + 1 for field in streams]
-        fields = [field * unit[..., None, None] for field, unit in zip(streams, units, strict=True)]
-        for k, mix in enumerate(self.attention or (), start=1):
-            fields[k] = mix(fields[k], fields[k - 1])
-        return [to_images(field).relu() for field in fields]
+        fields = [stream(x) * unit[..., None, None] for stream, unit in zip(self.streams, units, strict=True)]
+        return [to_images(field).relu() for field in self._mix(fields)]
+
+    def _mix(self, fields: list[Tensor]) -> list[Tensor]:
+        """Each layer with the one in front of it, which is mixed already."""
+        mixed = fields[:1]
+        for own, mix in zip(fields[1:], self.attention or [None] * len(fields), strict=False):
+            mixed.append(own if mix is None else mix(own, mixed[-1]))
+        return mixed
+
+
+class ScoreGenerator(Generator):
+    """Latent and a normal number a cell → scores, that are N(0, 1) one by one where it has learned nothing yet.
+
+    Each stream makes two fields: what is added to the cells' own numbers, and how much of these is left. Without
+    numbers of their own, a few dozen numbers of the latent would have to spread over all cells, of which most are
+    dark and therefore mere noise.
+    """
+
+    _outputs = 2
+
+    def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool) -> None:
+        super().__init__(inputs, sizes, attention=attention)
+        with torch.no_grad():
+            for stream in self.streams:
+                stream.second.weight.mul_(_FIRST_SHARE)  # type: ignore[union-attr,operator]
+
+    def forward(self, x: Tensor, own: Sequence[Tensor]) -> list[Tensor]:
+        """(n, inputs), N(0, 1) (n, rows, columns) → scores (n, rows, columns)."""
+        fields = [stream(x) for stream in self.streams]
+        added = map(to_images, self._mix([field[..., :1] for field in fields]))
+        left = (to_images(nn.functional.elu(field[..., 1:]) + 1) for field in fields)
+        return [more + share * noise for more, share, noise in zip(added, left, own, strict=True)]
 
 
 class LayerCritic(nn.Module):
@@ -153,11 +181,11 @@ class LayerCritic(nn.Module):
     Args:
         size: rows and columns.
         channels: of the first convolution.
-        sparsity: how the share of lit cells lets gradients through.
+        sparsity: how the share of lit cells lets gradients through; ``None``: it is not looked at.
         scale: in GeV; a cell of much more counts as lit in the soft share.
     """
 
-    def __init__(self, size: Size, channels: int, sparsity: Sparsity, scale: float) -> None:
+    def __init__(self, size: Size, channels: int, sparsity: Sparsity | None, scale: float) -> None:
         super().__init__()
         self.sparsity, self.scale = sparsity, scale
         self.conv = FieldConv(1, channels, (2, 2))
@@ -169,8 +197,10 @@ class LayerCritic(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norms = nn.ModuleList(FieldNorm(c) for c in (16, 8, 8))
         flat = size[0] * size[1] * channels
-        self.batch, self.batch_sparsity = MinibatchDiscrimination(flat), MinibatchDiscrimination(1)
-        self.width = flat + self.batch.n_outputs + 1 + self.batch_sparsity.n_outputs
+        self.batch = MinibatchDiscrimination(flat)
+        self.batch_sparsity = None if sparsity is None else MinibatchDiscrimination(1)
+        self.width = flat + self.batch.n_outputs
+        self.width += 0 if self.batch_sparsity is None else 1 + self.batch_sparsity.n_outputs
 
     def forward(self, images: Tensor, unit: Tensor) -> Tensor:
         """(n, rows, columns) in GeV, units in GeV to look at them in (rows, columns) → (n, width)."""
@@ -178,8 +208,11 @@ class LayerCritic(nn.Module):
         for block, norm in zip(self.blocks, self.norms, strict=True):
             field = norm(_leaky(block(pad(field, (1, 1), (1, 1)))))
         features = field.permute(2, 0, 1, 3).flatten(1)
-        lit = self._lit(images)
-        return torch.cat([features, self.batch(features), lit, self.batch_sparsity(lit)], dim=1)
+        seen = [features, self.batch(features)]
+        if self.batch_sparsity is not None:
+            lit = self._lit(images)
+            seen += [lit, self.batch_sparsity(lit)]
+        return torch.cat(seen, dim=1)
 
     def _lit(self, images: Tensor) -> Tensor:
         """Share of cells with energy, (n, 1).
@@ -202,7 +235,7 @@ class Discriminator(nn.Module):
         further_width: width of the condition without the energy.
         classes: outputs of the auxiliary head; 0 has none.
         channels: of the first convolution.
-        sparsity: how the share of lit cells lets gradients through.
+        sparsity: how the share of lit cells lets gradients through; ``None``: it is not looked at.
         scale: in GeV; a cell of much more counts as lit in the soft share.
         sums: whether layer energies and the total are looked at, against what was asked for.
     """
@@ -213,7 +246,7 @@ class Discriminator(nn.Module):
         further_width: int,
         classes: int,
         channels: int,
-        sparsity: Sparsity,
+        sparsity: Sparsity | None,
         scale: float,
         *,
         sums: bool = True,

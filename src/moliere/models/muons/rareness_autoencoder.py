@@ -40,7 +40,8 @@ class RarenessAutoencoder(GenerativeModel):
     rareness as muons have it. The events are a flux of such numbers,
     :func:`~moliere.preprocess.rareness.rareness_flux`.
 
-    Difference to the authors' code: the encoder ends in a softplus instead of a ReLU.
+    Differences to the authors' code: the encoder ends in a softplus and the decoder in a logistic function, where both
+    end in a ReLU there; what is decoded is compared by a cross-entropy, as in that code, not by a squared error.
 
     References:
         Adversarial Autoencoders, A. Makhzani, 2015, https://arxiv.org/abs/1511.05644; the SHiP authors' code,
