@@ -80,7 +80,8 @@ class CaloGAN(GenerativeModel):
     (:class:`~moliere.models.calogan.particle_scores.ParticleScores`); given that and the condition, the GAN makes cells
     as numbers that are N(0, 1) one by one, through the quantiles of each particle's cells: spectra and occupancies are
     right from the start, and both networks look at nothing but how cells hang together. Neither the paper's sparsity
-    nor its sums are looked at then, as the flow makes them.
+    nor its sums are looked at then, as the flow makes them; nor are particles told apart, as both networks are told
+    which it is: rewarded for it, the generator makes positrons and photons far more different than they are.
 
     Differences to the original: the discriminator sees its real and its generated batch in one update instead of two;
     energies of generated events are those of the batch, shuffled, instead of uniform ones; sparsity has a gradient;
@@ -126,12 +127,13 @@ class CaloGAN(GenerativeModel):
         particles = context.particles if len(context.particles) > 1 else ()
         self.register_buffer("particles", torch.tensor(particles, dtype=torch.float64), persistent=False)
         self.embedding = nn.Embedding(len(particles), config.latent) if particles else None
+        classes = 0 if config.layers else len(particles)
         kind = ScoreGenerator if config.layers else Generator
         self.generator = kind(config.latent + further_width, self.sizes, attention=config.attention)
         self.register_buffer("mean_image", torch.ones(self.detector.n_channels))
         scale, sparsity = config.sparsity_scale / GeV, None if config.layers else config.sparsity
         self.discriminator = Discriminator(
-            self.sizes, further_width, len(particles), config.channels, sparsity, scale, sums=not config.layers
+            self.sizes, further_width, classes, config.channels, sparsity, scale, sums=not config.layers
         )
 
     particles: Tensor

@@ -64,8 +64,10 @@ _SLOPE = 0.3
 #: with this bias the share of what an earlier layer hands on starts at e⁻¹⁰
 _CARRY_OVER = -10.0
 _SEED_CHANNELS = 36
-#: of Keras's initial weights, where a network shall change next to nothing at first
-_FIRST_SHARE = 0.1
+#: logit of what the latent adds to a cell at first: next to nothing
+_FIRST_SHARE = -2.0
+#: it adds no more than this: of a cell's own number something is left, so that its root has a gradient
+_MOST = 0.98
 
 Sparsity = Literal["hard", "soft", "straight-through"]
 
@@ -152,27 +154,46 @@ class Generator(nn.Module):
 
 
 class ScoreGenerator(Generator):
-    """Latent and a normal number a cell → scores, that are N(0, 1) one by one where it has learned nothing yet.
+    r"""Latent and a normal number a cell → scores, whose mean is 0 and whose spread is 1 in every cell all the while.
 
-    Each stream makes two fields: what is added to the cells' own numbers, and how much of these is left. Without
-    numbers of their own, a few dozen numbers of the latent would have to spread over all cells, of which most are
-    dark and therefore mere noise.
+    .. math:: x = \rho\, a + \sqrt{1 - \rho^2}\; \epsilon
+
+    Each stream makes two fields: a, what the latent adds, normalised cell by cell over the batch, and how much of a
+    cell that is. Spectra stay as they are, so that the adversaries have only to agree on how cells hang together; left
+    free, the generator moves them. The cells' own numbers ε are needed because most cells are dark, which is mere noise
+    in scores.
     """
 
     _outputs = 2
 
     def __init__(self, inputs: int, sizes: Sequence[Size], *, attention: bool) -> None:
         super().__init__(inputs, sizes, attention=attention)
-        with torch.no_grad():
-            for stream in self.streams:
-                stream.second.weight.mul_(_FIRST_SHARE)  # type: ignore[union-attr,operator]
+        self.norms = nn.ModuleList(ImageNorm(size) for size in sizes)
 
     def forward(self, x: Tensor, own: Sequence[Tensor]) -> list[Tensor]:
         """(n, inputs), N(0, 1) (n, rows, columns) → scores (n, rows, columns)."""
         fields = [stream(x) for stream in self.streams]
-        added = map(to_images, self._mix([field[..., :1] for field in fields]))
-        left = (to_images(nn.functional.elu(field[..., 1:]) + 1) for field in fields)
-        return [more + share * noise for more, share, noise in zip(added, left, own, strict=True)]
+        mixed = self._mix([field[..., :1] for field in fields])
+        added = [norm(to_images(field)) for norm, field in zip(self.norms, mixed, strict=True)]
+        shares = [_MOST * torch.sigmoid(to_images(field[..., 1:]) + _FIRST_SHARE) for field in fields]
+        return [
+            share * more + (1 - share.square()).sqrt() * noise
+            for share, more, noise in zip(shares, added, own, strict=True)
+        ]
+
+
+class ImageNorm(nn.BatchNorm1d):
+    """Each cell of images with mean 0 and spread 1 over the batch, or over training where events are generated."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(size[0] * size[1], affine=False, momentum=0.02)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Of the same shape; no images have nothing to normalise."""
+        if images.numel() == 0:
+            return images
+        normed: Tensor = super().forward(images.flatten(1)).view(images.shape)
+        return normed
 
 
 class LayerCritic(nn.Module):
