@@ -94,7 +94,7 @@ def simulate(
         typer.Option(
             "--fast",
             metavar="BUNDLE",
-            help="Geant4: a trained model, file or name, that makes the showers of the particles it knows.",
+            help="Geant4: a trained model (name, file, or exported .onnx) that makes the showers it knows.",
             autocompletion=complete.bundles,
         ),
     ] = None,
