@@ -13,7 +13,7 @@ from moliere import front
 from moliere.detectors import Calorimeter
 from moliere.errors import CheckpointError, OutputExists
 from moliere.events import Events
-from moliere.models import BuildContext, Bundle, TwoStageFlow, TwoStageFlowConfig
+from moliere.models import BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig
 from moliere.production import produce_shard
 from moliere.training.batches import to_batch
 
@@ -22,8 +22,10 @@ WORDS = {"n": 600, "energy": "300MeV:2GeV", "seed": 5, "batch_size": 256}
 
 @pytest.fixture(scope="module")
 def bundle(polar: Calorimeter, polar_events: Events) -> Bundle:
-    config = TwoStageFlowConfig(width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, steps=1)
-    model = TwoStageFlow(config, BuildContext(polar, ("energy",)))
+    config = CalorimeterFlowConfig(
+        slabs=2, width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4, steps=1, layer_steps=1
+    )
+    model = CalorimeterFlow(config, BuildContext(polar, ("energy",)))
     model.fit_transforms(to_batch(polar_events, np.arange(len(polar_events)), ("energy",)))
     return Bundle("toy", model, validity={"energy": (256.0, 2048.0)})
 
