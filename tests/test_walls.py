@@ -16,9 +16,9 @@ ROOT = Path(moliere.__file__).parent
 #: from the ground up: a room imports only from rooms before it
 ROOMS = [
     *("errors", "audience", "units", "seeding", "files", "threads"),
-    *("memory", "registry", "config", "plugins", "notebook", "progress"),
+    *("memory", "registry", "config", "plugins", "notebook", "progress", "tracking"),
     *("detectors", "events", "samples", "production", "simulators", "preprocess", "models", "training", "generation"),
-    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "cli"),
+    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "tuning", "cli"),
 ]
 FORBIDDEN = {
     "evaluation": {"models", "training", "generation", "preprocess"},
@@ -120,7 +120,7 @@ def test_what_learns_and_fits_is_imported_where_it_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["detectors", "events", "samples", "production", "simulators", "models", "training", "evaluation"]
+    "room", ["detectors", "events", "samples", "production", "simulators", "models", "training", "evaluation", "tuning"]
 )
 def test_messages_outside_the_command_line_hold_no_flag(room: str) -> None:
     for path in (ROOT / room).rglob("*.py"):

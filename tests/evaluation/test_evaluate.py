@@ -15,6 +15,7 @@ from moliere.evaluation.collect import Choice, collect
 from moliere.evaluation.findings.observables import Observables
 from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
+from moliere.evaluation.reading import kinds_of, metric_of
 from moliere.evaluation.suites import suites
 from moliere.evaluation.verdicts import excess
 from moliere.events import Events
@@ -308,3 +309,9 @@ def test_a_training_that_was_cut_short_is_warned_of(mini: Events) -> None:
     other = replace(mini[200:400], metadata={"undertrained": said})
     report = evaluate(mini[:200], other, classifier_seeds=0, threads=1)
     assert any(warning.endswith(said) for warning in report.warnings)
+
+
+def test_only_what_is_asked_for_is_looked_at_with_the_same_figures(mini: Events, halves: Report) -> None:
+    few = evaluate(mini[:600], mini[600:1200], threads=1, only=kinds_of("fpd"))
+    assert [found.kind for found in few.findings] == ["distances"]
+    assert metric_of(few, "fpd") == halves.metric("fpd")

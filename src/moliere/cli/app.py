@@ -35,6 +35,7 @@ from moliere.cli import (
     study,
     train,
     transfer,
+    tune,
 )
 from moliere.cli.options import SafeConsole
 from moliere.errors import MoliereError
@@ -49,7 +50,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _DATA = (simulate, info, check, convert, fetch, prepare)
-_MODELS = (train, distill, generate, refine, reconstruct, evaluate, compare, transfer, study, export, convert_weights)
+_MODELS = (
+    train,
+    distill,
+    tune,
+    generate,
+    refine,
+    reconstruct,
+    evaluate,
+    compare,
+    transfer,
+    study,
+    export,
+    convert_weights,
+)
 _WHOLE = (run, new)
 for verb in (*_DATA, *_MODELS, *_WHOLE, listing, geant4):
     verb.register(app)

@@ -14,6 +14,7 @@ from moliere.cli.options import (
     Overwrite,
     Seed,
     Threads,
+    Track,
     console,
     epilog,
     follow,
@@ -94,13 +95,15 @@ def evaluate(
     fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,
+    track: Track = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare generated with reference events: numbers with errors and floors, figures, one self-contained page."""
     from moliere import front
+    from moliere.tracking import tracked
 
     conditions = read_conditions(fail_if)
-    with follow("evaluating") as progress:
+    with tracked(track or (), f"{generated} against {reference}", {}) as run, follow("evaluating") as progress:
         report = front.evaluate(
             reference,
             generated,
@@ -121,6 +124,9 @@ def evaluate(
             overwrite=overwrite,
             progress=progress,
         )
+        run.settings(report.settings)
+        run.figures({metric.name: metric.value for metric in report.metrics})
+        run.files(output / name for name in ("report.html", "report.json"))
     _show(report)
     if suite == "calochallenge":
         _show_community(report)

@@ -65,6 +65,10 @@ FailIf = Annotated[
     list[str] | None,
     typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option("--track", metavar="SERVICE", help="mlflow, mlflow:URI, wandb or wandb:PROJECT; may be repeated."),
+]
 EnergyRange = Annotated[
     str | None, typer.Option("--energy", help="Incident energy or range, with units: 50GeV or 1GeV:100GeV.")
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import Overwrite, console, epilog, progress_console
+from moliere.cli.options import Overwrite, Track, console, epilog, progress_console
 
 if TYPE_CHECKING:
     from moliere.training import Recipe
@@ -73,6 +73,7 @@ def train(
         Literal["slurm", "htcondor"] | None,
         typer.Option("--print-job", help="Train nothing; print the job that trains, and goes on after its time limit."),
     ] = None,
+    track: Track = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model and pack it into one file, the bundle.
@@ -103,7 +104,12 @@ def train(
     if dry_run:
         _show_plan(chosen, folder)
         return
-    run_training(chosen, folder, resume=resume, overwrite=overwrite)
+    from moliere.tracking import tracked
+
+    services = track if track and front.is_first_process() else ()
+    with tracked(services, chosen.name, chosen.to_table()) as run:
+        run_training(chosen, folder, resume=resume, overwrite=overwrite)
+        run.files(folder / name for name in ("recipe.toml", "metrics.csv", f"{chosen.name}.bundle"))
 
 
 def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -37,6 +38,7 @@ def evaluate(
     threads: int = 2,
     training: EventSource | None = None,
     baseline: EventSource | None = None,
+    only: Collection[str] | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Compare two samples of one detector.
@@ -58,6 +60,7 @@ def evaluate(
         threads: CPU threads.
         training: what the model has seen, of which the reference holds nothing; looked at for memorisation.
         baseline: a third sample, such as a classical parametrisation, whose metrics stand beside the generated one's.
+        only: kinds of findings that are looked at; all by default.
         progress: called with the name of each step, and the share of the work that is done.
 
     Raises:
@@ -71,13 +74,14 @@ def evaluate(
         progress("observables", 0.0)
         samples = Samples.read(sources, chosen, max_events, seed, threshold, match_incident=match_incident)
         samples = replace(samples, classifier_seeds=classifier_seeds, left_out=left_out)
-        kinds = findings.in_order()
+        kinds = [kind for kind in findings.in_order() if only is None or kind.kind in only]
         shares = parts(part(progress, _READING, 1.0), [kind.effort(samples) for kind in kinds])
         looks = (_look(kind, replace(samples, progress=share)) for kind, share in zip(kinds, shares, strict=True))
         found = tuple(one for one in looks if one is not None)
+    asked = classifier_seeds > 0 and (only is None or "classifiers" in only)
     third = samples.baseline
     return Report(
-        verdict=overall([metric for one in found for metric in one.metrics], classifiers=classifier_seeds > 0),
+        verdict=overall([metric for one in found for metric in one.metrics], classifiers=asked),
         detector=reference.detector.to_spec(),
         reference=_describe(names[0], reference, samples.reference),
         generated=_describe(names[1], generated, samples.generated),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -99,7 +99,12 @@ class Condition:
             UnknownName: the report has no such metric.
             ConfigError: the metric could not be measured.
         """
-        return _OPERATORS[self.compare](_value(report, self.figure), self.limit)
+        metric = metric_of(report, self.figure)
+        if metric.value is None:
+            raise ConfigError(
+                f"the condition on {self.figure!r} cannot be judged: it was not measured, because {metric.reason}"
+            )
+        return _OPERATORS[self.compare](metric.value, self.limit)
 
 
 def parse_condition(text: str) -> Condition:
@@ -123,21 +128,49 @@ def parse_condition(text: str) -> Condition:
         raise ConfigError(
             f"condition {text!r}; write a figure, one of > < >= <=, and a number, such as auc_high>0.7"
         ) from None
-    known = {*_WORST_OF, *(name for kind in findings.values() for name in kind.figures)}
-    if not any(fnmatchcase(condition.figure, name) for name in known):
-        raise UnknownName(f"no finding has a figure {condition.figure!r}; {did_you_mean(condition.figure, known)}")
+    kinds_of(condition.figure)
     return condition
 
 
-def _value(report: Report, name: str) -> float:
+def kinds_of(figure: str, more: Iterable[str] = ()) -> list[str]:
+    """The kinds of findings that have a figure, as far as this is known before anything is measured.
+
+    Args:
+        figure: its name, or ``auc_high``, ``auc_low``: the worst of the classifiers.
+        more: names that may stand there, too, and that no finding has.
+
+    Raises:
+        UnknownName: no finding has such a figure.
+
+    Example:
+        >>> kinds_of("fpd"), kinds_of("auc_high")
+        (['distances'], ['classifiers'])
+    """
+    starts = _WORST_OF.get(figure)
+    known = {kind.kind: list(kind.figures) for kind in findings.values()}
+    found = [
+        kind
+        for kind, names in known.items()
+        if any(name.startswith(starts) if starts else fnmatchcase(figure, name) for name in names)
+    ]
+    if not found and figure not in more:
+        names = {*_WORST_OF, *more, *(name for names in known.values() for name in names)}
+        raise UnknownName(f"no finding has a figure {figure!r}; {did_you_mean(figure, names)}")
+    return found
+
+
+def metric_of(report: Report, name: str) -> Metric:
+    """The metric that a figure's name means: of ``auc_high`` and ``auc_low`` the worst of several.
+
+    Raises:
+        UnknownName: the report has no such metric.
+    """
     worst = [found for start in _WORST_OF.get(name, ()) if (found := report.worst(start)) is not None]
     metrics = {metric.name: metric for metric in report.metrics}
     found = largest(worst) or metrics.get(name)
     if found is None:
         raise UnknownName(f"the report has no metric {name!r}; {did_you_mean(name, [*metrics, *_WORST_OF])}")
-    if found.value is None:
-        raise ConfigError(f"the condition on {name!r} cannot be judged: it was not measured, because {found.reason}")
-    return found.value
+    return found
 
 
 #: the community's name → observables whose separation powers are averaged

@@ -1,4 +1,4 @@
-"""Output of a training: a progress bar, a CSV file, and TensorBoard where it is installed."""
+"""Output of a training: a progress bar, a CSV file, TensorBoard where it is installed, and services that track it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from moliere.audience import tell
+from moliere.tracking import number
 
 Watch = Callable[[float], object]
 
@@ -93,6 +94,7 @@ class RunLog:
                 self._csv.writerow([iteration, f"{seconds:.1f}", f"{group}/{name}", f"{value:.6g}"])
                 if self._board is not None:
                     self._board(f"{group}/{name}", value, iteration)
+                number(f"{group}/{name}", value, iteration)
         self._file.flush()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,21 @@ from moliere.training.config import UNJUDGED, TrainingConfig
 _JUDGED, _AT_ONCE = 4_000, 500
 
 
+#: given the averaged model and the validation events
+Look = Callable[[Model, BatchSource], object]
+_looks: list[Look] = []
+
+
+@contextmanager
+def looking(look: Look) -> Iterator[None]:
+    """Have somebody look at each model that is validated in the block; what the look raises ends that training."""
+    _looks.append(look)
+    try:
+        yield
+    finally:
+        _looks.remove(look)
+
+
 class Selection:
     """Keeps the best weights of a run on disk.
 
@@ -39,34 +56,13 @@ class Selection:
         self.judge: Judge | None = None if kind in UNJUDGED else judges[kind]
 
     def measure(self, model: Model, validation: BatchSource) -> dict[str, float]:
-        """The judge's numbers for a model's own events; none without a judge or without events.
-
-        Generated events are compared with those with the same incident particles, refined events with the second
-        sample, which they shall agree with.
-        """
+        """The judge's numbers for a model's own events; none without a judge or without events."""
+        for look in _looks:
+            look(model, validation)
         if self.judge is None or len(validation) == 0:
             return {}
-        own, target = self._judged(validation), validation if model.resembles == "events" else validation.second
-        assert target is not None  # looked at before the training begins
-        # without extras: a model makes none
-        reference = replace(target.source.take(self._judged(target)), extras={})
-        made = self._respond(model, validation, own)
-        return {name: float(value) for name, value in self.judge(reference, made).items()}
-
-    def _respond(self, model: Model, validation: BatchSource, rows: NDArray[np.int64]) -> Events:
-        """A model's events for some of the validation's, with the same random numbers every time."""
-        rng = torch.Generator().manual_seed(derive_seed(self.seed, Purpose.JUDGE))
-        source, pieces = validation.source, (rows[k : k + _AT_ONCE] for k in range(0, len(rows), _AT_ONCE))
-        parts = [model.respond(to_batch(source, piece, validation.columns), rng) for piece in pieces]
-        incident = {name: values[rows] for name, values in source.incident.items()}
-        return Events(source.detector, incident, torch.cat(parts).numpy())
-
-    def _judged(self, validation: BatchSource) -> NDArray[np.int64]:
-        """The first validation events; where they have weights, the first after a random selection by weight."""
-        index, weights = validation.index, validation.source.weights
-        if weights is not None:
-            index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(self.seed, Purpose.JUDGE)))]
-        return index[:_JUDGED]
+        found = self.judge(*compared(model, validation, self.seed))
+        return {name: float(value) for name, value in found.items()}
 
     def keep(self, model: Model) -> None:
         """Write the weights that are the best so far."""
@@ -77,6 +73,42 @@ class Selection:
         """Put the best weights back, if any were kept."""
         if self.kind != "last" and self.path.is_file():
             restore_states(self.path, {"best": load_states(self.path)}, {"best": [model]})
+
+
+@torch.no_grad()
+def compared(model: Model, validation: BatchSource, seed: int, at_most: int = _JUDGED) -> tuple[Events, Events]:
+    """Validation events, and what a model makes of them, with the same random numbers every time.
+
+    Generated events are compared with those with the same incident particles, refined events with the second sample,
+    which they shall agree with.
+
+    Args:
+        model: in evaluation mode.
+        validation: events that it has not seen.
+        seed: of its random numbers.
+        at_most: so many of the events.
+    """
+    own, target = _judged(validation, seed, at_most), validation if model.resembles == "events" else validation.second
+    assert target is not None  # looked at before the training begins
+    # without extras: a model makes none
+    reference = replace(target.source.take(_judged(target, seed, at_most)), extras={})
+    return reference, _respond(model, validation, own, seed)
+
+
+def _respond(model: Model, validation: BatchSource, rows: NDArray[np.int64], seed: int) -> Events:
+    rng = torch.Generator().manual_seed(derive_seed(seed, Purpose.JUDGE))
+    source, pieces = validation.source, (rows[k : k + _AT_ONCE] for k in range(0, len(rows), _AT_ONCE))
+    parts = [model.respond(to_batch(source, piece, validation.columns), rng) for piece in pieces]
+    incident = {name: values[rows] for name, values in source.incident.items()}
+    return Events(source.detector, incident, torch.cat(parts).numpy())
+
+
+def _judged(validation: BatchSource, seed: int, at_most: int) -> NDArray[np.int64]:
+    """The first validation events; where they have weights, the first after a random selection by weight."""
+    index, weights = validation.index, validation.source.weights
+    if weights is not None:
+        index = index[unweighted_rows(weights[index], np.random.default_rng(derive_seed(seed, Purpose.JUDGE)))]
+    return index[:at_most]
 
 
 def validation_losses(
