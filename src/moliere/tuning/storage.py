@@ -53,10 +53,13 @@ def open_storage(where: str) -> BaseStorage:
 
 def _open_database(url: str, storages: Any) -> BaseStorage:
     from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
-    options = {"connect_timeout": _PATIENCE} if url.startswith("postgresql") else {}
+    options: dict[str, Any] = {}
+    if url.startswith("postgresql"):  # no connection stays open between two questions, which may be an hour apart
+        options = {"poolclass": NullPool, "connect_args": {"connect_timeout": _PATIENCE}}
     try:
-        database: BaseStorage = storages.RDBStorage(url, engine_kwargs={"connect_args": options})
+        database: BaseStorage = storages.RDBStorage(url, engine_kwargs=options)
         return database
     except ImportError as error:
         advice = ': pip install "psycopg[binary]"' if url.startswith("postgresql") else ""
