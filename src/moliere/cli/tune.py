@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     examples = (
-        "moliere tune flow-photons --trials 50 --param training.learning_rate=log:1e-4:1e-2 --metric fpd",
-        "moliere tune flow-photons --trials 50 --param model.steps=1:12 --metric fpd --metric ms --workers 4",
+        "moliere tune photons --trials 50 --param training.learning_rate=log:1e-4:1e-2 --metric fpd",
+        "moliere tune photons --trials 50 --param model.steps=1:12 --metric fpd --metric ms --workers 4",
     )
     app.command("tune", epilog=epilog(*examples))(tune)
 
