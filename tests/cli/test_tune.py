@@ -55,13 +55,13 @@ def test_a_search_says_each_trial_and_leaves_a_recipe_and_a_page(run: Run, files
 )
 def test_what_cannot_be_searched_is_named(run: Run, tmp_path: Path, arguments: list[str], message: str) -> None:
     pytest.importorskip("optuna")
-    outcome = run("tune", "flow-photons", "-o", tmp_path / "none", *arguments)
+    outcome = run("tune", "photons", "-o", tmp_path / "none", *arguments)
     assert outcome.code == 1
     assert message in outcome.err
     assert not (tmp_path / "none").exists()
 
 
 def test_no_trials_are_a_wrong_command_line(run: Run, tmp_path: Path) -> None:
-    outcome = run("tune", "flow-photons", "-o", tmp_path / "none", *RATES, "--metric", "fpd", "--trials", 0)
+    outcome = run("tune", "photons", "-o", tmp_path / "none", *RATES, "--metric", "fpd", "--trials", 0)
     assert outcome.code == 2
     assert "--trials" in outcome.err

@@ -20,12 +20,13 @@ name = "toy"
 events = "{events}"
 
 [model]
-kind = "two-stage-flow"
+kind = "calorimeter-flow"
 width = 8
 global_width = 8
 blocks = 1
 layer_width = 8
 layer_blocks = 1
+knots = 4
 
 [training]
 iterations = 4

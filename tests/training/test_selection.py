@@ -17,13 +17,13 @@ from moliere.training.selection import compared, looking
 
 @pytest.fixture
 def recipe(file: Path) -> Recipe:
-    small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1}
+    small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4}
     training = {"iterations": 12, "batch_size": 32, "warmup": 3, "validations": 3, "threads": 1, "accelerator": "cpu"}
     return parse_recipe(
         {
             "name": "toy",
             "data": {"events": str(file)},
-            "model": {"kind": "two-stage-flow", **small},
+            "model": {"kind": "calorimeter-flow", **small},
             "training": training,
         }
     )

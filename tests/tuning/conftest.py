@@ -21,13 +21,13 @@ def toy(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Recip
     """A recipe that is trained in a moment."""
     path = tmp_path_factory.mktemp("toy") / "toy.h5"
     write_events(path, polar_events)
-    small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "steps": 1}
+    small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4, "steps": 1}
     training = {"iterations": 40, "batch_size": 32, "warmup": 3, "validations": 4, "threads": 1, "accelerator": "cpu"}
     return parse_recipe(
         {
             "name": "toy",
             "data": {"events": str(path), "split": [0.5, 0.3, 0.2]},
-            "model": {"kind": "two-stage-flow", **small},
+            "model": {"kind": "calorimeter-flow", **small},
             "training": training,
         }
     )

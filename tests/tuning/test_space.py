@@ -7,7 +7,7 @@ from moliere.errors import ConfigError, MoliereError
 from moliere.training.recipe import parse_recipe, recipe_paths
 from moliere.tuning.space import Range, parse_parameter, parse_parameters, with_values
 
-TABLE = read_toml(recipe_paths()["flow-photons"])
+TABLE = read_toml(recipe_paths()["photons"])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_advice_for_a_range_upside_down_works_when_followed() -> None:
         ([], "nothing to search"),
         (["model.widht=64,128"], "model.widht: unknown key; did you mean 'width'"),
         (["trainig.batch_size=64,128"], "did you mean 'training'"),
-        (["model.kind=two-stage-flow,two-stage-flaw"], "did you mean 'two-stage-flow'"),
+        (["model.kind=calorimeter-flow,calorimeter-flaw"], "did you mean 'calorimeter-flow'"),
         (["training.batch_size=0:64"], "training.batch_size"),
         (["training.batch_size=0.5:64"], "training.batch_size"),
         (["model.width=64,128", "model.width=32,256"], "model.width is searched twice"),
