@@ -147,6 +147,7 @@ def test_the_verbs_have_the_words_and_defaults_of_the_command_line(verb: str) ->
         "shard",
         "shards",
         "print_job",
+        "track",
     }
     assert set(words) - ours - theirs - {"output"} <= set(options) | {"like"}
     assert set(options) - theirs - {"output"} <= set(words)

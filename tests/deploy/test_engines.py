@@ -35,7 +35,8 @@ def engines(small_bundle: Bundle, exported: Path, tmp_path_factory: pytest.TempP
 
 
 def same(found: NDArray[Any], expected: NDArray[Any]) -> None:
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    # in an untrained flow some cells lie just over the bar, where a logarithm enlarges rounding
+    np.testing.assert_allclose(found, expected, rtol=5e-5, atol=1e-5)
 
 
 def test_all_engines_make_the_same_showers(engines: dict[str, Engine]) -> None:

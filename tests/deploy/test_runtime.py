@@ -48,7 +48,8 @@ def test_it_makes_what_torch_makes_of_the_same_names(runtime: Runtime, small_bun
     condition = torch.from_numpy(np.stack([ENERGY, ETA], axis=1))
     with torch.no_grad():
         expected = small_bundle.model.decode(torch.from_numpy(latent), condition).numpy()  # type: ignore[operator]
-    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
+    # in an untrained flow some cells lie just over the bar, where a logarithm enlarges rounding
+    np.testing.assert_allclose(made, expected, rtol=5e-5, atol=1e-5)
     assert made.dtype == np.float32
 
 
