@@ -22,7 +22,7 @@ def toy(polar_events: Events, tmp_path_factory: pytest.TempPathFactory) -> Recip
     path = tmp_path_factory.mktemp("toy") / "toy.h5"
     write_events(path, polar_events)
     small = {"width": 8, "global_width": 8, "blocks": 1, "layer_width": 8, "layer_blocks": 1, "knots": 4, "steps": 1}
-    training = {"iterations": 40, "batch_size": 32, "warmup": 3, "validations": 4, "threads": 1, "accelerator": "cpu"}
+    training = {"iterations": 40, "batch_size": 16, "warmup": 3, "validations": 4, "threads": 1, "accelerator": "cpu"}
     return parse_recipe(
         {
             "name": "toy",
