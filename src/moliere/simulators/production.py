@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.events import Events
-from moliere.production import Job
+from moliere.production import Job, produce
 from moliere.simulators.base import Simulator
+
+__all__ = ["Production", "produce"]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -101,7 +102,7 @@ class Recipe:
 
 
 def parse_recipe(table: Mapping[str, Any]) -> Recipe:
-    """Check a recipe.
+    """Check a recipe; a kind of model that was replaced is taken as its successor, with a warning.
 
     Raises:
         ConfigError: an unknown key or a wrong value; the nearest name is given.
@@ -109,7 +110,11 @@ def parse_recipe(table: Mapping[str, Any]) -> Recipe:
     tables = _RecipeTables.from_table(table)
     if "kind" not in tables.model:
         raise ConfigError(f"model.kind is missing; {did_you_mean('', models)}")
-    model = models[str(tables.model["kind"])].config_type.from_table(tables.model, "model")
+    kind = str(tables.model["kind"])
+    if new := models.replaced.get(kind):
+        warnings.warn(f"model.kind = {kind!r} was replaced by {new!r}, which is taken instead", stacklevel=2)
+    settings = {**tables.model, "kind": new or kind}
+    model = models[settings["kind"]].config_type.from_table(settings, "model")
     return Recipe(tables.name, tables.description, tables.data, model, tables.training)
 
 
