@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import Overwrite, epilog
+from moliere.cli.options import Overwrite, Settings, epilog
 from moliere.cli.train import run_training
 
 
@@ -32,9 +32,7 @@ def distill(
         int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
     ] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto.")] = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
-    ] = None,
+    set_: Settings = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     overwrite: Overwrite = False,
 ) -> None:

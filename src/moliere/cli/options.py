@@ -65,6 +65,21 @@ FailIf = Annotated[
     list[str] | None,
     typer.Option("--fail-if", help="Exit with 1 when a figure is so: auc_high>0.7, auc_low, fpd, … (repeatable)."),
 ]
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a shipped recipe (moliere list recipes) or a .toml file.", autocompletion=complete.recipes
+    ),
+]
+TrainingEvents = Annotated[
+    str | None,
+    typer.Argument(
+        help="File or shipped sample to train on, instead of the recipe's.", autocompletion=complete.samples
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+]
 Track = Annotated[
     list[str] | None,
     typer.Option("--track", metavar="SERVICE", help="mlflow, mlflow:URI, wandb or wandb:PROJECT; may be repeated."),

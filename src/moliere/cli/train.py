@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import Overwrite, Track, console, epilog, progress_console
+from moliere.cli.options import (
+    Overwrite,
+    RecipeName,
+    Settings,
+    Track,
+    TrainingEvents,
+    console,
+    epilog,
+    progress_console,
+)
 
 if TYPE_CHECKING:
     from moliere.training import Recipe
@@ -21,24 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def train(
     context: typer.Context,
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            help="Name of a shipped recipe (moliere list recipes) or a .toml file.", autocompletion=complete.recipes
-        ),
-    ],
-    events: Annotated[
-        str | None,
-        typer.Argument(
-            help="File or shipped sample to train on, instead of the recipe's.", autocompletion=complete.samples
-        ),
-    ] = None,
+    recipe: RecipeName,
+    events: TrainingEvents = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the run; runs/<recipe name> by default.")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
-    ] = None,
+    set_: Settings = None,
     select: Annotated[
         str | None,
         typer.Option("--select", help="Which weights are kept: last, loss, or the best by separation, physics or bdt."),

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import Track, console, epilog, follow, progress_console
+from moliere.cli.options import RecipeName, Track, TrainingEvents, console, epilog, follow, progress_console
 
 if TYPE_CHECKING:
     from moliere.tuning import Trial, Tuned
@@ -24,18 +23,8 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            help="Name of a shipped recipe (moliere list recipes) or a .toml file.", autocompletion=complete.recipes
-        ),
-    ],
-    events: Annotated[
-        str | None,
-        typer.Argument(
-            help="File or shipped sample to train on, instead of the recipe's.", autocompletion=complete.samples
-        ),
-    ] = None,
+    recipe: RecipeName,
+    events: TrainingEvents = None,
     trials: Annotated[
         int, typer.Option("--trials", min=1, help="How many there shall be, those of earlier runs included.")
     ] = 50,
