@@ -225,6 +225,8 @@ class _Draft:
             return {}
         table = read_toml(path)
         changed = {key.removeprefix("set."): value for key, value in self.values.items() if key.startswith("set.")}
+        if "iterations" in self.values:  # the verb's word for it; a recipe whose stages are taken away needs it
+            changed["training.iterations"] = self.values["iterations"]
         for key, value in changed.items():
             *parents, last = key.split(".")
             place = table
