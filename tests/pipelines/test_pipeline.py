@@ -11,8 +11,10 @@ import pytest
 import typer
 
 from moliere.cli.app import app
-from moliere.pipelines import ROLES
+from moliere.cli.verbs import verbs_of
+from moliere.pipelines import ROLES, load_pipeline
 from moliere.pipelines.names import pipeline_files
+from moliere.training.recipe import parse_recipe
 from moliere.weights import bundle_paths
 
 from .conftest import DETECTOR, SMALL
@@ -157,3 +159,13 @@ def test_what_is_shipped_can_be_run(run: Run, tmp_path: Path, name: str) -> None
     assert outcome.code == 0, outcome.err
     assert outcome.out.count("runs: not made yet") >= 4
     assert name in run("list", "pipelines").out
+
+
+@pytest.mark.parametrize("name", sorted(pipeline_files()))
+def test_what_is_shipped_trains_as_it_says(name: str) -> None:
+    """A run checks the recipes of its steps before it begins; a dry run does not."""
+    context = typer.Context(typer.main.get_command(app))
+    for step in load_pipeline(name, verbs_of(context)).steps:
+        if step.recipe:
+            recipe = parse_recipe(step.recipe)
+            assert recipe.training.iterations == step.values.get("iterations", recipe.training.iterations)
