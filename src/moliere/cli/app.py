@@ -37,7 +37,7 @@ from moliere.cli import (
     transfer,
     tune,
 )
-from moliere.cli.options import SafeConsole
+from moliere.cli.options import SafeConsole, add_verbs
 from moliere.errors import MoliereError
 from moliere.plugins import load_plugins
 
@@ -49,24 +49,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_DATA = (simulate, info, check, convert, fetch, prepare)
-_MODELS = (
-    train,
-    distill,
-    tune,
-    generate,
-    refine,
-    reconstruct,
-    evaluate,
-    compare,
-    transfer,
-    study,
-    export,
-    convert_weights,
-)
-_WHOLE = (run, new)
-for verb in (*_DATA, *_MODELS, *_WHOLE, listing, geant4):
-    verb.register(app)
+add_verbs(app, "All in one", new.new, run.run, study.study)
+add_verbs(app, "Events", simulate.simulate, info.info, check.check, convert.convert, fetch.fetch)
+app.add_typer(prepare.group, name="prepare", rich_help_panel="Events")
+models = (train.train, distill.distill, tune.tune, generate.generate, refine.refine, reconstruct.reconstruct)
+add_verbs(app, "Models", *models, export.export, convert_weights.convert_weights)
+add_verbs(app, "Proof", evaluate.evaluate, compare.compare, transfer.transfer)
+add_verbs(app, "What there is", listing.list_)
+app.add_typer(geant4.group, name="geant4", rich_help_panel="What there is")
 
 #: options that are answered without looking at anything that has a name
 _ASKS_LITTLE = {"-h", "--help", "--version"}
@@ -92,7 +82,9 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from moliere.cli.options import Branches, DetectorName, FileNames, NegativeSignals, Overwrite, console, epilog
+from moliere.cli.options import Branches, DetectorName, FileNames, NegativeSignals, Overwrite, console, examples
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 _COLOURS = {"fault": "bold red", "warning": "yellow", "note": "dim"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = "moliere check showers.h5", "moliere check run-*.h5 --negative clip --fix clean.h5 --report page.html"
-    app.command("check", epilog=epilog(*examples))(check)
-
-
+@examples("moliere check showers.h5", "moliere check run-*.h5 --negative clip --fix clean.h5 --report page.html")
 def check(
     events: FileNames,
     detector: DetectorName = None,

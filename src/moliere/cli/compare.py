@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moliere.cli import complete
 from moliere.cli.options import (
+    ClassifierSeeds,
     DetectorName,
     FailIf,
+    MaxEvents,
     Overwrite,
+    ReferenceName,
     Seed,
     Threads,
     console,
-    epilog,
+    examples,
     follow,
     read_conditions,
+    sample_argument,
     stop_if,
 )
 
@@ -28,31 +31,16 @@ if TYPE_CHECKING:
     from moliere.evaluation.reading import Row
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("compare", epilog=epilog("moliere compare geant4.h5 gflash.h5 flow.h5 -o comparison"))(compare)
-
-
+@examples("moliere compare geant4.h5 gflash.h5 flow.h5 -o comparison")
 def compare(
-    reference: Annotated[
-        str,
-        typer.Argument(
-            help="What is right by definition: a file or a shipped sample.", autocompletion=complete.samples
-        ),
-    ],
-    samples: Annotated[
-        list[str], typer.Argument(help="What is judged: files, whoever made them.", autocompletion=complete.samples)
-    ],
+    reference: ReferenceName,
+    samples: Annotated[list[str], sample_argument("What is judged: files, whoever made them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for compare.html and the reports.")] = Path(
         "comparison"
     ),
     detector: DetectorName = None,
-    max_events: Annotated[
-        int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
-    ] = 100_000,
-    classifier_seeds: Annotated[
-        int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
-    ] = 2,
+    max_events: MaxEvents = 100_000,
+    classifier_seeds: ClassifierSeeds = 2,
     fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,

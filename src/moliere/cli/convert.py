@@ -7,43 +7,33 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import Branches, DetectorName, NegativeSignals, Overwrite, console, epilog, track
+from moliere.cli.options import (
+    Branches,
+    DetectorName,
+    NegativeSignals,
+    Overwrite,
+    console,
+    examples,
+    format_option,
+    sample_argument,
+    track,
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere convert eplus.root eplus.h5 --to calogan",
-        "moliere convert run-*.root showers.h5 --detector my-calorimeter.toml",
-    )
-    app.command("convert", epilog=epilog(*examples))(convert)
-
-
+@examples(
+    "moliere convert eplus.root eplus.h5 --to calogan",
+    "moliere convert run-*.root showers.h5 --detector my-calorimeter.toml",
+)
 def convert(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="IN...",
-            help="Files in any format, as one sample, or a folder of CSV files.",
-            autocompletion=complete.samples,
-        ),
+        sample_argument("Files in any format, as one sample, or a folder of CSV files.", metavar="IN..."),
     ],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     detector: DetectorName = None,
-    from_: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="Format of IN, found from its content by default.", autocompletion=complete.formats
-        ),
-    ] = None,
+    from_: Annotated[str | None, format_option("--from", "Format of IN, found from its content by default.")] = None,
     to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            help="Format of OUT (moliere list formats), by its ending by default.",
-            autocompletion=complete.formats,
-        ),
+        str | None, format_option("--to", "Format of OUT (moliere list formats), by its ending by default.")
     ] = None,
     branches: Branches = None,
     negative: NegativeSignals = "refuse",

@@ -7,18 +7,13 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import Overwrite, console, epilog
+from moliere.cli.options import Overwrite, console, examples
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere convert-weights params_generator_epoch_111.hdf5 -o 3dgan.bundle",
-        "moliere convert-weights last.ckpt --discriminator last.ckpt --energy 100GeV:200GeV -o 3dgan.bundle",
-    )
-    app.command("convert-weights", epilog=epilog(*examples))(convert_weights)
-
-
+@examples(
+    "moliere convert-weights params_generator_epoch_111.hdf5 -o 3dgan.bundle",
+    "moliere convert-weights last.ckpt --discriminator last.ckpt --energy 100GeV:200GeV -o 3dgan.bundle",
+)
 def convert_weights(
     generator: Annotated[
         Path, typer.Argument(help="3DGAN's generator: Keras .h5 or .hdf5; PyTorch or Lightning .ckpt, .pt or .pth.")

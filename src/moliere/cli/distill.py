@@ -7,18 +7,24 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import Overwrite, Settings, epilog
+from moliere.cli.options import (
+    GoOn,
+    Overwrite,
+    Seed,
+    Settings,
+    Threads,
+    TrainingDevice,
+    bundle_argument,
+    examples,
+    sample_argument,
+)
 from moliere.cli.train import run_training
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("distill", epilog=epilog("moliere distill photons.bundle photons.h5 -o fast"))(distill)
-
-
+@examples("moliere distill photons.bundle photons.h5 -o fast")
 def distill(
-    teacher: Annotated[str, typer.Argument(help="Bundle of a flow: a file or a shipped name.")],
-    events: Annotated[str, typer.Argument(help="File or shipped sample that the teacher was trained on.")],
+    teacher: Annotated[str, bundle_argument("Bundle of a flow: a file or a shipped name.")],
+    events: Annotated[str, sample_argument("File or shipped sample that the teacher was trained on.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the run; runs/<teacher>-fast by default.")
     ] = None,
@@ -27,13 +33,11 @@ def distill(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=1, help="Events an iteration; the teacher's by default.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same model.")] = 0,
-    threads: Annotated[
-        int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
-    ] = 0,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto.")] = "auto",
+    seed: Seed = 0,
+    threads: Threads = 0,
+    device: TrainingDevice = "auto",
     set_: Settings = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    resume: GoOn = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Teach a student to make a flow's events in few evaluations.

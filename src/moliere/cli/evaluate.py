@@ -9,16 +9,21 @@ import typer
 
 from moliere.cli import complete
 from moliere.cli.options import (
+    ClassifierSeeds,
     DetectorName,
     FailIf,
+    MaxEvents,
     Overwrite,
+    ReferenceName,
     Seed,
     Threads,
     Track,
     console,
-    epilog,
+    examples,
     follow,
     read_conditions,
+    sample_argument,
+    sample_option,
     stop_if,
 )
 
@@ -26,21 +31,10 @@ if TYPE_CHECKING:
     from moliere.evaluation import Report
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("evaluate", epilog=epilog("moliere evaluate geant4.h5 fast.h5 -o report"))(evaluate)
-
-
+@examples("moliere evaluate geant4.h5 fast.h5 -o report")
 def evaluate(
-    reference: Annotated[
-        str,
-        typer.Argument(
-            help="What is right by definition: a file or a shipped sample.", autocompletion=complete.samples
-        ),
-    ],
-    generated: Annotated[
-        str, typer.Argument(help="What is judged: a file, whoever made it.", autocompletion=complete.samples)
-    ],
+    reference: ReferenceName,
+    generated: Annotated[str, sample_argument("What is judged: a file, whoever made it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.html and report.json.")] = Path(
         "report"
     ),
@@ -67,9 +61,7 @@ def evaluate(
         str | None,
         typer.Option("--threshold", help="Smaller signals count as zero, such as 0.5 MeV; the detector's by default."),
     ] = None,
-    max_events: Annotated[
-        int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")
-    ] = 100_000,
+    max_events: MaxEvents = 100_000,
     suite: Annotated[
         str,
         typer.Option(
@@ -77,16 +69,9 @@ def evaluate(
             help="default suits the detector; calochallenge has the community's classifier (for a GPU) and table.",
         ),
     ] = "default",
-    classifier_seeds: Annotated[
-        int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
-    ] = 3,
+    classifier_seeds: ClassifierSeeds = 3,
     baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            help="A third sample, such as GFLASH's, whose figures stand beside.",
-            autocompletion=complete.samples,
-        ),
+        str | None, sample_option("--baseline", "A third sample, such as GFLASH's, whose figures stand beside.")
     ] = None,
     match_incident: Annotated[
         bool,

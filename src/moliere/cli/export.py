@@ -7,28 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import Overwrite, Threads, console, epilog
+from moliere.cli.options import BundleName, Overwrite, Threads, console, examples
 from moliere.errors import ConfigError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere export photons -o photons.onnx",
-        "moliere export photons --target fastcalosim -o photons.onnx",
-        "moliere export photons --target c -o model",
-    )
-    app.command("export", epilog=epilog(*examples))(export)
-
-
+@examples(
+    "moliere export photons -o photons.onnx",
+    "moliere export photons --target fastcalosim -o photons.onnx",
+    "moliere export photons --target c -o model",
+)
 def export(
-    bundle: Annotated[
-        str,
-        typer.Argument(
-            help="The trained model: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
-        ),
-    ],
+    bundle: BundleName,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="File to write, such as photons.onnx; a folder for C.")
     ],

@@ -17,14 +17,10 @@ from rich.progress import (
 )
 
 from moliere.cli import complete
-from moliere.cli.options import console, epilog, progress_console
+from moliere.cli.options import console, examples, progress_console
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("fetch", epilog=epilog("moliere fetch", "moliere fetch calochallenge-2"))(fetch)
-
-
+@examples("moliere fetch", "moliere fetch calochallenge-2")
 def fetch(
     name: Annotated[
         str | None,

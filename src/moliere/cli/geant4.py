@@ -6,17 +6,10 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import console, epilog
+from moliere.cli.options import add_verbs, console, examples
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Geant4: its data tables, and the proof that it runs right on them.")
-    group.command("setup", epilog=epilog("moliere geant4 setup"))(setup)
-    group.command("verify", epilog=epilog("moliere geant4 verify --quick"))(verify)
-    app.add_typer(group, name="geant4")
-
-
+@examples("moliere geant4 setup")
 def setup(
     download: Annotated[
         bool,
@@ -42,6 +35,7 @@ def setup(
     console.print(f"hadronic lists: {hadrons}")
 
 
+@examples("moliere geant4 verify --quick")
 def verify(
     quick: Annotated[bool, typer.Option("--quick", help="Cross sections and critical energies only: seconds.")] = False,
 ) -> None:
@@ -58,3 +52,7 @@ def verify(
     if wrong:
         console.print(f"{wrong} figures are off")
         raise typer.Exit(1)
+
+
+group = typer.Typer(no_args_is_help=True, help="Geant4: its data tables, and the proof that it runs right on them.")
+add_verbs(group, None, setup, verify)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from moliere.cli import complete
 from moliere.cli.jobs import Cluster, PrintJob, Resume, Shard, Shards, Workers, print_array, read_shard, shard_words
 from moliere.cli.options import (
+    BundleName,
     EnergyRange,
+    Output,
     Overwrite,
     Seed,
     Spectrum,
     Threads,
     console,
-    epilog,
+    examples,
+    format_option,
     parse_count,
+    sample_option,
     track,
 )
 
@@ -25,25 +27,15 @@ if TYPE_CHECKING:
     from moliere.events import EventSource
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere generate photons -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
-        "moliere generate runs/photons/photons.bundle --like photons-mini -o fast.h5",
-        "moliere generate runs/muons-aux-gan/muons-aux-gan.bundle -n 1e6 --rareness-scale 1.2 -o rare.root",
-    )
-    app.command("generate", epilog=epilog(*examples))(generate)
-
-
+@examples(
+    "moliere generate photons -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
+    "moliere generate runs/photons/photons.bundle --like photons-mini -o fast.h5",
+    "moliere generate runs/muons-aux-gan/muons-aux-gan.bundle -n 1e6 --rareness-scale 1.2 -o rare.root",
+)
 def generate(
     context: typer.Context,
-    bundle: Annotated[
-        str,
-        typer.Argument(
-            help="The trained model: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
-        ),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    bundle: BundleName,
+    output: Output,
     n: Annotated[
         int | None,
         typer.Option("-n", "--events", parser=parse_count, metavar="N", help="Number of events: 10000 or 1e6."),
@@ -58,12 +50,7 @@ def generate(
     ] = None,
     phi: Annotated[str | None, typer.Option("--phi", help="With --energy: azimuth or its range.")] = None,
     like: Annotated[
-        str | None,
-        typer.Option(
-            "--like",
-            help="Take the incident particles of this file or shipped sample.",
-            autocompletion=complete.samples,
-        ),
+        str | None, sample_option("--like", "Take the incident particles of this file or shipped sample.")
     ] = None,
     part: Annotated[
         Literal["all", "train", "validation", "test"],
@@ -77,11 +64,7 @@ def generate(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(
-            "--to",
-            help="Format of the file: calogan, 3dgan, … (moliere list formats); by its ending.",
-            autocompletion=complete.formats,
-        ),
+        format_option("--to", "Format of the file: calogan, 3dgan, … (moliere list formats); by its ending."),
     ] = None,
     rareness_scale: Annotated[
         float | None,
@@ -91,10 +74,7 @@ def generate(
         ),
     ] = None,
     rareness_from: Annotated[
-        str | None,
-        typer.Option(
-            "--rareness-from", help="The same, as rare as the events of this file.", autocompletion=complete.samples
-        ),
+        str | None, sample_option("--rareness-from", "The same, as rare as the events of this file.")
     ] = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 1024,

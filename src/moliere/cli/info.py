@@ -8,25 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import Branches, DetectorName, NegativeSignals, Overwrite, console, epilog
+from moliere.cli.options import Branches, DetectorName, NegativeSignals, Overwrite, console, examples
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
     from moliere.models import Bundle
 
 
-_EXAMPLES = (
+@examples(
     "moliere info photons-mini",
     "moliere info model.bundle --recipe",
     "moliere info photons --network photons.svg",
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("info", epilog=epilog(*_EXAMPLES))(info)
-
-
 def info(
     files: Annotated[
         list[str],

@@ -13,20 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from moliere.cli import complete
-from moliere.cli.options import Overwrite, console, epilog
+from moliere.cli.options import Overwrite, console, examples
 from moliere.errors import UnknownName, did_you_mean
 from moliere.plugins import GROUP
 
 Rows = Iterable[tuple[str, str]]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(
-        "list", epilog=epilog("moliere list detectors", "moliere list detectors calogan --picture calogan.png")
-    )(list_)
-
-
+@examples("moliere list detectors", "moliere list detectors calogan --picture calogan.png")
 def list_(
     what: Annotated[
         str,

@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli.options import Overwrite, console, epilog
+from moliere.cli.options import Overwrite, console, examples
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("new", epilog=epilog("moliere new my-detector.toml", "moliere run my-detector.pipeline.toml"))(new)
-
-
+@examples("moliere new my-detector.toml", "moliere run my-detector.pipeline.toml")
 def new(
     file: Annotated[Path, typer.Argument(help="Of the detector, such as my-detector.toml; its name becomes this.")],
     overwrite: Overwrite = False,

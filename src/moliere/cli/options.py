@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from unicodedata import category
 
 import typer
@@ -31,6 +32,30 @@ if TYPE_CHECKING:
     from moliere.events.formats.base import Writer
     from moliere.progress import Progress as Watched
 
+Function = TypeVar("Function", bound=Callable[..., None])
+
+
+def sample_argument(help: str, **more: Any) -> Any:
+    """An argument that names events; shells offer the shipped samples, and files."""
+    return typer.Argument(help=help, autocompletion=complete.samples, **more)
+
+
+def sample_option(flag: str, help: str) -> Any:
+    """An option that names events."""
+    return typer.Option(flag, help=help, autocompletion=complete.samples)
+
+
+def bundle_argument(help: str) -> Any:
+    """An argument that names a trained model; shells offer the shipped ones, and files."""
+    return typer.Argument(help=help, autocompletion=complete.bundles)
+
+
+def format_option(flag: str, help: str) -> Any:
+    """An option that names a file format."""
+    return typer.Option(flag, help=help, autocompletion=complete.formats)
+
+
+Output = Annotated[Path, typer.Option("-o", "--output", help="File to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")]
@@ -43,12 +68,13 @@ DetectorName = Annotated[
     ),
 ]
 FileNames = Annotated[
-    list[str],
-    typer.Argument(
-        help="Event files in any format, as one sample, or a shipped sample.",
-        metavar="FILE...",
-        autocompletion=complete.samples,
-    ),
+    list[str], sample_argument("Event files in any format, as one sample, or a shipped sample.", metavar="FILE...")
+]
+BundleName = Annotated[str, bundle_argument("The trained model: a file, or a shipped one (moliere list bundles).")]
+ReferenceName = Annotated[str, sample_argument("What is right by definition: a file or a shipped sample.")]
+MaxEvents = Annotated[int, typer.Option("--max-events", min=2, help="Use so many events of each at most.")]
+ClassifierSeeds = Annotated[
+    int, typer.Option("--classifier-seeds", min=0, help="Repetitions of each classifier test; 0 leaves them out.")
 ]
 Branches = Annotated[
     str | None,
@@ -71,12 +97,12 @@ RecipeName = Annotated[
         help="Name of a shipped recipe (moliere list recipes) or a .toml file.", autocompletion=complete.recipes
     ),
 ]
-TrainingEvents = Annotated[
-    str | None,
-    typer.Argument(
-        help="File or shipped sample to train on, instead of the recipe's.", autocompletion=complete.samples
-    ),
+TrainingEvents = Annotated[str | None, sample_argument("File or shipped sample to train on, instead of the recipe's.")]
+TrainingThreads = Annotated[
+    int | None, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
 ]
+TrainingDevice = Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")]
+GoOn = Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
 ]
@@ -120,9 +146,27 @@ console = SafeConsole(highlight=False, soft_wrap=True, markup=False)
 progress_console = SafeConsole(stderr=True, highlight=False)
 
 
-def epilog(*commands: str) -> str:
-    """The copyable example at the end of a verb's help."""
-    return "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
+def examples(*commands: str) -> Callable[[Function], Function]:
+    """Note the command lines that stand at the end of a verb's help, to be copied."""
+
+    def note(function: Function) -> Function:
+        function.__dict__["epilog"] = "\n\n".join(["[bold]Example[/bold]", *(f"  {command}" for command in commands)])
+        return function
+
+    return note
+
+
+def add_verbs(app: typer.Typer, panel: str | None, *verbs: Callable[..., None]) -> None:
+    """Add functions as verbs of their names, each with its examples.
+
+    Args:
+        app: to which.
+        panel: heading that they stand under in the help.
+        verbs: in the order of the help.
+    """
+    for verb in verbs:
+        name = verb.__name__.rstrip("_").replace("_", "-")
+        app.command(name, epilog=verb.__dict__["epilog"], rich_help_panel=panel)(verb)
 
 
 def parse_count(text: str) -> int:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import DetectorName, Overwrite, Seed, console, epilog, stream
+from moliere.cli.options import (
+    DetectorName,
+    Output,
+    Overwrite,
+    Seed,
+    add_verbs,
+    console,
+    examples,
+    sample_argument,
+    stream,
+)
 
 #: events that are summed at once
 _PIECE = 1000
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Make events ready for a training.")
-    group.command("smear", epilog=epilog("moliere prepare smear discrete.h5 -o continuous.h5 --seed 7"))(smear)
-    example = "moliere prepare footprints showers.h5 -o footprints.h5"
-    group.command("footprints", epilog=epilog(example))(footprints)
-    example = "moliere prepare join eplus.h5 gamma.h5 piplus.h5 --particles e+,gamma,pi+ -o all.h5"
-    group.command("join", epilog=epilog(example))(join)
-    example = "moliere prepare slices eta-020.h5 eta-040.h5 -o slices.h5"
-    group.command("slices", epilog=epilog(example))(slices)
-    group.command("beam", epilog=epilog("moliere prepare beam flux.root -o swept.root"))(beam)
-    group.command("rareness", epilog=epilog("moliere prepare rareness flux.h5 -o rareness.npz"))(rareness)
-    app.add_typer(group, name="prepare")
-
-
+@examples("moliere prepare smear discrete.h5 -o continuous.h5 --seed 7")
 def smear(
-    file: Annotated[
-        str,
-        typer.Argument(
-            help="Events at discrete incident energies: a file or a shipped sample.", autocompletion=complete.samples
-        ),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    file: Annotated[str, sample_argument("Events at discrete incident energies: a file or a shipped sample.")],
+    output: Output,
     width: Annotated[float, typer.Option("--width", help="Largest change of ln E.")] = 0.5,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -55,12 +44,10 @@ def smear(
     console.print(f"{output}: {len(source):,} events, energies spread by a factor of up to e^±{width:g}")
 
 
+@examples("moliere prepare footprints showers.h5 -o footprints.h5")
 def footprints(
-    file: Annotated[
-        str,
-        typer.Argument(help="Air showers of an array whose stations form a picture.", autocompletion=complete.samples),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    file: Annotated[str, sample_argument("Air showers of an array whose stations form a picture.")],
+    output: Output,
     detector: DetectorName = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -81,12 +68,10 @@ def footprints(
     console.print(f"{output}: {len(source):,} footprints of {first.detector.describe().splitlines()[0]}")
 
 
+@examples("moliere prepare join eplus.h5 gamma.h5 piplus.h5 --particles e+,gamma,pi+ -o all.h5")
 def join(
-    files: Annotated[
-        list[str],
-        typer.Argument(help="Events of one detector: files or shipped samples.", autocompletion=complete.samples),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    files: Annotated[list[str], sample_argument("Events of one detector: files or shipped samples.")],
+    output: Output,
     particles: Annotated[
         str | None,
         typer.Option("--particles", help="Of each file, e+,gamma,pi+: what came in, whatever the file says."),
@@ -123,14 +108,10 @@ def join(
         console.print(f"--particles replaced the particles that were recorded in {', '.join(replaced)}")
 
 
+@examples("moliere prepare slices eta-020.h5 eta-040.h5 -o slices.h5")
 def slices(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="One file a slice, named like eta-020 unless its detector is.", autocompletion=complete.samples
-        ),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    files: Annotated[list[str], sample_argument("One file a slice, named like eta-020 unless its detector is.")],
+    output: Output,
     detector: DetectorName = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -148,11 +129,10 @@ def slices(
     console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in chosen)} in {first.name}")
 
 
+@examples("moliere prepare beam flux.root -o swept.root")
 def beam(
-    file: Annotated[
-        str, typer.Argument(help="A Cartesian muon flux of protons at one place.", autocompletion=complete.samples)
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    file: Annotated[str, sample_argument("A Cartesian muon flux of protons at one place.")],
+    output: Output,
     detector: DetectorName = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -172,9 +152,10 @@ def beam(
     console.print(f"{output}: {len(events):,} muons of a swept beam")
 
 
+@examples("moliere prepare rareness flux.h5 -o rareness.npz")
 def rareness(
-    file: Annotated[str, typer.Argument(help="A muon flux, Cartesian or polar.", autocompletion=complete.samples)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    file: Annotated[str, sample_argument("A muon flux, Cartesian or polar.")],
+    output: Output,
     neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="Whose mean distance is taken.")] = 3,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -195,3 +176,7 @@ def rareness(
         events = rareness_flux(source.take(slice(None)), neighbours, np.random.default_rng(seed))
     write_events(output, events, choose_format(output, events.detector.kind), overwrite=overwrite)
     console.print(f"{output}: {len(events):,} muons' rareness in {events.detector.describe().splitlines()[0]}")
+
+
+group = typer.Typer(no_args_is_help=True, help="Make events ready for a training.")
+add_verbs(group, None, smear, footprints, join, slices, beam, rareness)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import DetectorName, Overwrite, Threads, console, epilog
+from moliere.cli.options import DetectorName, Overwrite, Threads, bundle_argument, console, examples, sample_argument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,19 +15,10 @@ if TYPE_CHECKING:
     from moliere.detectors.base import Floats
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    example = "moliere reconstruct aixnet.bundle showers.h5 -o energies.csv"
-    app.command("reconstruct", epilog=epilog(example))(reconstruct)
-
-
+@examples("moliere reconstruct aixnet.bundle showers.h5 -o energies.csv")
 def reconstruct(
-    bundle: Annotated[
-        str, typer.Argument(help="A trained reconstruction: a file, or a shipped one.", autocompletion=complete.bundles)
-    ],
-    events: Annotated[
-        str, typer.Argument(help="Events of the detector that it was trained for.", autocompletion=complete.samples)
-    ],
+    bundle: Annotated[str, bundle_argument("A trained reconstruction: a file, or a shipped one.")],
+    events: Annotated[str, sample_argument("Events of the detector that it was trained for.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV file to write: MeV, mm, rad, g/cm².")],
     detector: DetectorName = None,
     part: Annotated[

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import DetectorName, Overwrite, Seed, Threads, console, epilog, stream
+from moliere.cli.options import (
+    DetectorName,
+    Output,
+    Overwrite,
+    Seed,
+    Threads,
+    bundle_argument,
+    console,
+    examples,
+    format_option,
+    sample_argument,
+    stream,
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("refine", epilog=epilog("moliere refine refiner.bundle simulation.h5 -o refined.h5"))(refine)
-
-
+@examples("moliere refine refiner.bundle simulation.h5 -o refined.h5")
 def refine(
-    bundle: Annotated[
-        str,
-        typer.Argument(
-            help="A trained refiner: a file, or a shipped one (moliere list bundles).", autocompletion=complete.bundles
-        ),
-    ],
-    events: Annotated[
-        str,
-        typer.Argument(
-            help="Simulated events of the detector that it was trained for.", autocompletion=complete.samples
-        ),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    bundle: Annotated[str, bundle_argument("A trained refiner: a file, or a shipped one (moliere list bundles).")],
+    events: Annotated[str, sample_argument("Simulated events of the detector that it was trained for.")],
+    output: Output,
     detector: DetectorName = None,
-    to: Annotated[
-        str, typer.Option("--to", help="Format of the file (moliere list formats).", autocompletion=complete.formats)
-    ] = "calochallenge",
+    to: Annotated[str, format_option("--to", "Format of the file (moliere list formats).")] = "calochallenge",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 256,
     copies: Annotated[
         int, typer.Option("--copies", min=1, help="How often each event is refined, with other noise each time.")

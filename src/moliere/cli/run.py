@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from moliere.cli.options import console, epilog, progress_console
+from moliere.cli.options import console, examples, progress_console
 from moliere.cli.verbs import verbs_of
 from moliere.pipelines import load_pipeline
 from moliere.pipelines import plan as plan_of
@@ -21,16 +21,11 @@ if TYPE_CHECKING:
     from moliere.pipelines import Pipeline, Step
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere run demo",
-        "moliere run electrons.toml --dry-run",
-        "moliere run electrons.toml --from train --set train.iterations=20000",
-    )
-    app.command("run", epilog=epilog(*examples))(run)
-
-
+@examples(
+    "moliere run demo",
+    "moliere run electrons.toml --dry-run",
+    "moliere run electrons.toml --from train --set train.iterations=20000",
+)
 def run(
     context: typer.Context,
     pipeline: Annotated[str, typer.Argument(help="A .toml file, or a shipped pipeline (moliere list pipelines).")],

@@ -14,24 +14,19 @@ from moliere.cli.options import (
     Overwrite,
     Seed,
     console,
-    epilog,
+    examples,
     track,
 )
 
 _SPREAD = "Range, uniform"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV -n 1000 -o electrons.h5",
-        "moliere simulate geant4 --detector calogan --particle e+ --spectrum flat -n 1000 --workers 2 -o eplus.h5",
-        "moliere simulate geant4 --detector calochallenge-1-photons --fast photons -n 1000 -o fast.h5",
-        "moliere simulate airshower-data --particle iron --set max_zenith=1.0 -n 1000 -o iron.h5",
-    )
-    app.command("simulate", epilog=epilog(*examples))(simulate)
-
-
+@examples(
+    "moliere simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV -n 1000 -o electrons.h5",
+    "moliere simulate geant4 --detector calogan --particle e+ --spectrum flat -n 1000 --workers 2 -o eplus.h5",
+    "moliere simulate geant4 --detector calochallenge-1-photons --fast photons -n 1000 -o fast.h5",
+    "moliere simulate airshower-data --particle iron --set max_zenith=1.0 -n 1000 -o iron.h5",
+)
 def simulate(
     context: typer.Context,
     simulator: Annotated[

@@ -7,44 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import Overwrite, Seed, Threads, console, epilog, follow
+from moliere.cli.options import Overwrite, Seed, Threads, console, examples, follow, sample_option
 
 if TYPE_CHECKING:
     from moliere.config import Table
     from moliere.evaluation.refinement import RefinementResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere study refinement --quick -o quick",
-        "moliere study refinement --simulation sim.h5 --data data.h5",
-        "moliere study footprints -o footprints",
-    )
-    app.command("study", epilog=epilog(*examples))(study)
-
-
+@examples(
+    "moliere study refinement --quick -o quick",
+    "moliere study refinement --simulation sim.h5 --data data.h5",
+    "moliere study footprints -o footprints",
+)
 def study(
     name: Annotated[Literal["refinement", "footprints"], typer.Argument(help="Which study.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the study; runs/NAME-study by default.")
     ] = None,
     simulation: Annotated[
-        str | None,
-        typer.Option(
-            "--simulation",
-            help="Refinement: your own simulated events, instead of making some.",
-            autocompletion=complete.samples,
-        ),
+        str | None, sample_option("--simulation", "Refinement: your own simulated events, instead of making some.")
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="Refinement: your own data; their energies only judge the result.",
-            autocompletion=complete.samples,
-        ),
+        str | None, sample_option("--data", "Refinement: your own data; their energies only judge the result.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes: all of it works, nothing is proven.")] = False,
     set_: Annotated[

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from moliere.cli.options import (
+    GoOn,
     Overwrite,
     RecipeName,
     Settings,
     Track,
+    TrainingDevice,
     TrainingEvents,
+    TrainingThreads,
     console,
-    epilog,
+    examples,
     progress_console,
 )
 
@@ -22,11 +25,7 @@ if TYPE_CHECKING:
     from moliere.training import Recipe
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("train", epilog=epilog("moliere train photons photons.h5 --iterations 20000"))(train)
-
-
+@examples("moliere train photons photons.h5 --iterations 20000")
 def train(
     context: typer.Context,
     recipe: RecipeName,
@@ -43,10 +42,8 @@ def train(
         int | None, typer.Option("--iterations", min=1, help="How long, instead of the recipe's number.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="The same seed gives the same model.")] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=0, help="CPU threads; 0 takes as many as there are idle cores.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")] = None,
+    threads: TrainingThreads = None,
+    device: TrainingDevice = None,
     devices: Annotated[
         int | None, typer.Option("--devices", min=1, help="GPUs, or processes, of each machine that share every batch.")
     ] = None,
@@ -61,7 +58,7 @@ def train(
         bool,
         typer.Option("--match-incident", help="Train on events of the first sample with the second's energies."),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    resume: GoOn = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check recipe and events, build the model, show what would be done.")
     ] = False,

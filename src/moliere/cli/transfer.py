@@ -6,28 +6,15 @@ from typing import Annotated
 
 import typer
 
-from moliere.cli import complete
-from moliere.cli.options import DetectorName, Seed, Threads, console, epilog, progress_console
+from moliere.cli.options import DetectorName, Seed, Threads, console, examples, progress_console, sample_argument
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("transfer", epilog=epilog("moliere transfer eplus.h5 gamma.h5 fast-eplus.h5 fast-gamma.h5"))(transfer)
-
-
+@examples("moliere transfer eplus.h5 gamma.h5 fast-eplus.h5 fast-gamma.h5")
 def transfer(
-    reference_first: Annotated[
-        str, typer.Argument(help="Reference events of one kind of particle.", autocompletion=complete.samples)
-    ],
-    reference_second: Annotated[
-        str, typer.Argument(help="Reference events of another kind.", autocompletion=complete.samples)
-    ],
-    generated_first: Annotated[
-        str, typer.Argument(help="Generated events of the first kind.", autocompletion=complete.samples)
-    ],
-    generated_second: Annotated[
-        str, typer.Argument(help="Generated events of the second kind.", autocompletion=complete.samples)
-    ],
+    reference_first: Annotated[str, sample_argument("Reference events of one kind of particle.")],
+    reference_second: Annotated[str, sample_argument("Reference events of another kind.")],
+    generated_first: Annotated[str, sample_argument("Generated events of the first kind.")],
+    generated_second: Annotated[str, sample_argument("Generated events of the second kind.")],
     detector: DetectorName = None,
     max_events: Annotated[int, typer.Option("--max-events", min=50, help="Use so many of each file.")] = 20_000,
     seed: Seed = 0,

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moliere.cli.options import RecipeName, Track, TrainingEvents, console, epilog, follow, progress_console
+from moliere.cli.options import (
+    RecipeName,
+    Track,
+    TrainingDevice,
+    TrainingEvents,
+    console,
+    examples,
+    follow,
+    progress_console,
+)
 
 if TYPE_CHECKING:
     from moliere.tuning import Trial, Tuned
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    examples = (
-        "moliere tune photons --trials 50 --param training.learning_rate=log:1e-4:1e-2 --metric fpd",
-        "moliere tune photons --trials 50 --param model.steps=1:12 --metric fpd --metric ms --workers 4",
-    )
-    app.command("tune", epilog=epilog(*examples))(tune)
-
-
+@examples(
+    "moliere tune photons --trials 50 --param training.learning_rate=log:1e-4:1e-2 --metric fpd",
+    "moliere tune photons --trials 50 --param model.steps=1:12 --metric fpd --metric ms --workers 4",
+)
 def tune(
     recipe: RecipeName,
     events: TrainingEvents = None,
@@ -60,7 +64,7 @@ def tune(
     threads: Annotated[
         int | None, typer.Option("--threads", min=0, help="CPU threads of each trial; 0 shares the idle cores.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")] = None,
+    device: TrainingDevice = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="The same seed gives the same trials, with one worker.")
     ] = 0,
