@@ -16,7 +16,7 @@ import pytest
 from moliere.detectors import Calorimeter, Layer, Plate, PolarGrid
 from moliere.errors import CheckpointError, IncompleteRun, WriteError
 from moliere.production import Workers, produce
-from moliere.production.blocks import Failure, perform
+from moliere.production.calls import Failure, attempt
 from moliere.simulators import Gflash, Production
 
 PLATES = (Plate("G4_Pb", 5.0), Plate("G4_Si", 5.0, 0, active=True)) * 10
@@ -86,7 +86,7 @@ def test_a_part_that_cannot_be_written_says_so_and_the_others_are_kept(job: Prod
 
 
 def test_another_version_and_a_folder_that_is_not_seen(job: Production) -> None:
-    answer = perform("", "0.0.1", 0)
+    answer = attempt("0.0.1", abs, -1)
     assert isinstance(answer, Failure)
     assert isinstance(answer.error, CheckpointError)
     assert "has moliere" in str(answer.error)

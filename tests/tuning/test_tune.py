@@ -1,22 +1,26 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from moliere.errors import ConfigError, IncompleteRun, OutputExists
+from moliere.errors import CheckpointError, ConfigError, IncompleteRun, OutputExists
 from moliere.models import load_bundle
 from moliere.training import Recipe, fit, load_recipe
 from moliere.tuning import Trial, Tuned
+from moliere.tuning.trial import Job, run_apart
 
 Tune = Callable[..., Tuned]
 
@@ -151,7 +155,7 @@ def test_several_figures_give_a_front_of_recipes(search: Tune, tmp_path: Path) -
     ("words", "message"),
     [
         ({"trials": 0}, "0 trials"),
-        ({"workers": 0}, "0 workers"),
+        ({"workers": -1}, "-1 workers"),
         ({"looks": 0}, "0 parts"),
         ({"parameters": []}, "nothing to search"),
         ({"metrics": ["fpd"]}, "fpd cannot be measured on the 1.. events"),
@@ -176,6 +180,63 @@ def test_the_page_links_every_trial(whole: Tuned) -> None:
     assert "moliere train" in page
     assert "model.width" in page
     assert "best so far" in page
+
+
+class Losing(ThreadPoolExecutor):
+    """Loses what it is told to lose, the numbers of calls from 0, and makes one trial at a time."""
+
+    def __init__(self, losses: Callable[[int], bool], error: Exception) -> None:
+        super().__init__(1)
+        self._losses, self._error, self._calls = losses, error, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._calls += 1
+        if self._losses(self._calls - 1):
+            raise self._error
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.fixture
+def as_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials are made in this process, which has no start of its own."""
+    monkeypatch.setattr("moliere.production.worker._workers", {os.getpid()})
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_any_executor_makes_the_trials_of_one_worker_again_where_it_loses_them(
+    search: Tune, whole: Tuned, tmp_path: Path
+) -> None:
+    engine = partial(Losing, {0, 2}.__contains__, BrokenExecutor("gone"))
+    assert tried(search(tmp_path, 4, seed=1, workers=3, cluster=engine)) == tried(whole)
+    assert not list(tmp_path.glob("driver-*"))
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_an_executor_that_is_gone_ends_the_search_which_goes_on(search: Tune, whole: Tuned, tmp_path: Path) -> None:
+    engine = partial(Losing, lambda call: call > 1, BrokenExecutor("gone"))
+    with pytest.raises(IncompleteRun, match="the executor lost it: BrokenExecutor gone"):
+        search(tmp_path, 4, seed=1, workers=2, cluster=engine)
+    resumed = search(tmp_path, 4, seed=1)
+    assert 2 <= resumed.n_new < 4
+    assert tried(resumed) == tried(whole)
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_a_trial_that_kills_its_process_is_failed_and_others_are_made(search: Tune, tmp_path: Path) -> None:
+    engine = partial(Losing, {0, 1}.__contains__, IncompleteRun("a worker process died (SIGKILL)"))
+    one, other = search(tmp_path, 2, cluster=engine).trials
+    assert (one.state, other.state) == ("failed", "complete")
+    assert one.said == "a worker process died (SIGKILL); was its memory enough?"
+
+
+def test_a_trial_stops_without_its_driver_and_says_which_folder_it_does_not_see(
+    tmp_path: Path, as_worker: None, toy: Recipe
+) -> None:
+    how = {"storage": "", "study": "", "pruner": "none", "looks": 1, "pulse": tmp_path / "gone", "home": Path.cwd()}
+    job = Job(0, 0, toy.to_table(), tmp_path / "trials" / "0000", ("ms",), **how)  # type: ignore[arg-type]
+    assert run_apart(job).state == "stopped"
+    with pytest.raises(CheckpointError, match="elsewhere is not there, seen from"):
+        run_apart(replace(job, home=tmp_path / "elsewhere"))
 
 
 @pytest.mark.slow

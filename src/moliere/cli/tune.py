@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from moliere.cli.jobs import Cluster, Workers
 from moliere.cli.options import (
     RecipeName,
     Track,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @examples(
     "moliere tune photons --trials 50 --param training.learning_rate=log:1e-4:1e-2 --metric fpd",
     "moliere tune photons --trials 50 --param model.steps=1:12 --metric fpd --metric ms --workers 4",
+    "moliere tune electrons --param model.width=64,128 --metric fpd --cluster slurm:queue=short --workers 20",
 )
 def tune(
     recipe: RecipeName,
@@ -60,7 +62,8 @@ def tune(
         str | None,
         typer.Option("--storage", metavar="URL", help="postgresql://host/name; a file in the folder by default."),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at the same time.")] = 1,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=0, help="CPU threads of each trial; 0 shares the idle cores.")
     ] = None,
@@ -108,6 +111,7 @@ def tune(
                     storage=storage,
                     seed=seed,
                     workers=workers,
+                    cluster=cluster,
                     overwrite=overwrite,
                     progress=progress,
                     ended=ended,

@@ -132,17 +132,21 @@ def _own(start: Callable[[], Any], **beginning: Any) -> Iterator[Executor]:
 
 
 @contextmanager
-def _executor(client: Any, initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> Iterator[Executor]:
+def _executor(
+    client: Any, initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] = ()
+) -> Iterator[Executor]:
     _check_versions(client)
-    beginning = _Beginning(initializer, initargs)
-    client.register_plugin(beginning, name=beginning.name)
+    beginning = None if initializer is None else _Beginning(initializer, initargs)
+    if beginning is not None:
+        client.register_plugin(beginning, name=beginning.name)
     executor: Executor = client.get_executor(pure=False)
     try:
         yield executor
     finally:
         with suppress(Exception):  # a scheduler that is gone has forgotten all of it
             executor.shutdown(wait=False)
-            client.unregister_worker_plugin(beginning.name)
+            if beginning is not None:
+                client.unregister_worker_plugin(beginning.name)
 
 
 def _check_versions(client: Any) -> None:

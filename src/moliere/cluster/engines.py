@@ -56,9 +56,9 @@ def find_engine(name: str, workers: int) -> Engine:
     return partial(dask.by_jobs, kind, workers, _settings(name, rest))
 
 
-def engine_of(name: str | None, workers: int) -> Engine | None:
-    """The engine of a name; none where there is no name."""
-    return None if name is None else find_engine(name, workers)
+def engine_of(cluster: str | Engine | None, workers: int) -> Engine | None:
+    """The engine of a name; one that is an engine already, as it is."""
+    return find_engine(cluster, workers) if isinstance(cluster, str) else cluster
 
 
 def _settings(name: str, text: str) -> dict[str, Any]:

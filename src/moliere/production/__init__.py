@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moliere.production.blocks import Engine
+from moliere.production.calls import Engine
 from moliere.production.job import Job
 from moliere.production.produce import produce
 from moliere.production.shards import produce_shard

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Any
 
-from moliere.errors import CheckpointError, IncompleteRun, WriteError
-from moliere.production.job import Job, installed_version
+from moliere.errors import IncompleteRun, WriteError
+from moliere.production.calls import Engine, answer_of, submit
+from moliere.production.job import Job
 from moliere.production.worker import Workers, is_worker
 
-#: makes an executor, as ``functools.partial(ProcessPoolExecutor, 4)`` does: called with ``initializer`` and
-#: ``initargs``, which each of its processes begins with
-Engine = Callable[..., AbstractContextManager[Executor]]
 Progress = Callable[[int], None]
 
 #: a block that was lost so often would be lost again
@@ -30,17 +25,6 @@ _AT_ONCE = 1000
 
 #: what this process was told to work on: a job, or processes that do it
 _held: dict[str, Job | Workers] = {}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a block itself raised; what an executor raises, on the other hand, is its own trouble.
-
-    Args:
-        error: as raised.
-    """
-
-    error: Exception
 
 
 def do_blocks(
@@ -81,25 +65,13 @@ def _let_go(name: str) -> None:
         held.shutdown(wait=False)
 
 
-def perform(name: str, moliere: str, block: int) -> int | Failure:
+def perform(name: str, block: int) -> int:
     """Do a block of a job that this process holds; how many events it has."""
-    if moliere != installed_version():
-        return Failure(
-            CheckpointError(
-                f"{platform.node()} has moliere {installed_version()}, this is {moliere}; all machines need the same "
-                "version"
-            )
-        )
     held = _held[name]
     if isinstance(held, Workers):
-        answer: int | Failure = held.submit(perform, name, moliere, block).result()
-        return answer
-    try:
-        return held.make_part(block)
-    except WriteError as error:
-        return Failure(WriteError(f"{platform.node()}: {error}"))
-    except Exception as error:
-        return Failure(error)
+        n: int = held.submit(perform, name, block).result()
+        return n
+    return held.make_part(block)
 
 
 def _do_elsewhere(job: Job, blocks: list[int], engine: Engine, progress: Progress) -> dict[int, str]:
@@ -108,40 +80,19 @@ def _do_elsewhere(job: Job, blocks: list[int], engine: Engine, progress: Progres
         try:
             while True:
                 while len(running) < _AT_ONCE and (block := line.next()) is not None:
-                    running[_submit(executor, job.mark, block)] = block
+                    running[submit(executor, perform, job.mark, block)] = block
                 if not running:
                     return line.problems
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     block = running.pop(future)
                     try:
-                        progress(_events_of(future))
+                        progress(answer_of(future))
                         line.done()
                     except (IncompleteRun, WriteError) as error:
                         line.lost(block, error)
         finally:
             for future in running:
                 future.cancel()
-
-
-def _submit(executor: Executor, name: str, block: int) -> Future[Any]:
-    try:
-        return executor.submit(perform, name, installed_version(), block)
-    except Exception as error:  # an executor that is broken says so in words of its own
-        broken = Future[Any]()
-        broken.set_exception(error)
-        return broken
-
-
-def _events_of(future: Future[Any]) -> int:
-    try:
-        answer: int | Failure = future.result()
-    except IncompleteRun:
-        raise
-    except Exception as error:
-        raise IncompleteRun(f"the executor lost it: {type(error).__name__} {error}".strip()) from error
-    if isinstance(answer, Failure):
-        raise answer.error
-    return answer
 
 
 class _Line:

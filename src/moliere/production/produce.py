@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from moliere.errors import CheckpointError, IncompleteRun, MoliereError, OutputExists
 from moliere.files import check_free, locked, writing
-from moliere.production.blocks import Engine, Progress, do_blocks
+from moliere.production.blocks import Progress, do_blocks
+from moliere.production.calls import Engine
 from moliere.production.job import Job
 from moliere.production.join import join, missing_words
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -193,5 +194,14 @@ def main(descriptor: int) -> None:
     """The process itself; Ctrl-C reaches the whole group, and the one that started this decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _workers.add(os.getpid())
+    threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
     with suppress(BrokenPipeError, ConnectionResetError, EOFError):
         serve(Connection(descriptor))
+
+
+def _end_with(descriptor: int) -> None:
+    """End in the middle of a call when the other side dies: a run that goes on would be beside one that writes, too."""
+    other = select.poll()
+    other.register(descriptor, 0)  # nothing but that it hung up
+    other.poll()
+    os._exit(1)

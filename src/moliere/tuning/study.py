@@ -176,21 +176,21 @@ class Study:
         self._study.sampler = optuna_here().samplers.TPESampler(seed=seed)
         return int(self._study.ask(self._distributions).number)
 
-    def job(self, number: int, threads: int, stop: Path) -> Job:
-        """What a process needs to make a trial."""
-        search, trial = self.search, self._study.trials[number]
+    def job(self, number: int, threads: int, pulse: Path) -> Job:
+        """What a process needs to make a trial, with so many CPU threads, as long as a file is there."""
+        search, trial, recipe = self.search, self._study.trials[number], self.table(number)
         return Job(
             number,
             trial._trial_id,
-            self.table(number),
+            {**recipe, "training": {**recipe["training"], "threads": threads}},
             search.trial_folder(number).absolute(),
             search.figures,
             search.where,
             search.name,
             search.pruner,
             search.looks,
-            threads,
-            stop.absolute(),
+            pulse.absolute(),
+            Path.cwd(),
         )
 
     def table(self, number: int) -> Table:

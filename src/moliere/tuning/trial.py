@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,10 +17,12 @@ from moliere.config import Table
 from moliere.errors import CheckpointError
 from moliere.evaluation import Report
 from moliere.events import Events
-from moliere.files import writing
+from moliere.files import locked, writing
 from moliere.front.judging import timed
 from moliere.models import Bundle
 from moliere.models.base import Model, models
+from moliere.production import Worker
+from moliere.production.worker import is_worker
 from moliere.report import write_report
 from moliere.training import Recipe, fit, prepare
 from moliere.training.batches import BatchSource, open_batches
@@ -52,8 +56,8 @@ class Job:
         study: name in the storage.
         pruner: how trials are given up.
         looks: parts of the training, between which the trial is judged.
-        threads: CPU threads of its evaluations.
-        stop: a file; once it is there, the trial keeps what it has and stops.
+        pulse: a file; once it is gone, the trial keeps what it has and stops.
+        home: folder that the recipe's paths begin at.
     """
 
     number: int
@@ -65,8 +69,13 @@ class Job:
     study: str
     pruner: Pruner
     looks: int
-    threads: int
-    stop: Path
+    pulse: Path
+    home: Path
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of its training and of its evaluations."""
+        return int(self.recipe["training"]["threads"])
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,26 @@ class _Stopped(Exception):
     """The search ends here."""
 
 
+def run_apart(job: Job) -> Outcome:
+    """Train and judge in a process of our own: that of an executor may belong to others, with their threads and folder.
+
+    Raises:
+        IncompleteRun: the process died.
+        CheckpointError: the folder of the search is not seen from here.
+    """
+    if not is_worker():
+        with Worker() as worker:
+            outcome: Outcome = worker.call(run_apart, job)
+            return outcome
+    for folder in (job.folder.parents[1], job.home):
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"{folder} is not there, seen from {platform.node()}; all machines must see this folder"
+            )
+    os.chdir(job.home)
+    return run_trial(job)
+
+
 def run_trial(job: Job, watch: Callable[[float], object] | None = None) -> Outcome:
     """Train and judge; what is wrong with the settings ends the trial, what is wrong with the machine the search.
 
@@ -106,7 +135,9 @@ def run_trial(job: Job, watch: Callable[[float], object] | None = None) -> Outco
     """
     start = time.monotonic()
     try:
-        outcome = _made(job, watch)
+        _open_folder(job.folder)
+        with locked(job.folder, wait=True):  # a process that a killed driver left behind may still be at this trial
+            outcome = _made(job, watch)
     except _Pruned as pruned:
         outcome = Outcome("pruned", said=str(pruned))
     except _Stopped:
@@ -121,10 +152,9 @@ def run_trial(job: Job, watch: Callable[[float], object] | None = None) -> Outco
 
 def _made(job: Job, watch: Callable[[float], object] | None) -> Outcome:
     recipe, examiner = parse_recipe(job.recipe), _Examiner(job)
-    _share_stores(job.folder)
 
     def watched(share: float) -> None:
-        if job.stop.exists():
+        if not job.pulse.exists():
             raise _Stopped
         examiner.share = share
         if watch is not None:
@@ -155,7 +185,8 @@ def _train(recipe: Recipe, folder: Path, watch: Callable[[float], object]) -> Bu
     return fit(recipe, folder, overwrite=True, watch=watch)[0]
 
 
-def _share_stores(folder: Path) -> None:
+def _open_folder(folder: Path) -> None:
+    """Make it, with the stores that all trials share."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name in STORES:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import suppress
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,14 @@ from typing import Any
 
 import tomli_w
 
+from moliere.cluster.engines import engine_of
 from moliere.errors import ConfigError, IncompleteRun
 from moliere.events import Events
-from moliere.files import replacing, working_in
+from moliere.files import replacing, working_in, writing
 from moliere.front.bundles import choose_recipe
 from moliere.models.base import models
+from moliere.production import Engine, Workers
+from moliere.production.calls import Here, Lost, answer_of, submit
 from moliere.progress import Progress, silent
 from moliere.threads import idle_threads
 from moliere.training import Recipe
@@ -28,13 +32,14 @@ from moliere.tuning.page import write_page
 from moliere.tuning.space import parse_parameters
 from moliere.tuning.storage import mend_journal
 from moliere.tuning.study import Search, Study, Trial
-from moliere.tuning.trial import FINAL, Outcome, Pruner, clean_up, run_trial, validation_part
-from moliere.tuning.workers import Here, local_processes
+from moliere.tuning.trial import FINAL, Outcome, Pruner, clean_up, run_apart, run_trial, validation_part
 
 #: seconds between two pages while trials run
 _PAGE_EVERY = 60.0
-#: how often a trial is begun whose process dies
-_LIVES = 2
+#: how often a trial is begun whose process dies, and how often in a row an executor may lose one
+_LIVES, _PATIENCE = 2, 3
+#: seconds that running trials have to keep what they have when the search is stopped
+_FAREWELL = 60.0
 #: what a search writes into its folder
 _OUTPUTS = ("trials", "front", "best.toml", "tuning.html")
 
@@ -77,7 +82,7 @@ def tune(
     storage: str | None = None,
     seed: int = 0,
     workers: int = 1,
-    executor: Executor | None = None,
+    cluster: str | Engine | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
     ended: Ended = lambda trial, best: None,
@@ -97,9 +102,11 @@ def tune(
             of several figures and of the time.
         looks: parts of a training, between which a trial is judged.
         storage: URL of a database, such as ``postgresql://host/studies``; a file in the folder by default.
-        seed: the same seed gives the same trials, with one worker.
-        workers: trials at the same time, in processes of this machine.
-        executor: what runs the trials instead; its processes must see the folder and the events.
+        seed: the same seed gives the same trials, with one worker; with several the first ten, which are drawn before
+            the sampler looks at those that have ended.
+        workers: trials at the same time, each in a process of its own; 0 takes as many as there are idle cores.
+        cluster: who runs them instead of processes of this machine, by name or as what makes an executor; see
+            :func:`moliere.cluster.find_engine`. Its machines must see the folder and the events.
         overwrite: forget an earlier search in the folder.
         progress: called with the name of each trial, and the share of the search that is done.
         ended: called with each trial that has ended, and the best ones by then.
@@ -108,12 +115,12 @@ def tune(
         ConfigError: a number, a setting or a range that makes no sense, or a figure that these events do not give.
         UnknownName: a figure that does not exist.
         OutputExists: the folder holds another search.
-        IncompleteRun: no trial has reached its end.
+        IncompleteRun: no trial has reached its end, or the executor is gone; the same call goes on.
     """
     if trials < 1:
         raise ConfigError(f"{trials} trials; expected 1 or more")
-    if workers < 1:
-        raise ConfigError(f"{workers} workers; expected 1 or more")
+    if workers < 0:
+        raise ConfigError(f"{workers} workers; expected 1 or more, or 0 for as many as there are idle cores")
     if looks < 1:
         raise ConfigError(f"{looks} parts of a training; expected 1 or more")
     check_figures(metrics)
@@ -128,12 +135,16 @@ def tune(
         looks,
         storage,
     )
-    with working_in(search.folder):
+    workers = workers or idle_threads()
+    engine = engine_of(cluster, workers)
+    threads = chosen.training.threads or (1 if engine else max(1, idle_threads() // workers) if workers > 1 else 0)
+    # before anything that takes time, so that a cluster that does not answer is said at once
+    with working_in(search.folder), _executor(engine, workers) as executor:
         if overwrite:
             _forget(search)
         mend_journal(search.journal)
         study = Study.find(search) or Study.create(search, _rehearse(search))
-        driver = _Driver(study, trials, workers, executor, progress, ended)
+        driver = _Driver(study, trials, workers, threads, executor, progress, ended)
         try:
             driver.run()
         finally:
@@ -182,91 +193,105 @@ def _rehearse(search: Search) -> tuple[Goal, ...]:
     return find_goals(events, search.figures, search.recipe.training.threads)
 
 
+def _executor(engine: Engine | None, workers: int) -> AbstractContextManager[Executor]:
+    if engine is not None:
+        return engine()
+    return Here() if workers == 1 else Workers(workers)
+
+
 class _Driver:
     """Keeps the workers busy until there are enough trials."""
 
     def __init__(
-        self, study: Study, trials: int, workers: int, executor: Executor | None, progress: Progress, ended: Ended
+        self,
+        study: Study,
+        trials: int,
+        workers: int,
+        threads: int,
+        executor: Executor,
+        progress: Progress,
+        ended: Ended,
     ) -> None:
-        self.study, self.trials, self.workers = study, trials, workers
-        self.given, self.progress, self.ended = executor, progress, ended
-        self.stop = study.search.folder / "stop"
+        self.study, self.trials, self.workers, self.threads = study, trials, workers, threads
+        self.executor, self.progress, self.ended = executor, progress, ended
         self.n_done = 0
         self._n_ended = sum(trial.state != "running" for trial in study.trials)
-        self._running: dict[Future[Outcome], int] = {}
-        self._starts: Counter[int] = Counter()
+        self._running: dict[Future[Any], int] = {}
+        self._deaths: Counter[int] = Counter()
+        self._lost = 0
         self._again: list[int] = []
         self._page_at = time.monotonic()
-        threads = study.search.recipe.training.threads
-        self._threads = threads or (max(1, idle_threads() // workers) if workers > 1 else 0)
 
     def run(self) -> None:
         """Make all trials that are missing, those that were interrupted first.
 
         Raises:
             KeyboardInterrupt: what was running has kept a checkpoint.
+            IncompleteRun: the executor is gone.
         """
-        self.stop.unlink(missing_ok=True)
-        executor = self._executor()
-        try:
-            numbers = self._numbers()
-            while self._fill(executor, numbers) or self._running:
-                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-                if any(isinstance(future.exception(), BrokenExecutor) for future in done) and self.given is None:
-                    done, _ = wait(self._running)  # all processes of the pool have been ended
-                    executor = self._executor()
-                for future in done:
+        numbers = self._numbers()
+        with self._pulse() as pulse:
+            while self._fill(numbers, pulse) or self._running:
+                for future in wait(self._running, return_when=FIRST_COMPLETED).done:
                     self._finish(self._running.pop(future), future)
-        except BaseException:
-            self._end()
-            raise
-        finally:
-            self.stop.unlink(missing_ok=True)
-            if self.given is None:
-                executor.shutdown()
 
-    def _executor(self) -> Executor:
-        if self.given is not None:
-            return self.given
-        return Here() if self.workers == 1 else local_processes(self.workers)
+    @contextmanager
+    def _pulse(self) -> Iterator[Path]:
+        """A file that is there as long as this driver is: without it running trials keep what they have, and stop.
+
+        It has a name of its own, so that trials that a driver left behind that was killed stop, too.
+        """
+        folder = self.study.search.folder
+        for left in folder.glob("driver-*"):
+            left.unlink(missing_ok=True)
+        pulse = folder / f"driver-{uuid.uuid4().hex[:12]}"
+        with writing(pulse):
+            pulse.touch()
+        try:
+            yield pulse
+        finally:
+            pulse.unlink(missing_ok=True)
+            self._end()
 
     def _numbers(self) -> Iterator[int]:
         yield from self.study.interrupted()
         while len(self.study.trials) < self.trials:
             yield self.study.ask()
 
-    def _fill(self, executor: Executor, numbers: Iterator[int]) -> bool:
+    def _fill(self, numbers: Iterator[int], pulse: Path) -> bool:
         """Give every worker a trial; whether there was any to give."""
         began = False
         while len(self._running) < self.workers:
             number = self._again.pop() if self._again else next(numbers, None)
             if number is None:
                 break
-            self._starts[number] += 1
-            job = self.study.job(number, self._threads, self.stop)
-            job = replace(job, recipe={**job.recipe, "training": {**job.recipe["training"], "threads": self._threads}})
-            call: Callable[..., Outcome] = run_trial
-            if isinstance(executor, Here):
+            job = self.study.job(number, self.threads, pulse)
+            call: Callable[..., Outcome] = run_apart
+            if isinstance(self.executor, Here):
                 call = partial(run_trial, watch=partial(self._watch, number))
-            self._running[executor.submit(call, job)] = number
+            self._running[submit(self.executor, call, job)] = number
             began = True
         return began
 
     def _watch(self, number: int, share: float) -> None:
         self.progress(f"trial {number}", (self._n_ended + share) / max(self.trials, self._n_ended + 1))
 
-    def _finish(self, number: int, future: Future[Outcome]) -> None:
-        error = future.exception()
-        if isinstance(error, OSError | ImportError):
-            raise error
-        if isinstance(error, BrokenExecutor) and self._starts[number] < _LIVES:
+    def _finish(self, number: int, future: Future[Any]) -> None:
+        try:
+            outcome: Outcome = answer_of(future)
+        except (Lost, OSError):  # another worker may be alive, and have space on its disk
+            self._lost += 1
+            if isinstance(self.executor, Here) or self._lost >= _PATIENCE:
+                raise
             self._again.append(number)
             return
-        if error is not None:
-            said = "its process was killed" if isinstance(error, BrokenExecutor) else f"{type(error).__name__}: {error}"
-            outcome = Outcome("failed", said=f"{said}; was its memory enough?"[:500])
-        else:
-            outcome = future.result()
+        except IncompleteRun as error:
+            self._deaths[number] += 1
+            if self._deaths[number] < _LIVES:
+                self._again.append(number)
+                return
+            outcome = Outcome("failed", said=f"{error}; was its memory enough?"[:500])
+        self._lost = 0
         if outcome.state != "stopped":
             self._tell(number, outcome)
 
@@ -284,13 +309,14 @@ class _Driver:
 
     def _end(self) -> None:
         """Let what runs keep what it has, and write down what has ended meanwhile."""
-        self.stop.touch()
-        for future in self._running:
-            future.cancel()
-        wait(self._running)
+        wait(self._running, _FAREWELL)
         for future, number in self._running.items():
-            if not future.cancelled() and future.exception() is None and future.result().state != "stopped":
-                self._tell(number, future.result())
+            if future.done() and not future.cancelled():
+                with suppress(Exception):
+                    outcome: Outcome = answer_of(future)
+                    if outcome.state != "stopped":
+                        self._tell(number, outcome)
+            future.cancel()
 
     def write_recipes(self) -> tuple[Path, ...]:
         """The best trial as a recipe, or those of the front, each as one."""
