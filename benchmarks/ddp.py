@@ -1,7 +1,7 @@
 """Two processes that share every batch against one with one thread: python benchmarks/ddp.py EVENTS.
 
-Seconds are those of the iterations, as the run's log has them. On a machine that others use the wall time says little;
-the CPU time of both processes over that of one says what sharing costs, and so how fast two free cores can be.
+Seconds are those of the second half of the iterations, as the run's log has them. The ceiling is what the machine has
+to give: two independent trainings at the same time against one alone; two threads of one core are not two cores.
 """
 
 from __future__ import annotations
@@ -9,49 +9,67 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+_ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-def trained(recipe: str, events: str, iterations: int, devices: int) -> tuple[float, float, float]:
-    """Wall seconds of the iterations, CPU seconds of the whole command, and the last loss, summed over objectives."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "moliere.cli", "train", recipe, events, "-o", folder, "--device", "cpu"]
-        command += ["--iterations", str(iterations), "--threads", "1", "--devices", str(devices), "--select", "last"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        subprocess.run([*command, "--set", "training.validations=1"], check=True, capture_output=True, env=environment)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with (Path(folder) / "metrics.csv").open() as lines:
+
+class Training:
+    """One command, as long as it runs and after.
+
+    Args:
+        given: options of this benchmark.
+        devices: processes that share every batch.
+    """
+
+    def __init__(self, given: argparse.Namespace, devices: int) -> None:
+        self._scratch = tempfile.TemporaryDirectory()
+        command = [sys.executable, "-m", "moliere.cli", "train", given.recipe, given.events, "--device", "cpu"]
+        command += [
+            "-o",
+            self._scratch.name,
+            "--iterations",
+            str(given.iterations),
+            "--select",
+            "last",
+            "--threads",
+            "1",
+        ]
+        command += ["--devices", str(devices), "--overwrite", "--set", "training.validations=2"]
+        command += [word for setting in given.set for word in ("--set", setting)]
+        self._process = subprocess.Popen(command, env=_ALONE, stdout=subprocess.DEVNULL)
+
+    def result(self) -> tuple[float, dict[str, float]]:
+        """Milliseconds an iteration, and the last losses."""
+        if self._process.wait():
+            raise SystemExit("the training failed")
+        with (Path(self._scratch.name) / "metrics.csv").open() as lines:
             rows = list(csv.DictReader(lines))
-    loss = sum(float(row["value"]) for row in rows if row["name"].startswith("train/"))
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return float(rows[-1]["seconds"]), cpu, loss
+        at = {int(row["iteration"]): float(row["seconds"]) for row in rows}
+        (few, start), (more, end) = min(at.items()), max(at.items())
+        losses = {row["name"]: float(row["value"]) for row in rows if int(row["iteration"]) == more}
+        return 1e3 * (end - start) / (more - few), losses
 
 
 def main() -> None:
-    """Print a row for each number of processes: a few iterations less than many, without what a start takes."""
+    """Print a row for one process, for two, and for two that know nothing of each other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("events")
     parser.add_argument("--recipe", default="electrons")
-    parser.add_argument("--iterations", type=int, nargs=2, default=(5, 45))
+    parser.add_argument("--iterations", type=int, default=40)
+    parser.add_argument("--set", action="append", default=[], help="as of moliere train")
     given = parser.parse_args()
-    few, more = given.iterations
-    print(f"load {os.getloadavg()[0]:.1f}\n{'processes':>9}{'wall s/iteration':>18}{'CPU s/iteration':>18}{'loss':>10}")
-    walls, cpus = [], []
-    for devices in (1, 2):
-        (wall, cpu, _), (long_wall, long_cpu, loss) = (
-            trained(given.recipe, given.events, n, devices) for n in given.iterations
-        )
-        walls.append((long_wall - wall) / (more - few))
-        cpus.append((long_cpu - cpu) / (more - few))
-        print(f"{devices:>9}{walls[-1]:>18.3f}{cpus[-1]:>18.3f}{loss:>10.4f}", flush=True)
-    print(
-        f"two are {walls[0] / walls[1]:.2f} times as fast; on free cores they can be {2 * cpus[0] / cpus[1]:.2f} times"
-    )
+    print(f"load {os.getloadavg()[0]:.1f}; {given}", flush=True)
+    alone, losses = Training(given, 1).result()
+    print(f"one process: {alone:.0f} ms an iteration, {losses}", flush=True)
+    shared, losses = Training(given, 2).result()
+    print(f"two processes, the same batch: {shared:.0f} ms, {alone / shared:.2f} times as fast, {losses}", flush=True)
+    pair = [training.result()[0] for training in (Training(given, 1), Training(given, 1))]
+    print(f"ceiling: two independent trainings, {pair[0]:.0f} and {pair[1]:.0f} ms an iteration, do "
+          f"{alone / pair[0] + alone / pair[1]:.2f} times the work of one")  # fmt: skip
 
 
 if __name__ == "__main__":
