@@ -19,8 +19,11 @@ from typing import Any, Self, cast
 from moliere.detectors import Detector
 from moliere.errors import CheckpointError
 from moliere.events import Events
-from moliere.events.formats.calochallenge import create
+from moliere.events.formats.calochallenge import Compression, create
 from moliere.seeding import derive_seed
+
+#: of the files of blocks
+PART_FORMAT = "calochallenge"
 
 
 class Job(ABC):
@@ -127,8 +130,9 @@ class Job(ABC):
         """
         self.check_folder()
         events = self.make(block)
-        # blosc costs next to no time, and a part lives only until the run is whole
-        with create(self.part(block), self.detector, overwrite=True, compression="blosc") as writer:
+        # workers pack for a file of the same format, to which parts are only copied; blosc costs next to no time
+        compression: Compression = "gzip" if self.format == PART_FORMAT else "blosc"
+        with create(self.part(block), self.detector, overwrite=True, compression=compression) as writer:
             writer.append(events)
         return len(events)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from moliere.events.formats import create_events, open_events, read_events
-from moliere.production.job import Job
+from moliere.events.formats.calochallenge import create
+from moliere.production.job import PART_FORMAT, Job
 
 
 def join(job: Job, missing: list[int]) -> None:
@@ -19,9 +20,15 @@ def join(job: Job, missing: list[int]) -> None:
     if missing:
         provenance["missing_events"] = [list(span) for span in _spans(job, missing)]
     output = job.incomplete if missing else job.output
+    parts = [job.part(block) for block in done]
+    if job.format == PART_FORMAT:
+        with create(output, job.detector, overwrite=True) as file:
+            metadata = {**open_events(parts[0]).metadata, **provenance}
+            for part in parts:
+                file.append_file(part, metadata)
+        return
     with create_events(output, job.detector, job.format, overwrite=True) as writer:
-        for block in done:
-            events = read_events(job.part(block))
+        for events in map(read_events, parts):
             writer.append(replace(events, metadata={**events.metadata, **provenance}))
 
 

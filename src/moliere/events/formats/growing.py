@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
@@ -108,8 +109,22 @@ class GrowingFile:
         """Write some more events; the first ones decide which datasets there are."""
         if PROVENANCE not in self.file.attrs:
             write_provenance(self.file, events.metadata)
-        for key, rows in self._datasets(events).items():
+        for key, rows in sorted(self._datasets(events).items()):
             append_rows(self.file, key, rows, self._packing)
+        self._disk.check()
+
+    def append_file(self, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Append all events of a file that was written like this one; the bytes are those of appending its events.
+
+        Args:
+            path: the other file.
+            metadata: provenance of this one, where it has none yet.
+        """
+        if PROVENANCE not in self.file.attrs:
+            write_provenance(self.file, metadata)
+        with h5py.File(path) as other:
+            for key in sorted(_names_of_datasets(other)):
+                append_rows(self.file, key, other[key], self._packing)
         self._disk.check()
 
 
@@ -131,21 +146,69 @@ def growing(
         disk.check()
 
 
-def append_rows(file: h5py.File, key: str, rows: NDArray[Any], packing: Packing) -> None:
-    """Append to a dataset, which begins with its first rows."""
-    tail = rows.shape[1:]
+def append_rows(file: h5py.File, key: str, rows: NDArray[Any] | h5py.Dataset, packing: Packing) -> None:
+    """Append to a dataset, which begins with its first rows; whole chunks of another file are copied as they are."""
     if key not in file:
-        row_bytes = rows.dtype.itemsize * int(np.prod(tail))
-        chunk = int(np.clip(_CHUNK_BYTES // row_bytes, 1, 1024))
-        packed = {} if rows.dtype.hasobject else packing
-        file.create_dataset(
-            key, shape=(0, *tail), maxshape=(None, *tail), chunks=(chunk, *tail), dtype=rows.dtype, **packed
-        )
+        _begin(file, key, rows, packing)
     dataset = file[key]
-    start = len(dataset)
+    start, chunk = len(dataset), dataset.chunks[0]
     dataset.resize(start + len(rows), axis=0)
-    if rows.dtype.hasobject:  # h5py takes lists that happen to be of one length for a table
+    whole = len(rows) // chunk * chunk if start % chunk == 0 and _is_packed_here(dataset) else 0
+    for first in range(0, whole, chunk):
+        mask, packed = _packed(rows, first, dataset)
+        dataset.id.write_direct_chunk(_corner(dataset, start + first), packed, mask)
+    if dataset.dtype.hasobject:  # h5py takes lists that happen to be of one length for a table
         for k, row in enumerate(rows, start):
             dataset[k] = row
-    else:
-        dataset[start:] = rows
+    elif whole < len(rows):
+        dataset[start + whole :] = rows[whole:]
+
+
+def _begin(file: h5py.File, key: str, rows: NDArray[Any] | h5py.Dataset, packing: Packing) -> None:
+    tail = rows.shape[1:]
+    packed = {} if rows.dtype.hasobject else packing
+    chunks = (_chunk_rows(len(rows), rows.dtype.itemsize * int(np.prod(tail))), *tail)
+    file.create_dataset(key, shape=(0, *tail), maxshape=(None, *tail), chunks=chunks, dtype=rows.dtype, **packed)
+
+
+def _chunk_rows(n: int, row_bytes: int) -> int:
+    """Rows that are packed together; if it can be, a whole number of chunks makes the first n rows.
+
+    Example:
+        >>> _chunk_rows(500, 25920), _chunk_rows(7, 25920)
+        (25, 40)
+    """
+    most = int(np.clip(_CHUNK_BYTES // row_bytes, 1, 1024))
+    return next((rows for rows in range(most, most // 2, -1) if n % rows == 0), most)
+
+
+def _is_packed_here(dataset: h5py.Dataset) -> bool:
+    """Whether chunks go past HDF5's own packing."""
+    return dataset.compression == "gzip" and not dataset.shuffle and dataset.dtype.kind in "fiu"
+
+
+def _packed(rows: NDArray[Any] | h5py.Dataset, first: int, dataset: h5py.Dataset) -> tuple[int, bytes]:
+    """The chunk of a dataset that begins with a row of others: copied where they have the same, packed otherwise.
+
+    Returns:
+        Which filters it went past, as a mask, and its bytes.
+    """
+    if isinstance(rows, h5py.Dataset) and _packing_of(rows) == _packing_of(dataset):
+        copied: tuple[int, bytes] = rows.id.read_direct_chunk(_corner(rows, first))
+        return copied
+    plain = np.ascontiguousarray(rows[first : first + dataset.chunks[0]], dtype=dataset.dtype)
+    return 0, zlib.compress(plain.data, dataset.compression_opts)
+
+
+def _packing_of(dataset: h5py.Dataset) -> tuple[Any, ...]:
+    return dataset.chunks, dataset.dtype, dataset.compression, dataset.compression_opts, dataset.shuffle
+
+
+def _corner(dataset: h5py.Dataset, row: int) -> tuple[int, ...]:
+    return (row, *(0 for _ in dataset.shape[1:]))
+
+
+def _names_of_datasets(file: h5py.File) -> list[str]:
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
