@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector, SurfaceArray, catalog, of_kind
 from moliere.errors import FormatError
 from moliere.events.events import ARRIVAL_TIMES, Events, EventSource
-from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.base import Collector, FileSource, Format, Rows, formats
 from moliere.events.formats.npz import names_in_npz, open_npz, write_npz
 from moliere.events.formats.published import left_out
 from moliere.files import check_free
@@ -133,11 +133,8 @@ def _agrees(array: SurfaceArray, positions: NDArray[Any], n_bins: int) -> bool:
     return bool(same and np.allclose(array.stations, positions, atol=1 * m))
 
 
-class AirShowerWriter:
-    """Collects events; npz is written in one go."""
-
-    def __init__(self) -> None:
-        self.parts: list[Events] = []
+class AirShowerWriter(Collector):
+    """Collects air showers."""
 
     def append(self, events: Events) -> None:
         """Keep some more events.
@@ -149,7 +146,7 @@ class AirShowerWriter:
         missing += [name for name in (ARRIVAL_TIMES, MAXIMUM) if name not in events.extras]
         if missing:
             raise FormatError(f"format 'airshower-npz' needs {', '.join(missing)}, which these events do not have")
-        self.parts.append(events)
+        super().append(events)
 
 
 def _arrays(events: Events, array: SurfaceArray) -> dict[str, NDArray[Any]]:

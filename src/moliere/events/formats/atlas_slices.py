@@ -27,11 +27,11 @@ from moliere.detectors import Calorimeter, Detector, Layer
 from moliere.detectors.base import Floats
 from moliere.detectors.binning import Binning, bins_of, find_binning, label, layers_of, polar_grids
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import Events
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
-from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import column, dataset, further, looks_like, names_in, read_rows_of, reading
+from moliere.events.formats.hdf5 import Hdf5Source, column, dataset, further, looks_like, names_in, reading
 from moliere.events.formats.published import calorimeter, left_out
 
 ENERGY = "incident_energy"
@@ -45,7 +45,7 @@ def sniff(path: Path) -> bool:
     return looks_like(path, ENERGY) and any(_LAYER.fullmatch(key) for key in names_in(path))
 
 
-class AtlasSliceFile(FileSource):
+class AtlasSliceFile(Hdf5Source):
     """Events of one eta slice.
 
     Args:
@@ -68,14 +68,9 @@ class AtlasSliceFile(FileSource):
             rest = further(file, n_events, [key for key in file if key == ENERGY or _OF_LAYER.search(key)])
         own = _build(path, binnings) if detector is None else calorimeter(path, detector)
         self._layers = [(layer.id, _matching(path, layer, binnings)) for layer in own.read_out]
-        self._extras = rest.extras
-        left = [f"energy_layer_{number}" for number in sorted(set(binnings) - {number for number, _ in self._layers})]
-        incident = rest.incident | {"energy": energy}
-        super().__init__(path, own, n_events, incident, metadata=metadata, passed_over=[*rest.passed_over, *left])
-
-    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What else has several numbers an event."""
-        return read_rows_of(self.path, self._extras, rows)
+        left = sorted(set(binnings) - {number for number, _ in self._layers})
+        rest.passed_over += [f"energy_layer_{number}" for number in left]
+        super().__init__(path, own, n_events, {"energy": energy}, rest, metadata=metadata)
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, n_channels)."""
@@ -105,11 +100,6 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
             for name, values in bins_of(grid).items():
                 writer.file[f"{name}_layer_{number}"] = values
         yield writer
-
-
-def losses(source: EventSource) -> list[str]:
-    """What would not come back."""
-    return left_out(source)
 
 
 def _datasets(events: Events) -> Mapping[str, NDArray[Any]]:
@@ -183,6 +173,6 @@ formats.register("atlas-slices")(
         sniff=sniff,
         open=AtlasSliceFile,
         create=create,
-        losses=losses,
+        losses=left_out,
     )
 )

@@ -117,6 +117,17 @@ class Writer(Protocol):
         """Write some more events."""
 
 
+class Collector:
+    """Collects events, for files that are written in one go."""
+
+    def __init__(self) -> None:
+        self.parts: list[Events] = []
+
+    def append(self, events: Events) -> None:
+        """Keep some more events."""
+        self.parts.append(events)
+
+
 def _loses_nothing(source: EventSource) -> list[str]:
     del source
     return []

@@ -21,9 +21,9 @@ from moliere.detectors import Calorimeter, Detector, catalog, from_spec
 from moliere.errors import FormatError, UnknownName
 from moliere.events.events import Events
 from moliere.events.formats import lemurs
-from moliere.events.formats.base import FileSource, Format, Rows, formats
+from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.growing import GZIP, GrowingFile, Packing, growing
-from moliere.events.formats.hdf5 import column, dataset, further, looks_like, names_in, read_rows_of, reading
+from moliere.events.formats.hdf5 import Hdf5Source, column, dataset, further, looks_like, names_in, reading
 
 ENERGIES, SHOWERS = "incident_energies", "showers"
 INCIDENT, EXTRAS, WEIGHTS = "incident", "extras", "weights"
@@ -47,7 +47,7 @@ def sniff(path: Path) -> bool:
     )
 
 
-class CaloChallengeFile(FileSource):
+class CaloChallengeFile(Hdf5Source):
     """Events in an HDF5 file.
 
     Args:
@@ -76,20 +76,14 @@ class CaloChallengeFile(FileSource):
             weights = column(file, WEIGHTS, n_events).astype(np.float64) if _is_own(file, WEIGHTS) else None
             own = {name: f"{EXTRAS}/{name}" for name in file[EXTRAS]} if _is_own(file, EXTRAS) else {}
             _check_extras(file, own.values(), n_events)
-            self._extras = rest.extras | own
-            super().__init__(
-                path, detector, n_events, rest.incident | incident, weights, metadata, passed_over=rest.passed_over
-            )
+            rest.extras |= own
+            super().__init__(path, detector, n_events, incident, rest, weights, metadata)
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, n_voxels)."""
         with reading(self.path) as file:
             showers = np.asarray(file[SHOWERS][rows], dtype=np.float32)
         return showers.reshape(len(showers), self.detector.n_channels)
-
-    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What lies in the group ``extras``, and what else has several numbers an event."""
-        return read_rows_of(self.path, self._extras, rows)
 
 
 def _is_own(file: h5py.File, name: str) -> bool:

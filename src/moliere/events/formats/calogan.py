@@ -10,8 +10,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Calorimeter, Detector
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import Events
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
-from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import column, dataset, further, looks_like, read_rows_of, reading
+from moliere.events.formats.base import Format, Rows, formats
+from moliere.events.formats.growing import writer_of
+from moliere.events.formats.hdf5 import Hdf5Source, column, dataset, further, looks_like, reading
 from moliere.events.formats.published import left_out, of_layout
 from moliere.units import GeV
 
@@ -38,7 +37,7 @@ def sniff(path: Path) -> bool:
     return looks_like(path, *LAYERS, ENERGY)
 
 
-class CaloGanFile(FileSource):
+class CaloGanFile(Hdf5Source):
     """Events in an HDF5 file.
 
     Args:
@@ -54,21 +53,16 @@ class CaloGanFile(FileSource):
             detector = of_layout(path, detector or recorded_detector(file), "calogan")
             n_events = _check_shapes(file, detector)
             rest = further(file, n_events, {*LAYERS, ENERGY, OVERFLOW})
-            incident = rest.incident | {"energy": column(file, ENERGY, n_events).astype(np.float64) * GeV}
-            self._extras = rest.extras | ({OVERFLOW: OVERFLOW} if OVERFLOW in file else {})
-            super().__init__(
-                path, detector, n_events, incident, metadata=recorded_provenance(file), passed_over=rest.passed_over
-            )
+            incident = {"energy": column(file, ENERGY, n_events).astype(np.float64) * GeV}
+            if OVERFLOW in file:
+                rest.extras[OVERFLOW] = OVERFLOW
+            super().__init__(path, detector, n_events, incident, rest, metadata=recorded_provenance(file))
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, 504)."""
         with reading(self.path) as file:
             layers = [np.asarray(file[key][rows], np.float32) for key in LAYERS]
         return np.concatenate([layer.reshape(-1, np.prod(layer.shape[1:])) for layer in layers], axis=1)
-
-    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """``overflow`` in MeV, (n_rows, 3), where the file has it, and what else has several numbers an event."""
-        return read_rows_of(self.path, self._extras, rows)
 
 
 def _check_shapes(file: h5py.File, detector: Calorimeter) -> int:
@@ -96,32 +90,13 @@ def _datasets(events: Events) -> dict[str, NDArray[Any]]:
     return datasets
 
 
-@contextmanager
-def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[GrowingFile]:
-    """A writer whose file appears, whole, when the block ends well.
-
-    Raises:
-        FormatError: the detector does not have CaloGAN's cells.
-        OutputExists: the file exists.
-        WriteError: disk full or no permission; what was there is untouched.
-    """
-    of_layout("format 'calogan'", detector, "calogan")
-    with growing(path, detector, _datasets, overwrite=overwrite) as writer:
-        yield writer
-
-
-def losses(source: EventSource) -> list[str]:
-    """What would not come back."""
-    return left_out(source, extras=(OVERFLOW,))
-
-
 formats.register("calogan")(
     Format(
         summary="CaloGAN HDF5 (layer_0, layer_1, layer_2, overflow; MeV; energy in GeV)",
         extensions=(".h5", ".hdf5"),
         sniff=sniff,
         open=CaloGanFile,
-        create=create,
-        losses=losses,
+        create=writer_of(_datasets, partial(of_layout, "format 'calogan'", name="calogan")),
+        losses=partial(left_out, extras=(OVERFLOW,)),
     )
 )

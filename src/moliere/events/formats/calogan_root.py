@@ -10,8 +10,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,12 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import Events
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.calogan import OVERFLOW
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import left_out, of_layout
-from moliere.events.formats.root import axes_of, by_ranges, describe, has_tree_with, opening, trees_with
-from moliere.files import replacing
+from moliere.events.formats.root import axes_of, by_ranges, has_tree_with, only_tree, opening, writer_of
 from moliere.units import GeV
 
 TREE, ENERGY = "fancy_tree", "TotalEnergy"
@@ -56,7 +53,8 @@ class CaloGanRootFile(JointFile):
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         detector = of_layout(path, detector, "calogan")
         with opening(path) as file:
-            self._tree, tree = _only_tree(path, file)
+            names = f"{CELLS[0]} … {CELLS[-1]} and {ENERGY}"
+            self._tree, tree = only_tree(path, file, _BRANCHES, names)
             present = set(tree.keys())
             self._branches = CELLS + OVERFLOWS if present >= set(OVERFLOWS) else CELLS
             _check_numbers(path, tree, (*self._branches, ENERGY))
@@ -78,53 +76,12 @@ class CaloGanRootFile(JointFile):
         return block
 
 
-class CaloGanRootWriter:
-    """Appends events to an open tree."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def append(self, events: Events) -> None:
-        """Write some more events; the first ones decide whether there are overflow branches."""
-        columns: dict[str, NDArray[Any]] = dict(zip(CELLS, np.ascontiguousarray(events.signals.T), strict=True))
-        if OVERFLOW in events.extras:
-            columns |= zip(OVERFLOWS, np.ascontiguousarray(events.extras[OVERFLOW].T), strict=True)
-        columns[ENERGY] = events.energy / GeV
-        if TREE not in self._file:
-            self._file.mktree(TREE, {name: column.dtype for name, column in columns.items()})
-        self._file[TREE].extend(columns)
-
-
-@contextmanager
-def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[CaloGanRootWriter]:
-    """A writer whose file appears, whole, when the block ends well.
-
-    Raises:
-        FormatError: the detector does not have CaloGAN's cells.
-        OutputExists: the file exists.
-        WriteError: disk full or no permission; what was there is untouched.
-    """
-    import uproot
-
-    of_layout("format 'calogan-root'", detector, "calogan")
-    with replacing(path, overwrite=overwrite) as partial, uproot.recreate(partial) as file:
-        yield CaloGanRootWriter(file)
-
-
-def losses(source: EventSource) -> list[str]:
-    """What would not come back."""
-    return left_out(source, extras=(OVERFLOW,), provenance=False)
-
-
-def _only_tree(path: Path, file: Any) -> tuple[str, Any]:
-    found = trees_with(file, _BRANCHES)
-    if not found:
-        raise FormatError(
-            f"{path} has no tree with branches {CELLS[0]} … {CELLS[-1]} and {ENERGY}; it holds {describe(file)}"
-        )
-    if len(found) > 1:
-        raise FormatError(f"{path} has several trees of CaloGAN's branches: {', '.join(found)}; keep one")
-    return next(iter(found.items()))
+def _columns(events: Events, written: int) -> dict[str, NDArray[Any]]:
+    del written
+    columns: dict[str, NDArray[Any]] = dict(zip(CELLS, np.ascontiguousarray(events.signals.T), strict=True))
+    if OVERFLOW in events.extras:
+        columns |= zip(OVERFLOWS, np.ascontiguousarray(events.extras[OVERFLOW].T), strict=True)
+    return columns | {ENERGY: events.energy / GeV}
 
 
 def _check_numbers(path: Path, tree: Any, names: tuple[str, ...]) -> None:
@@ -139,7 +96,7 @@ formats.register("calogan-root")(
         extensions=(".root",),
         sniff=sniff,
         open=CaloGanRootFile,
-        create=create,
-        losses=losses,
+        create=writer_of(TREE, _columns, partial(of_layout, "format 'calogan-root'", name="calogan")),
+        losses=partial(left_out, extras=(OVERFLOW,), provenance=False),
     )
 )

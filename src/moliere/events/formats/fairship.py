@@ -11,8 +11,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,11 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector, PhaseSpace, catalog, of_kind
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import FormatError
-from moliere.events.events import Events, EventSource
+from moliere.events.events import Events
 from moliere.events.formats.base import Format, Rows, formats
 from moliere.events.formats.joint import Extras, JointFile
 from moliere.events.formats.published import left_out
-from moliere.events.formats.root import by_ranges, describe, has_tree_with, opening, trees_with
-from moliere.files import replacing
+from moliere.events.formats.root import by_ranges, has_tree_with, only_tree, opening, writer_of
 from moliere.units import GeV, m
 
 TREE, PARTICLE, WEIGHT = "pythia8-Geant4", "id", "w"
@@ -63,7 +60,7 @@ class FairShipFile(JointFile):
         detector = _phase_space(path, detector or catalog.get("ship-muons"))
         self._columns = detector.columns
         with opening(path) as file:
-            self._tree, tree = _only_tree(path, file)
+            self._tree, tree = only_tree(path, file, _BRANCHES, ", ".join(_BRANCHES))
             self._present = [name for name in _EXTRAS if name in tree.keys()]  # noqa: SIM118  a tree is no mapping
             particle, weights, z = (tree[name].array(library="np") for name in (PARTICLE, WEIGHT, "z"))
         _check_muons(path, particle)
@@ -93,14 +90,6 @@ def _phase_space(where: str | Path, detector: Detector) -> PhaseSpace:
     return of_kind(detector, PhaseSpace, str(where), FormatError)
 
 
-def _only_tree(path: Path, file: Any) -> tuple[str, Any]:
-    found = trees_with(file, _BRANCHES)
-    if len(found) != 1:
-        words = "no tree" if not found else f"several trees ({', '.join(found)})"
-        raise FormatError(f"{path} has {words} with branches {', '.join(_BRANCHES)}; it holds {describe(file)}")
-    return next(iter(found.items()))
-
-
 def _check_muons(path: Path, particle: NDArray[Any]) -> None:
     others = particle[np.abs(particle) != _MUON]
     if len(others):
@@ -124,54 +113,18 @@ def _check_metres(path: Path, z: Floats) -> None:
         raise FormatError(f"{path}: z is {far:.0f} in the median, which looks like {unit}; divide by {factor}")
 
 
-class FairShipWriter:
-    """Appends muons to an open tree."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._written = 0
-
-    def append(self, events: Events) -> None:
-        """Write some more muons."""
-        space = _phase_space("format 'fairship'", events.detector)
-        flux = {column.name: events.signals[:, k].astype(np.float64) for k, column in enumerate(space.columns)}
-        particle = np.where(flux["charge"] < 0, _MUON, -_MUON)
-        columns: dict[str, NDArray[Any]] = {name: flux[name] / unit for name, unit in _UNITS.items()}
-        columns[PARTICLE] = particle.astype(np.float32)
-        columns[WEIGHT] = np.ones(len(events)) if events.weights is None else events.weights
-        columns |= self._further(events, particle)
-        if TREE not in self._file:
-            self._file.mktree(TREE, {name: column.dtype for name, column in columns.items()})
-        self._file[TREE].extend(columns)
-        self._written += len(events)
-
-    def _further(self, events: Events, particle: Ints) -> dict[str, NDArray[Any]]:
-        """What FairShip reads beside the flux: as it came, else numbered rows, muons' own identifiers and zeros."""
-        made_up = {"event_id": self._written + np.arange(len(events)), "pythiaid": particle}
-        zeros = np.zeros(len(events))
-        found = {name: events.extras.get(name, made_up.get(name, zeros)) for name in _EXTRAS}
-        return {name: values.astype(np.float32) for name, values in found.items()}
-
-
-@contextmanager
-def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[FairShipWriter]:
-    """A writer whose file appears, whole, when the block ends well.
-
-    Raises:
-        FormatError: the detector is no phase space of charge, position and momentum.
-        OutputExists: the file exists.
-        WriteError: disk full or no permission; what was there is untouched.
-    """
-    import uproot
-
-    _phase_space("format 'fairship'", detector)
-    with replacing(path, overwrite=overwrite) as partial_, uproot.recreate(partial_) as file:
-        yield FairShipWriter(file)
-
-
-def losses(source: EventSource) -> list[str]:
-    """What would not come back."""
-    return left_out(source, (), _EXTRAS, weights=True, provenance=False)
+def _branches(events: Events, written: int) -> dict[str, NDArray[Any]]:
+    space = _phase_space("format 'fairship'", events.detector)
+    flux = {column.name: events.signals[:, k].astype(np.float64) for k, column in enumerate(space.columns)}
+    particle = np.where(flux["charge"] < 0, _MUON, -_MUON)
+    columns: dict[str, NDArray[Any]] = {name: flux[name] / unit for name, unit in _UNITS.items()}
+    columns[PARTICLE] = particle.astype(np.float32)
+    columns[WEIGHT] = np.ones(len(events)) if events.weights is None else events.weights
+    # what FairShip reads beside the flux: as it came, else numbered rows, muons' own identifiers and zeros
+    made_up = {"event_id": written + np.arange(len(events)), "pythiaid": particle}
+    zeros = np.zeros(len(events))
+    further = {name: events.extras.get(name, made_up.get(name, zeros)) for name in _EXTRAS}
+    return columns | {name: values.astype(np.float32) for name, values in further.items()}
 
 
 formats.register("fairship")(
@@ -180,8 +133,8 @@ formats.register("fairship")(
         extensions=(".root",),
         sniff=sniff,
         open=FairShipFile,
-        create=create,
+        create=writer_of(TREE, _branches, partial(_phase_space, "format 'fairship'")),
         kinds=("phase-space",),
-        losses=losses,
+        losses=partial(left_out, columns=(), extras=_EXTRAS, weights=True, provenance=False),
     )
 )

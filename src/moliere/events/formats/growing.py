@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
@@ -144,6 +144,26 @@ def growing(
             write_detector(file, detector)
             yield GrowingFile(file, disk, datasets, packing)
         disk.check()
+
+
+def writer_of(
+    datasets: Datasets, check: Callable[[Detector], object]
+) -> Callable[..., AbstractContextManager[GrowingFile]]:
+    """How a format creates its files.
+
+    Args:
+        datasets: what events become.
+        check: raises where the format cannot hold the events of a detector.
+
+    Returns:
+        A function of a path, a detector and the keyword ``overwrite``, as :class:`Format` takes it.
+    """
+
+    def create(path: Path, detector: Detector, *, overwrite: bool = False) -> AbstractContextManager[GrowingFile]:
+        check(detector)
+        return growing(path, detector, datasets, overwrite=overwrite)
+
+    return create
 
 
 def append_rows(file: h5py.File, key: str, rows: NDArray[Any] | h5py.Dataset, packing: Packing) -> None:

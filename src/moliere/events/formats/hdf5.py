@@ -13,8 +13,9 @@ import hdf5plugin  # noqa: F401  registers the filters of published files
 import numpy as np
 from numpy.typing import NDArray
 
+from moliere.detectors import Detector
 from moliere.errors import FormatError
-from moliere.events.formats.base import Rows
+from moliere.events.formats.base import FileSource, Rows
 from moliere.events.formats.foreign import check_unpacked, foreign, printable
 
 #: no file of events has more datasets and groups
@@ -156,6 +157,37 @@ def further(file: h5py.File, n: int, known: Collection[str]) -> Further:
             continue
         found.passed_over.append(key)
     return found
+
+
+class Hdf5Source(FileSource):
+    """Events of an HDF5 file, together with whatever else in it has a row an event.
+
+    Args:
+        path: the file.
+        detector: what was read out.
+        n_events: how many there are.
+        incident: columns that the format is made of.
+        rest: what the file holds besides.
+        weights: (n,), where there are any.
+        metadata: provenance, as the file tells it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        detector: Detector,
+        n_events: int,
+        incident: Mapping[str, NDArray[Any]],
+        rest: Further,
+        weights: NDArray[np.float64] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(path, detector, n_events, {**rest.incident, **incident}, weights, metadata, rest.passed_over)
+        self._extras = rest.extras
+
+    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """What else has several numbers an event."""
+        return read_rows_of(self.path, self._extras, rows)
 
 
 def read_rows_of(path: Path, keys: Mapping[str, str], rows: Rows) -> dict[str, NDArray[Any]]:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, Detector, catalog
 from moliere.errors import FormatError
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
-from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.hdf5 import Further, compound_dataset, dataset, further, looks_like, read_rows_of, reading
+from moliere.events.formats.base import Format, Rows, formats
+from moliere.events.formats.hdf5 import Further, Hdf5Source, compound_dataset, dataset, further, looks_like, reading
 from moliere.events.formats.published import calorimeter, signal_unit
 from moliere.units import GeV, MeV
 
@@ -41,7 +41,7 @@ def sniff(path: Path) -> bool:
         return bool(file[SHOWERS].ndim == 4)
 
 
-class LemursFile(FileSource):
+class LemursFile(Hdf5Source):
     """Events in an HDF5 file.
 
     Args:
@@ -69,25 +69,13 @@ class LemursFile(FileSource):
             # signals are in MeV whatever energies are in: a response above 2 says that energies are in GeV
             if n and signal_unit(sums, incident["energy"][:_SAMPLE]) == MeV:
                 incident["energy"] = incident["energy"] * GeV
-            self._extras = rest.extras
-            super().__init__(
-                path,
-                own,
-                n,
-                rest.incident | incident,
-                metadata=recorded_provenance(file),
-                passed_over=rest.passed_over,
-            )
+            super().__init__(path, own, n, incident, rest, metadata=recorded_provenance(file))
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, n_channels)."""
         with reading(self.path) as file:
             showers = np.asarray(_rows(file, self._compound, rows), np.float32)
         return np.ascontiguousarray(showers.transpose(0, 3, 2, 1)).reshape(len(showers), self.detector.n_channels)
-
-    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What else has several numbers an event."""
-        return read_rows_of(self.path, self._extras, rows)
 
 
 def _field(file: h5py.File, key: str, compound: bool) -> Any:

@@ -6,19 +6,24 @@ lie near each other share a range.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from moliere.detectors import Detector
 from moliere.detectors.base import Ints
 from moliere.errors import FormatError, MoliereError
+from moliere.events.events import Events
 from moliere.events.formats.base import Rows
 from moliere.events.formats.foreign import foreign
+from moliere.files import replacing
 
 T = TypeVar("T")
+Columns = Callable[[Events, int], Mapping[str, NDArray[Any]]]
 
 #: entries of a file that are read at once; 507 branches of doubles then take 40 MB
 RANGE = 10_000
@@ -69,6 +74,74 @@ def has_tree_with(path: Path, branches: Collection[str]) -> bool:
             return bool(trees_with(file, branches))
     except MoliereError:
         return False
+
+
+def only_tree(path: Path, file: Any, branches: Collection[str], names: str) -> tuple[str, Any]:
+    """The one tree of an open file that has all these branches, and its name.
+
+    Args:
+        path: of the file, for the message.
+        file: the open file.
+        branches: that it must have.
+        names: the branches in words.
+
+    Raises:
+        FormatError: there is none, or there are several.
+    """
+    found = trees_with(file, branches)
+    if len(found) != 1:
+        words = "no tree" if not found else f"several trees ({', '.join(found)})"
+        raise FormatError(f"{path} has {words} with branches {names}; it holds {describe(file)}")
+    return next(iter(found.items()))
+
+
+class TreeWriter:
+    """Appends events to a tree of an open file.
+
+    Args:
+        file: open for writing.
+        tree: name of the tree.
+        columns: events, and how many stand in the tree already → a column for each branch.
+    """
+
+    def __init__(self, file: Any, tree: str, columns: Columns) -> None:
+        self._file = file
+        self._tree = tree
+        self._columns = columns
+        self._written = 0
+
+    def append(self, events: Events) -> None:
+        """Write some more events; the first ones decide which branches there are."""
+        columns = self._columns(events, self._written)
+        if self._tree not in self._file:
+            self._file.mktree(self._tree, {name: column.dtype for name, column in columns.items()})
+        self._file[self._tree].extend(columns)
+        self._written += len(events)
+
+
+def writer_of(
+    tree: str, columns: Columns, check: Callable[[Detector], object]
+) -> Callable[..., AbstractContextManager[TreeWriter]]:
+    """How a format of one tree creates its files, which appear whole.
+
+    Args:
+        tree: its name.
+        columns: what events become.
+        check: raises where the format cannot hold the events of a detector.
+
+    Returns:
+        A function of a path, a detector and the keyword ``overwrite``, as :class:`Format` takes it.
+    """
+
+    @contextmanager
+    def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[TreeWriter]:
+        import uproot
+
+        check(detector)
+        with replacing(path, overwrite=overwrite) as partial, uproot.recreate(partial) as file:
+            yield TreeWriter(file, tree, columns)
+
+    return create
 
 
 def axes_of(tree: Any, name: str) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter, Detector, PhaseSpace, catalog, from_spec, of_kind
 from moliere.errors import FormatError, MissingExtra, did_you_mean
 from moliere.events.events import Events, EventSource, provenance_of
-from moliere.events.formats.base import Format, formats
+from moliere.events.formats.base import Collector, Format, formats
 from moliere.events.formats.calorimeter_table import cell_names, is_calorimeter, read_calorimeter
 from moliere.events.formats.foreign import check_unpacked, foreign
 from moliere.events.formats.npz import open_npz, write_npz
@@ -186,19 +186,8 @@ def _import_parquet() -> Any:
     return pyarrow.parquet
 
 
-class TableWriter:
-    """Collects particles; tables are written in one go."""
-
-    def __init__(self) -> None:
-        self.parts: list[Events] = []
-
-    def append(self, events: Events) -> None:
-        """Keep some more particles."""
-        self.parts.append(events)
-
-
 @contextmanager
-def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[TableWriter]:
+def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[Collector]:
     """A writer whose file appears, whole, when the block ends well; its ending says which kind of table.
 
     Raises:
@@ -211,7 +200,7 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
     if path.suffix not in _WRITERS:
         raise FormatError(f"{path}: tables are files that end in {' or '.join(_WRITERS)}")
     check_free(path, overwrite=overwrite)
-    writer = TableWriter()
+    writer = Collector()
     yield writer
     _WRITERS[path.suffix](path, Events.concatenate(writer.parts), overwrite)
 

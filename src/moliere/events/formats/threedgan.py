@@ -10,8 +10,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from moliere.detectors import Detector
 from moliere.errors import FormatError
 from moliere.events.events import Events, EventSource
 from moliere.events.formats.attributes import recorded_detector, recorded_provenance
-from moliere.events.formats.base import FileSource, Format, Rows, formats
-from moliere.events.formats.growing import GrowingFile, growing
-from moliere.events.formats.hdf5 import column, dataset, further, looks_like, read_rows_of, reading
+from moliere.events.formats.base import Format, Rows, formats
+from moliere.events.formats.growing import writer_of
+from moliere.events.formats.hdf5 import Hdf5Source, column, dataset, further, looks_like, reading
 from moliere.events.formats.published import left_out, of_layout
 from moliere.units import GeV
 
@@ -45,7 +44,7 @@ def sniff(path: Path) -> bool:
     return looks_like(path, ECAL, ENERGY) or looks_like(path, ECAL, TARGET)
 
 
-class ThreeDGanFile(FileSource):
+class ThreeDGanFile(Hdf5Source):
     """Events in an HDF5 file.
 
     Args:
@@ -62,19 +61,7 @@ class ThreeDGanFile(FileSource):
             n_events = _check_shapes(file)
             rest = further(file, n_events, {ECAL, ENERGY, TARGET})
             incident = {"energy": _energies(file, n_events) * GeV}
-            self._extras = rest.extras
-            super().__init__(
-                path,
-                detector,
-                n_events,
-                rest.incident | incident,
-                metadata=recorded_provenance(file),
-                passed_over=rest.passed_over,
-            )
-
-    def read_extras(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """What else has several numbers an event."""
-        return read_rows_of(self.path, self._extras, rows)
+            super().__init__(path, detector, n_events, incident, rest, metadata=recorded_provenance(file))
 
     def read_signals(self, rows: Rows) -> NDArray[np.float32]:
         """Signals in MeV, (n_rows, 65025)."""
@@ -120,20 +107,6 @@ def _datasets(events: Events) -> dict[str, NDArray[Any]]:
     return {ECAL: images, ENERGY: events.energy / GeV, **columns}
 
 
-@contextmanager
-def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterator[GrowingFile]:
-    """A writer whose file appears, whole, when the block ends well.
-
-    Raises:
-        FormatError: the detector does not have 3DGAN's cells.
-        OutputExists: the file exists.
-        WriteError: disk full or no permission; what was there is untouched.
-    """
-    of_layout("format '3dgan'", detector, "3dgan")
-    with growing(path, detector, _datasets, overwrite=overwrite) as writer:
-        yield writer
-
-
 def losses(source: EventSource) -> list[str]:
     """What would not come back."""
     return [*left_out(source, ("energy", *ANGLES)), "the last bit of the signals (single precision in GeV x 50)"]
@@ -145,7 +118,7 @@ formats.register("3dgan")(
         extensions=(".h5", ".hdf5"),
         sniff=sniff,
         open=ThreeDGanFile,
-        create=create,
+        create=writer_of(_datasets, partial(of_layout, "format '3dgan'", name="3dgan")),
         losses=losses,
     )
 )
