@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from moliere import simulate
+
 Run = Callable[..., Any]
 
 _GENERATE = "generate photons --threads 1 -n 3"
@@ -58,6 +60,15 @@ _ADVICE = [
         "generate photons --like {one} --part test -o {tmp}/a.h5",
     ),
     ("convert {one} {tmp}/a.xyz", "--to FORMAT", "convert {one} {tmp}/a.xyz --to calochallenge"),
+    ("convert {one} {tmp}/a.xyz", "end in .h5", "convert {one} {tmp}/a.h5"),
+    ("prepare beam {muons} -o {tmp}/a.xyz", "--to FORMAT", "prepare beam {muons} -o {tmp}/a.xyz --to fairship"),
+    ("prepare beam {muons} -o {tmp}/a.xyz", "end in .h5", "prepare beam {muons} -o {tmp}/a.h5"),
+    ("prepare rareness {muons} -o {tmp}/a", "--to FORMAT", "prepare rareness {muons} -o {tmp}/a --to calochallenge"),
+    ("prepare smear {one} -o {tmp}/a.csv", "--to FORMAT", "prepare smear {one} -o {tmp}/a.csv --to showerdata"),
+    ("prepare join {one} {other} -o {tmp}/a.csv", "end in .h5", "prepare join {one} {other} -o {tmp}/a.h5"),
+    ("check {muons} --fix {tmp}/a.xyz", "--to FORMAT", "check {muons} --fix {tmp}/a.xyz --to fairship"),
+    ("convert {one} {tmp}/a.root", "calochallenge (.h5)", "convert {one} {tmp}/a.h5"),
+    (f"{_GFLASH} -o {{tmp}}/a.root", "write {tmp}/a.h5", f"{_GFLASH} -o {{tmp}}/a.h5"),
     # what is out of range or has no unit
     (
         f"{_GENERATE} --energy 50TeV -o {{tmp}}/a.h5",
@@ -86,9 +97,12 @@ _LATER = [
 
 @pytest.fixture
 def places(files: Path, tmp_path: Path) -> dict[str, Path]:
-    """What the command lines name: two samples, a name that is taken, and a folder."""
+    """What the command lines name: two samples, a flux of muons, a name that is taken, and a folder."""
     (tmp_path / "taken.h5").write_bytes(b"older")
-    return {"taken": tmp_path / "taken.h5", "one": files / "one.h5", "other": files / "other.h5", "tmp": tmp_path}
+    muons = tmp_path / "muons.h5"
+    simulate("muons", muons, n=20)
+    named = {"taken": tmp_path / "taken.h5", "one": files / "one.h5", "other": files / "other.h5"}
+    return {**named, "tmp": tmp_path, "muons": muons}
 
 
 def _words(line: str, places: dict[str, Path]) -> list[str]:
@@ -101,7 +115,7 @@ def test_advice_works_when_followed(
 ) -> None:
     first = run(*_words(refused, places))
     assert first.code == 1
-    assert advice in " ".join(first.err.split())
+    assert advice.format(**places) in " ".join(first.err.split())
     second = run(*_words(followed, places))
     assert second.code == 0, second.err
 

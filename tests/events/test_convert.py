@@ -47,6 +47,7 @@ def test_losses_are_told(polar_events: Events, tmp_path: Path) -> None:
         ("x.root", "calorimeter", "calogan-root"),
         ("x.npz", "surface-array", "airshower-npz"),
         ("x.npz", "phase-space", "table"),
+        ("x.h5", "phase-space", "calochallenge"),
         ("x.parquet", "phase-space", "table"),
     ],
 )
@@ -55,7 +56,7 @@ def test_the_ending_says_the_format(name: str, kind: str, expected: str) -> None
 
 
 def test_what_does_not_fit_is_refused(polar_events: Events, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"\.csv is no ending of"):
+    with pytest.raises(FormatError, match=r"ends in \.csv, which says no format .* let it end in \.h5"):
         choose_format(Path("x.csv"), "calorimeter")
     with pytest.raises(FormatError, match="'fairship' holds phase-space events, but these are of a calorimeter"):
         convert(polar_events, tmp_path / "x.root", "fairship")

@@ -42,8 +42,14 @@ def test_what_cannot_be_joined_is_refused() -> None:
     with pytest.raises(InvalidEvents, match=r"file 2 does not say .*name the particle of each file"):
         list(join([one, other], [22, None], seed=0))
     alien = Events(catalog.get("calogan"), {"energy": np.ones(2)}, np.zeros((2, 504)))
-    with pytest.raises(InvalidEvents, match=r"events of one detector, got .*calogan"):
+    with pytest.raises(InvalidEvents, match=r"file 2 is of another detector than file 1: .*calogan 504"):
         list(join([one, alien], [22, 22], seed=0))
+    forms = [catalog.get(name) for name in ("ship-muons", "ship-muons-polar")]  # seven columns each
+    same_number = [Events(each, {"energy": np.ones(2)}, np.ones((2, 7))) for each in forms]
+    with pytest.raises(InvalidEvents, match=r"file 2 is of another detector than file 1: .*ship-muons-polar"):
+        list(join(same_number, [13, 13], seed=0))
+    with pytest.raises(InvalidEvents, match="none of the 2 files has an event"):
+        list(join([one[:0], one[:0]], [22, 22], seed=0))
 
 
 def test_a_column_that_says_the_particle_stays_unless_another_is_named() -> None:
@@ -64,3 +70,13 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(set(read_events(names[2]).incident["pdg_id"].tolist())) == [-11, 22]
     assert main(["prepare", "join", *names[:2], "--particles", "gamma", "-o", names[2], "--overwrite"]) == 1
     assert "1 particles for 2 files" in capsys.readouterr().err
+
+
+def test_the_ending_says_the_format_and_what_it_lacks_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, tree = tmp_path / "eplus.h5", tmp_path / "all.root"
+    write_events(source, Events(catalog.get("calogan"), {"energy": np.ones(2)}, np.zeros((2, 504))))
+    assert main(["prepare", "join", str(source), str(source), "--particles", "e+,gamma", "-o", str(tree)]) == 0
+    assert tree.read_bytes()[:4] == b"root"
+    assert "lost: incident columns pdg_id" in capsys.readouterr().out

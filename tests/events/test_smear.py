@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import kstest
 
 from moliere import samples
-from moliere.errors import InvalidQuantity
+from moliere.detectors import catalog
+from moliere.errors import InvalidEvents, InvalidQuantity
 from moliere.events import Events
 from moliere.events.smear import smear
 
@@ -40,3 +41,9 @@ def test_a_file_of_no_events_becomes_one(polar_events: Events) -> None:
 def test_a_width_that_makes_no_sense_is_refused(width: float, polar_events: Events) -> None:
     with pytest.raises(InvalidQuantity, match="width"):
         next(smear(polar_events, 1, width))
+
+
+def test_positions_of_muons_are_not_smeared() -> None:
+    muons = Events(catalog.get("ship-muons"), {"energy": np.ones(3)}, np.ones((3, 7)))
+    with pytest.raises(InvalidEvents, match=r"records charge, x, y, .*do not grow with the incident energy"):
+        next(smear(muons, 1))

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from moliere.cli.options import Branches, DetectorName, FileNames, NegativeSignals, Overwrite, console, examples
+from moliere.cli.options import (
+    Branches,
+    DetectorName,
+    FileNames,
+    NegativeSignals,
+    Overwrite,
+    ToFormat,
+    console,
+    examples,
+)
 
 if TYPE_CHECKING:
     from moliere.events import EventSource
@@ -26,6 +35,7 @@ def check(
     fix: Annotated[
         Path | None, typer.Option("--fix", help="Write the events without the faulty ones; lists each with its reason.")
     ] = None,
+    to: ToFormat = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write what was found as an HTML page.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -42,13 +52,13 @@ def check(
         check_free(path, overwrite=overwrite)
     source, name = front.opened(events, detector, branches=branches, negative=negative)
     if fix is not None:
-        choose_format(fix, source.detector.kind)  # says what is wrong before an hour of reading, not after
+        choose_format(fix, source.detector.kind, to)  # says what is wrong before an hour of reading, not after
     found = front.check(source, name=name)
     _show(found)
     if report is not None:
         _write_page(source, found, report, overwrite=overwrite)
     if fix is not None:
-        kept = write_clean(source, found, fix, overwrite=overwrite)
+        kept = write_clean(source, found, fix, to, overwrite=overwrite)
         console.print(f"{fix}: {kept:,} events kept, {len(found.reasons):,} dropped")
     elif found.faults:
         console.print("a file without them: moliere check FILE --fix CLEAN.h5")

@@ -12,6 +12,7 @@ from moliere.cli.options import (
     DetectorName,
     NegativeSignals,
     Overwrite,
+    ToFormat,
     console,
     examples,
     format_option,
@@ -32,9 +33,7 @@ def convert(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     detector: DetectorName = None,
     from_: Annotated[str | None, format_option("--from", "Format of IN, found from its content by default.")] = None,
-    to: Annotated[
-        str | None, format_option("--to", "Format of OUT (moliere list formats), by its ending by default.")
-    ] = None,
+    to: ToFormat = None,
     branches: Branches = None,
     negative: NegativeSignals = "refuse",
     overwrite: Overwrite = False,

@@ -15,9 +15,9 @@ from moliere.cli.options import (
     Seed,
     Spectrum,
     Threads,
+    ToFormat,
     console,
     examples,
-    format_option,
     parse_count,
     sample_option,
     track,
@@ -62,10 +62,7 @@ def generate(
             "--set", metavar="KEY=VALUE", help="Change a setting of the model that is not in its weights: steps=6."
         ),
     ] = None,
-    to: Annotated[
-        str | None,
-        format_option("--to", "Format of the file: calogan, 3dgan, … (moliere list formats); by its ending."),
-    ] = None,
+    to: ToFormat = None,
     rareness_scale: Annotated[
         float | None,
         typer.Option(

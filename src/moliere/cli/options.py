@@ -55,6 +55,9 @@ def format_option(flag: str, help: str) -> Any:
     return typer.Option(flag, help=help, autocompletion=complete.formats)
 
 
+ToFormat = Annotated[
+    str | None, format_option("--to", "Format of the file (moliere list formats), by its ending by default.")
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="File to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +14,7 @@ from moliere.cli.options import (
     Output,
     Overwrite,
     Seed,
+    ToFormat,
     add_verbs,
     console,
     examples,
@@ -18,14 +22,33 @@ from moliere.cli.options import (
     stream,
 )
 
+if TYPE_CHECKING:
+    from moliere.events import Events
+
 #: events that are summed at once
 _PIECE = 1000
+
+
+def _write(verb: str, pieces: Iterable[Events], total: int, output: Path, name: str, overwrite: bool) -> Events:
+    """Write events as they come and say what the format has no place for; returns the first piece."""
+    from moliere.errors import InvalidEvents
+    from moliere.events.formats import create_events, formats
+
+    pieces = iter(pieces)
+    first = next(pieces, None)
+    if first is None:
+        raise InvalidEvents("there are no events to write; name files that hold some")
+    stream(verb, chain([first], pieces), create_events(output, first.detector, name, overwrite=overwrite), total)
+    if lost := formats[name].losses(first):
+        console.print(f"lost: {'; '.join(lost)}")
+    return first
 
 
 @examples("moliere prepare smear discrete.h5 -o continuous.h5 --seed 7")
 def smear(
     file: Annotated[str, sample_argument("Events at discrete incident energies: a file or a shipped sample.")],
     output: Output,
+    to: ToFormat = None,
     width: Annotated[float, typer.Option("--width", help="Largest change of ln E.")] = 0.5,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -34,13 +57,11 @@ def smear(
     """Spread discrete energies: E → E exp(U), U uniform between ±width, signals scaled alike (extras are not)."""
     from moliere.events import smear as smearing
     from moliere.events.convert import choose_format
-    from moliere.events.formats import create_events
     from moliere.samples import open_source
 
     source = open_source(file, detector)
-    name = choose_format(output, source.detector.kind)
-    writing = create_events(output, source.detector, name, overwrite=overwrite)
-    stream("smearing", smearing.smear(source, seed, width), writing, len(source))
+    name = choose_format(output, source.detector.kind, to)
+    _write("smearing", smearing.smear(source, seed, width), len(source), output, name, overwrite)
     console.print(f"{output}: {len(source):,} events, energies spread by a factor of up to e^±{width:g}")
 
 
@@ -48,23 +69,21 @@ def smear(
 def footprints(
     file: Annotated[str, sample_argument("Air showers of an array whose stations form a picture.")],
     output: Output,
+    to: ToFormat = None,
     detector: DetectorName = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Sum traces to one signal a station, and move the hottest station into the middle of the picture."""
-    from itertools import chain
-
-    from moliere.events.formats import create_events
+    from moliere.events.convert import choose_format
     from moliere.files import check_free
     from moliere.preprocess.traces import centred_footprints
     from moliere.samples import open_source
 
     check_free(output, overwrite=overwrite)
     source = open_source(file, detector)
-    pieces = map(centred_footprints, source.chunks(_PIECE))
-    first = next(pieces, centred_footprints(source.take(slice(0, 0))))
-    writing = create_events(output, first.detector, overwrite=overwrite)
-    stream("summing", chain([first], pieces), writing, len(source))
+    name = choose_format(output, source.detector.kind, to)
+    pieces = map(centred_footprints, source.chunks(_PIECE) if len(source) else [source.take(slice(0))])
+    first = _write("summing", pieces, len(source), output, name, overwrite)
     console.print(f"{output}: {len(source):,} footprints of {first.detector.describe().splitlines()[0]}")
 
 
@@ -72,6 +91,7 @@ def footprints(
 def join(
     files: Annotated[list[str], sample_argument("Events of one detector: files or shipped samples.")],
     output: Output,
+    to: ToFormat = None,
     particles: Annotated[
         str | None,
         typer.Option("--particles", help="Of each file, e+,gamma,pi+: what came in, whatever the file says."),
@@ -82,7 +102,7 @@ def join(
 ) -> None:
     """Mix the events of several files, such as those of one particle each, for a model of all of them."""
     from moliere.errors import ConfigError
-    from moliere.events.formats import create_events
+    from moliere.events.convert import choose_format
     from moliere.events.join import join as joined
     from moliere.files import check_free
     from moliere.samples import open_source
@@ -100,10 +120,12 @@ def join(
         for file, source, kind in zip(files, sources, kinds, strict=True)
         if kind is not None and "pdg_id" in source.incident and (source.incident["pdg_id"] != kind).any()
     ]
-    writing = create_events(output, sources[0].detector, overwrite=overwrite)
+    name = choose_format(output, sources[0].detector.kind, to)
     total = sum(map(len, sources))
-    stream("joining", joined(sources, kinds, seed), writing, total)
+    first = _write("joining", joined(sources, kinds, seed), total, output, name, overwrite)
     console.print(f"{output}: {total:,} events of {len(files)} files")
+    if dropped := {column for source in sources for column in source.incident} - {*first.incident}:
+        console.print(f"left out: incident columns {', '.join(sorted(dropped))}, which not all files have")
     if replaced:
         console.print(f"--particles replaced the particles that were recorded in {', '.join(replaced)}")
 
@@ -112,20 +134,20 @@ def join(
 def slices(
     files: Annotated[list[str], sample_argument("One file a slice, named like eta-020 unless its detector is.")],
     output: Output,
+    to: ToFormat = None,
     detector: DetectorName = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Join slices in pseudorapidity whose layers agree; each event is told its slice's eta (a model's condition)."""
     from moliere.events.convert import choose_format
-    from moliere.events.formats import create_events
     from moliere.events.join import eta_of, join_slices
     from moliere.samples import open_source
 
     sources = [open_source(file, detector) for file in files]
     chosen = [(eta_of(file, source), source) for file, source in zip(files, sources, strict=True)]
     total, first = sum(map(len, sources)), sources[0].detector
-    name = choose_format(output, first.kind)
-    stream("joining", join_slices(chosen), create_events(output, first, name, overwrite=overwrite), total)
+    name = choose_format(output, first.kind, to)
+    _write("joining", join_slices(chosen), total, output, name, overwrite)
     console.print(f"{output}: {total:,} events of eta {', '.join(f'{eta:g}' for eta, _ in chosen)} in {first.name}")
 
 
@@ -133,6 +155,7 @@ def slices(
 def beam(
     file: Annotated[str, sample_argument("A Cartesian muon flux of protons at one place.")],
     output: Output,
+    to: ToFormat = None,
     detector: DetectorName = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -141,14 +164,15 @@ def beam(
     import numpy as np
 
     from moliere.events.convert import choose_format
-    from moliere.events.formats import write_events
     from moliere.files import check_free
     from moliere.preprocess import smear_beam
     from moliere.samples import open_source
 
     check_free(output, overwrite=overwrite)
-    events = smear_beam(open_source(file, detector).take(slice(None)), np.random.default_rng(seed))
-    write_events(output, events, choose_format(output, events.detector.kind), overwrite=overwrite)
+    source = open_source(file, detector)
+    name = choose_format(output, source.detector.kind, to)
+    events = smear_beam(source.take(slice(None)), np.random.default_rng(seed))
+    _write("writing", [events], len(events), output, name, overwrite)
     console.print(f"{output}: {len(events):,} muons of a swept beam")
 
 
@@ -156,6 +180,7 @@ def beam(
 def rareness(
     file: Annotated[str, sample_argument("A muon flux, Cartesian or polar.")],
     output: Output,
+    to: ToFormat = None,
     neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="Whose mean distance is taken.")] = 3,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -165,16 +190,16 @@ def rareness(
     import numpy as np
 
     from moliere.events.convert import choose_format
-    from moliere.events.formats import write_events
     from moliere.files import check_free
     from moliere.preprocess import rareness_flux
     from moliere.samples import open_source
 
     check_free(output, overwrite=overwrite)
     source = open_source(file, detector)
+    name = choose_format(output, source.detector.kind, to)
     with console.status("measuring distances"):
         events = rareness_flux(source.take(slice(None)), neighbours, np.random.default_rng(seed))
-    write_events(output, events, choose_format(output, events.detector.kind), overwrite=overwrite)
+    _write("writing", [events], len(events), output, name, overwrite)
     console.print(f"{output}: {len(events):,} muons' rareness in {events.detector.describe().splitlines()[0]}")
 
 

@@ -12,10 +12,10 @@ from moliere.cli.options import (
     Overwrite,
     Seed,
     Threads,
+    ToFormat,
     bundle_argument,
     console,
     examples,
-    format_option,
     sample_argument,
     stream,
 )
@@ -27,7 +27,7 @@ def refine(
     events: Annotated[str, sample_argument("Simulated events of the detector that it was trained for.")],
     output: Output,
     detector: DetectorName = None,
-    to: Annotated[str, format_option("--to", "Format of the file (moliere list formats).")] = "calochallenge",
+    to: ToFormat = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Events at once; bounds memory.")] = 256,
     copies: Annotated[
         int, typer.Option("--copies", min=1, help="How often each event is refined, with other noise each time.")
@@ -38,6 +38,7 @@ def refine(
 ) -> None:
     """Refine the signals of simulated events with an adversarial network; what came in stays as it is."""
     from moliere import front
+    from moliere.events.convert import choose_format
     from moliere.events.formats import create_events
     from moliere.files import check_free
     from moliere.generation.refine import refine_batches
@@ -46,7 +47,8 @@ def refine(
     check_free(output, overwrite=overwrite)
     set_threads(threads)
     source = front.open(events, detector)
+    name = choose_format(output, source.detector.kind, to)
     batches = refine_batches(front.load(bundle), source, batch_size=batch_size, seed=seed, copies=copies)
-    writing = create_events(output, source.detector, to, overwrite=overwrite)
+    writing = create_events(output, source.detector, name, overwrite=overwrite)
     seconds = stream("refining", batches, writing, copies * len(source))
     console.print(f"{output}: {copies * len(source):,} events in {seconds:.1f} s")

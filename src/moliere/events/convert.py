@@ -34,10 +34,13 @@ def choose_format(path: Path, kind: str, name: str | None = None) -> str:
     fitting = [key for key in holding if path.suffix.lower() in formats[key].extensions]
     if "calochallenge" in fitting:
         return "calochallenge"
-    if len(fitting) != 1:
-        words = f"could be {' or '.join(fitting)}" if fitting else f"is no ending of {', '.join(holding)}"
+    if len(fitting) > 1:
+        raise FormatError(f"{path} could be {' or '.join(fitting)}; name the format", options=("--to FORMAT",))
+    if not fitting:
+        first = formats["calochallenge" if "calochallenge" in holding else holding[0]]
         raise FormatError(
-            f"{path}: {path.suffix or 'no ending'} {words}; take another ending, or name the format",
+            f"{path}: the name {f'ends in {path.suffix}' if path.suffix else 'has no ending'}, which says no format "
+            f"for events of a {kind}; let it end in {first.extensions[0]}, or name one of {', '.join(holding)}",
             options=("--to FORMAT",),
         )
     return fitting[0]

@@ -32,11 +32,14 @@ def join(sources: Sequence[EventSource], particles: Sequence[int | None], seed: 
     Raises:
         InvalidEvents: no events, other detectors, or a source whose particle nobody says while others have one.
     """
-    total = sum(map(len, sources))
-    if not total or len({source.detector.n_channels for source in sources}) > 1:
-        raise InvalidEvents(
-            f"expected events of one detector, got {[f'{len(s)} of {s.detector.name}' for s in sources]}"
-        )
+    total, first = sum(map(len, sources)), sources[0].detector
+    if not total:
+        raise InvalidEvents(f"none of the {len(sources)} files has an event; name files with events")
+    for number, source in enumerate(sources, 1):
+        if reason := first.incomparable_with(source.detector) or first.displaced_from(source.detector):
+            raise InvalidEvents(
+                f"file {number} is of another detector than file 1: {reason}; join files of one detector"
+            )
     n_pieces = max(1, round(total / _PIECE))
     for piece in range(n_pieces):
         parts = [
@@ -87,7 +90,11 @@ def eta_of(path: str | Path, source: EventSource) -> float:
     for name in (Path(path).name, source.detector.name):
         if found := _ETA.search(name):
             return int(found[1]) / 100
-    raise InvalidEvents(f"{path}: neither the file nor its detector {source.detector.name} is named like eta-020")
+    raise InvalidEvents(
+        f"{path}: neither the file nor its detector {source.detector.name} says the slice's eta; name the file like "
+        "eta-020.h5, or read it with the slice's detector",
+        options=("--detector atlas-eta-020",),
+    )
 
 
 def join_slices(slices: Sequence[tuple[float, EventSource]]) -> Iterator[Events]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from moliere.errors import InvalidQuantity
+from moliere.errors import InvalidEvents, InvalidQuantity
 from moliere.events.events import Events, EventSource
 from moliere.seeding import derive_seed
 
@@ -30,8 +30,14 @@ def smear(source: EventSource, seed: int, width: float = 0.5) -> Iterator[Events
         All events, in pieces; extras are passed on as they are.
 
     Raises:
+        InvalidEvents: of a detector whose signals are not amounts that grow with the energy.
         InvalidQuantity: a width that is not positive.
     """
+    if names := source.detector.column_names:
+        raise InvalidEvents(
+            f"{source.detector.name} records {', '.join(names)}, which do not grow with the incident energy; smear the "
+            "showers of a calorimeter or of a surface array"
+        )
     if not 0 < width < np.inf:
         raise InvalidQuantity(f"width {width:g}; expected the largest change of ln E, above 0")
     # a file of no events becomes one, too

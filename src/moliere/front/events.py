@@ -13,7 +13,7 @@ from moliere.detectors import load as load_detector
 from moliere.errors import ConfigError
 from moliere.events import EventSource
 from moliere.events.check import CheckReport, check_source
-from moliere.events.formats import Files, read_events
+from moliere.events.formats import Files, formats, read_events
 from moliere.events.formats.negatives import Negative
 from moliere.events.formats.root_hits import HitBranches
 from moliere.front.fast import Watch, fast_showers, speed_words
@@ -148,7 +148,7 @@ def simulate(
     incident = _incident(engine, n, multiplicity, energy, spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(output or Path(scratch) / "events.h5")
-        job = Production(engine, incident, seed, path)
+        job = _production(engine, incident, seed, path)
         workers, watch = workers or idle_threads(), Watch(progress)
         produce(
             job, workers=workers, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume, progress=watch
@@ -200,8 +200,24 @@ def simulate_shard(
         How many events the shard has.
     """
     incident = _incident(simulator, n, multiplicity, energy, spectrum, seed, particle, **places)
-    job = Production(simulator, incident, seed, Path(output))
+    job = _production(simulator, incident, seed, Path(output))
     return produce_shard(job, number, of, workers=workers or idle_threads(), progress=progress)
+
+
+def _production(engine: Simulator, incident: Mapping[str, Any], seed: int, output: Path) -> Production:
+    """A simulation whose file is named as what it is.
+
+    Raises:
+        ConfigError: the name ends like that of another format.
+    """
+    endings = formats[Production.format].extensions
+    if output.suffix.lower() not in ("", *endings):
+        raise ConfigError(
+            f"{output}: a simulation is written as HDF5, so the name must end in {endings[0]}; write "
+            f"{output.with_suffix(endings[0])}, and convert it to another format afterwards",
+            options=("moliere convert",),
+        )
+    return Production(engine, incident, seed, output)
 
 
 def _incident(

@@ -108,7 +108,11 @@ def _convert(events: Events, expected: Sequence[str], target: Detector, convert:
 def _names_of(detector: Detector, expected: Sequence[str]) -> list[str]:
     names = list(detector.column_names)
     if set(names) != set(expected):
-        raise InvalidEvents(f"expected muons with columns {', '.join(expected)}, but these are {detector.name} {names}")
+        found = f"has columns {', '.join(names)}" if names else "has no named columns"
+        raise InvalidEvents(
+            f"expected muons with columns {', '.join(expected)}, but {detector.name} {found}; name a flux of "
+            "muons, such as of ship-muons"
+        )
     return names
 
 

@@ -75,7 +75,9 @@ def _rows(view: Overview) -> Iterator[LayerRow]:
             yield LayerRow(ends, label, len(inside), share, empty, float((brightest / energy).max()))
 
 
-def write_clean(source: EventSource, report: CheckReport, output: Path, *, overwrite: bool = False) -> int:
+def write_clean(
+    source: EventSource, report: CheckReport, output: Path, to: str | None = None, *, overwrite: bool = False
+) -> int:
     """Copy the events that no check faults.
 
     The output says which events are missing: in HDF5 in the group ``dropped`` (``event``, ``reason``), and in short in
@@ -84,7 +86,8 @@ def write_clean(source: EventSource, report: CheckReport, output: Path, *, overw
     Args:
         source: the events that were checked.
         report: what was found.
-        output: the file to be written; its ending says the format, as for ``moliere convert``.
+        output: the file to be written.
+        to: its format; by its ending, as for ``moliere convert``.
         overwrite: replace it.
 
     Returns:
@@ -100,7 +103,7 @@ def write_clean(source: EventSource, report: CheckReport, output: Path, *, overw
     kept = np.setdiff1d(np.arange(len(source)), list(reasons))
     if len(source) and not len(kept):
         raise InvalidEvents(f"{report.name}: all {len(source):,} events are faulty; nothing is left to write")
-    name = choose_format(output, source.detector.kind)
+    name = choose_format(output, source.detector.kind, to)
     note = {"checked": report.name, "dropped_events": len(reasons)}
     with create_events(output, source.detector, name, overwrite=overwrite) as writer:
         for events in _pieces(source, kept):

@@ -206,6 +206,6 @@ formats.register("calochallenge")(
         sniff=sniff,
         open=CaloChallengeFile,
         create=create,
-        kinds=("calorimeter", "surface-array"),
+        kinds=("calorimeter", "surface-array", "phase-space"),
     )
 )

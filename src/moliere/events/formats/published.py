@@ -44,7 +44,8 @@ def of_layout(where: str | Path, detector: Detector | None, name: str) -> Calori
     shapes = [grid.shape for grid in own.grids]
     if shapes != [grid.shape for grid in published.grids]:
         raise FormatError(
-            f"{where} holds the cells of {name} ({_describe(published)}), but detector {own.name} has {_describe(own)}"
+            f"{where} holds the cells of {name} ({_describe(published)}), but detector {own.name} has "
+            f"{_describe(own)}; take another format, such as calochallenge (.h5), or another detector"
         )
     return own
 

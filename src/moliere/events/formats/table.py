@@ -197,12 +197,12 @@ def create(path: Path, detector: Detector, *, overwrite: bool = False) -> Iterat
     """
     if not isinstance(detector, Calorimeter):
         of_kind(detector, PhaseSpace, f"table {path}", FormatError)
-    if path.suffix not in _WRITERS:
+    if path.suffix.lower() not in _WRITERS:
         raise FormatError(f"{path}: tables are files that end in {' or '.join(_WRITERS)}")
     check_free(path, overwrite=overwrite)
     writer = Collector()
     yield writer
-    _WRITERS[path.suffix](path, Events.concatenate(writer.parts), overwrite)
+    _WRITERS[path.suffix.lower()](path, Events.concatenate(writer.parts), overwrite)
 
 
 def _columns(events: Events) -> Columns:
