@@ -15,7 +15,7 @@ import moliere
 ROOT = Path(moliere.__file__).parent
 #: from the ground up: a room imports only from rooms before it
 ROOMS = [
-    *("errors", "audience", "units", "seeding", "files", "threads"),
+    *("errors", "version", "audience", "units", "seeding", "files", "threads"),
     *("memory", "registry", "config", "plugins", "notebook", "progress", "tracking"),
     *("detectors", "events", "samples", "production", "simulators", "preprocess", "models", "training", "generation"),
     *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "tuning", "cli"),

@@ -25,7 +25,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from moliere.errors import ConfigError
 from moliere.files import cache_folder
-from moliere.production.job import installed_version
+from moliere.version import installed_version
 
 _LOG = logging.getLogger("moliere")
 #: seconds in which a scheduler must answer

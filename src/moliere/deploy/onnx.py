@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from moliere.files import check_free, replacing
 from moliere.generation.guard import fixed_columns
 from moliere.models import Bundle, GenerativeModel
 from moliere.models.base import Refiner
+from moliere.version import installed_version
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -236,7 +236,7 @@ def describe(graph: Graph, batch: int | None = None, source: str | Path | None =
         fixed=fixed_columns(bundle),
         batch=batch,
         citation=model.citation,
-        moliere=version("moliere"),
+        moliere=installed_version(),
         bundle_sha256="" if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest(),
         more=graph.more,
     )

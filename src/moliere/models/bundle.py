@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from moliere.models.base import BuildContext, Model, models
 from moliere.models.bounded import no_larger_than
 from moliere.notebook import Shown
 from moliere.units import format_energy
+from moliere.version import installed_version
 
 #: raised when a reader of the old layout would misunderstand a new file
 FORMAT_VERSION = 1
@@ -184,7 +184,7 @@ def _header(bundle: Bundle) -> dict[str, Any]:
     context = asdict(model.context) | {"detector": model.context.detector.to_spec()}
     return {
         "format_version": FORMAT_VERSION,
-        "moliere_version": version("moliere"),
+        "moliere_version": installed_version(),
         "torch_version": torch.__version__,
         "name": bundle.name,
         "kind": config["kind"],
@@ -212,7 +212,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if header["format_version"] > FORMAT_VERSION:
         raise BundleError(
             f"{path} was written by moliere {header['moliere_version']} (bundle format {header['format_version']}); "
-            f"this is moliere {version('moliere')}, which reads up to {FORMAT_VERSION}: "
+            f"this is moliere {installed_version()}, which reads up to {FORMAT_VERSION}: "
             "upgrade with pip install -U moliere"
         )
     if metadata.get("sha256") != _digest(metadata["moliere"], tensors):

@@ -12,12 +12,12 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 from moliere.files import replacing
 from moliere.pipelines.pipeline import Pipeline, Step
+from moliere.version import installed_version
 
 #: options that change how fast a step is, not what it makes
 _NO_MATTER = {"workers", "cluster"}
@@ -118,7 +118,7 @@ class Records:
     def would_be(self, step: Step) -> Manifest:
         """What would be recorded if the step began now."""
         settings = {key: value for key, value in step.values.items() if key not in _NO_MATTER}
-        return Manifest(moliere_version(), {"verb": step.verb, **settings}, self.prints(step.reads))
+        return Manifest(installed_version(), {"verb": step.verb, **settings}, self.prints(step.reads))
 
     def prints(self, names: Iterable[str]) -> dict[str, Print]:
         """Those of the files that are there."""
@@ -182,14 +182,6 @@ class Records:
             and not last.done
             and last.same_making(self.would_be(step))
         )
-
-
-def moliere_version() -> str:
-    """The installed version; a source tree that nobody installed has none."""
-    try:
-        return version("moliere")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:

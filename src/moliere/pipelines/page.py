@@ -7,15 +7,14 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from moliere.evaluation import Report
 from moliere.files import replacing
-from moliere.pipelines.manifest import Records, moliere_version
+from moliere.pipelines.manifest import Records
 from moliere.pipelines.pipeline import Pipeline, Step
 from moliere.pipelines.words import duration, last_words
-from moliere.report.html import make_environment
+from moliere.report.html import render
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,7 @@ class Row:
 def write_index(pipeline: Pipeline, records: Records) -> Path:
     """Write the page, whatever the state of the steps."""
     rows = [_row(pipeline, records, step) for step in pipeline.steps]
-    context: dict[str, Any] = {
-        "pipeline": pipeline,
-        "rows": rows,
-        "done": sum(row.level == "good" for row in rows),
-        "version": moliere_version(),
-    }
-    text = make_environment().get_template("pipeline.html").render(**context)
+    text = render("pipeline.html", pipeline=pipeline, rows=rows, done=sum(row.level == "good" for row in rows))
     with replacing(pipeline.index, overwrite=True) as partial:
         partial.write_text(text, encoding="utf-8")
     return pipeline.index

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moliere.errors import CheckpointError, IncompleteRun, WriteError
-from moliere.production.job import installed_version
+from moliere.version import installed_version
 
 #: makes an executor, as ``functools.partial(ProcessPoolExecutor, 4)`` does; called with ``initializer`` and
 #: ``initargs`` where each of its processes begins with something

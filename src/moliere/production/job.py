@@ -12,7 +12,6 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -21,6 +20,7 @@ from moliere.errors import CheckpointError
 from moliere.events import Events
 from moliere.events.formats.calochallenge import Compression, create
 from moliere.seeding import derive_seed
+from moliere.version import installed_version
 
 #: of the files of blocks
 PART_FORMAT = "calochallenge"
@@ -158,11 +158,3 @@ class Job(ABC):
                 "what it was started with, or overwrite it to start over",
                 options=("--resume", "--overwrite"),
             )
-
-
-def installed_version() -> str:
-    """Of moliere."""
-    try:
-        return version("moliere")
-    except PackageNotFoundError:  # a source tree that nobody installed
-        return "(not installed)"

@@ -14,7 +14,7 @@ from moliere.events.formats.base import signals_of
 from moliere.files import replacing
 from moliere.report.event_display import lit_cells
 from moliere.report.event_picture import draw_event
-from moliere.report.html import make_environment, package_version
+from moliere.report.html import render
 from moliere.report.scene import build_scene
 from moliere.report.section import Picture
 from moliere.report.style import REFERENCE, log_ticks, new_figure, show_names_as_they_are, style, to_png_uri
@@ -43,9 +43,8 @@ def write_check_page(source: EventSource, found: CheckReport, path: Path, *, ove
     """
     pictures = [_picture(draw_responses(found))] if np.isfinite(found.response).any() else []
     context = {"found": found, "pictures": pictures, "worst": _worst_event(source, found)}
-    template = make_environment().get_template("check.html")
     with replacing(path, overwrite=overwrite) as partial:
-        partial.write_text(template.render(**context, version=package_version()), encoding="utf-8")
+        partial.write_text(render("check.html", **context), encoding="utf-8")
     return path
 
 

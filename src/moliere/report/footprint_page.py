@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,12 @@ import numpy as np
 
 from moliere.detectors import SurfaceArray, from_spec, of_kind
 from moliere.evaluation.footprints import Curve, Epoch, FootprintResult
-from moliere.evaluation.reconstruction import Quality
-from moliere.files import check_free, replacing_entries
 from moliere.report.footprints import FOOTPRINT_KEY, draw_ground
-from moliere.report.html import make_environment, package_version
 from moliere.report.section import Picture
-from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
+from moliere.report.studies import draw_legend, quality_pictures, write_page
+from moliere.report.style import GENERATED, REFERENCE, new_figure, style
 from moliere.report.tables import Table
-from moliere.units import EeV, format_energy
+from moliere.units import format_energy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,24 +41,26 @@ def write_footprint_study(result: FootprintResult, folder: str | Path, *, overwr
         OutputExists: the folder holds a page and ``overwrite`` is not set.
         WriteError: the folder cannot be written.
     """
-    folder = Path(folder)
-    check_free(folder / "study.html", overwrite=overwrite)
-    last = result.last
-    context = {
-        "result": result,
-        "rows": _named(result),
-        "verdict": verdict_of(result),
-        "reached": not result.short and abs(last.whole.bias) <= _MOST_BIAS and last.total_ks <= _MOST_KS,
-        "energies": _energy_pictures(result),
-        "critic": [Picture("critic-loss", _draw_curves(result.curves), "loss of the critic", table=_curves(result))],
-        "footprints": _footprint_pictures(result),
-        "key": FOOTPRINT_KEY,
-    }
-    page = make_environment().get_template("footprint_study.html").render(**context, version=package_version())
-    with replacing_entries(folder, overwrite=True) as new:
-        (new / "study.json").write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
-        (new / "study.html").write_text(page, encoding="utf-8")
-    return folder / "study.html"
+    last, named = result.last, _named(result)
+    looks = dict(zip(named, _LOOKS, strict=False))
+    points = {name: named[name].points for name in looks}
+    return write_page(
+        "footprint_study.html",
+        result,
+        folder,
+        lambda: {
+            "rows": named,
+            "verdict": verdict_of(result),
+            "reached": not result.short and abs(last.whole.bias) <= _MOST_BIAS and last.total_ks <= _MOST_KS,
+            "energies": quality_pictures(points, looks, "{} of the energy (%)", "energy that was asked for"),
+            "critic": [
+                Picture("critic-loss", _draw_curves(result.curves), "loss of the critic", table=_curves(result))
+            ],
+            "footprints": _footprint_pictures(result),
+            "key": FOOTPRINT_KEY,
+        },
+        overwrite=overwrite,
+    )
 
 
 def verdict_of(result: FootprintResult) -> str:
@@ -83,42 +82,6 @@ def _named(result: FootprintResult) -> dict[str, Epoch]:
     return {"real footprints": result.real, **{f"epoch {n}": result.epochs[n] for n in later}}
 
 
-def _energy_pictures(result: FootprintResult) -> list[Picture]:
-    views: tuple[tuple[str, Callable[[Quality], tuple[float, float]]], ...] = (
-        ("bias", lambda q: (100 * q.bias, 100 * q.bias_error)),
-        ("resolution", lambda q: (100 * q.resolution, 100 * q.resolution_error)),
-    )
-    named = _named(result)
-    return [
-        Picture(label, _draw_points(named, label, get), f"{label} of the energy (%)", table=_table(named, get))
-        for label, get in views
-    ]
-
-
-def _draw_points(named: Mapping[str, Epoch], label: str, get: Callable[[Quality], tuple[float, float]]) -> Figure:
-    with style():
-        figure = new_figure(4.4, 2.9)
-        axes = figure.add_axes((0.14, 0.15, 0.83, 0.74))
-        for (name, epoch), (colour, line, marker) in zip(named.items(), _LOOKS, strict=False):
-            energies = [point.energy / EeV for point in epoch.points]
-            values, errors = zip(*(get(point.quality) for point in epoch.points), strict=True)
-            axes.errorbar(energies, values, errors, color=colour, ls=line, marker=marker, label=name)
-        axes.axhline(0, color=GUIDE, linewidth=0.7)
-        axes.set_xlabel("energy that was asked for (EeV)")
-        axes.set_ylabel(f"{label} (%)")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, borderpad=0.1)
-    return figure
-
-
-def _table(named: Mapping[str, Epoch], get: Callable[[Quality], tuple[float, float]]) -> Table:
-    columns: dict[str, list[float]] = {}
-    for name, epoch in named.items():
-        columns.setdefault("energy (EeV)", [point.energy / EeV for point in epoch.points])
-        values = [get(point.quality) for point in epoch.points]
-        columns |= {f"{name} (%)": [v for v, _ in values], f"error of {name} (%)": [e for _, e in values]}
-    return columns
-
-
 def _draw_curves(curves: Mapping[str, Curve]) -> Figure:
     with style():
         figure = new_figure(4.4, 2.9)
@@ -127,7 +90,7 @@ def _draw_curves(curves: Mapping[str, Curve]) -> Figure:
             axes.plot(curve.epochs, curve.values, color=colour, ls=line, label=name)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss of the critic")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=2, borderpad=0.1)
+        draw_legend(axes)
     return figure
 
 

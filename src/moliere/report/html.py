@@ -6,9 +6,10 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata, resources
+from functools import cache
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moliere.detectors import from_spec
 from moliere.evaluation.finding import Failed, Finding, Paper, Quantity, interval_words
@@ -24,6 +25,7 @@ from moliere.report.drawing import draw
 from moliere.report.section import Picture, Section, file_name
 from moliere.report.style import to_element
 from moliere.report.tables import to_csv
+from moliere.version import installed_version
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -83,7 +85,7 @@ def render_report(report: Report, progress: Progress = silent) -> tuple[list[Sec
         "tables": pack_tables(pictures),
         "scripts": list(dict.fromkeys(script for section in sections for script in section.scripts)),
     }
-    return sections, make_environment().get_template("report.html").render(**context, version=package_version())
+    return sections, render("report.html", **context)
 
 
 def glance(report: Report, sections: Sequence[Section]) -> Iterator[tuple[Section, Picture]]:
@@ -128,7 +130,18 @@ def _drawn(found: Finding, report: Report) -> Sequence[Section]:
         return draw(Failed(found.kind, f"its drawing raised {type(error).__name__}: {error}"), report, detector)
 
 
-def make_environment() -> Environment:
+def render(template: str, **context: Any) -> str:
+    """A page from its template.
+
+    Args:
+        template: name of the file.
+        context: what it shows.
+    """
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
     """Templates that escape whatever names files and detectors bring along."""
     import jinja2
 
@@ -139,19 +152,11 @@ def make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, interval=interval_words, asset=_asset)
+    environment.globals.update(words=words, interval=interval_words, asset=_asset, version=installed_version())
     environment.tests["quantity"] = lambda cell: isinstance(cell, Quantity)
     environment.filters["element"] = lambda picture: to_element(picture.svg, picture.name, picture.title)
     environment.filters["small"] = lambda picture: to_element(picture.svg, f"small-{picture.name}", picture.title)
     return environment
-
-
-def package_version() -> str:
-    """The installed version; a source tree that nobody installed has none."""
-    try:
-        return metadata.version("moliere")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def _asset(name: str) -> str:

@@ -14,7 +14,7 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.reading import Row
 from moliere.files import check_free, replacing_entries
 from moliere.progress import Progress, parts, silent
-from moliere.report.html import make_environment, package_version, write_report
+from moliere.report.html import render, write_report
 from moliere.report.plots import draw_legend, fractions, label_axis, visible_bins, with_unit
 from moliere.report.section import Picture, file_name
 from moliere.report.style import GUIDE, REFERENCE, log_ticks, new_figure, style
@@ -52,7 +52,6 @@ def write_ranking(
         check_free(folder / name, overwrite=overwrite)
     columns = list(dict.fromkeys(column for row in rows for column in row.metrics))
     content = {row.name: row.report.to_dict() for row in rows}
-    template = make_environment().get_template("compare.html")
     with replacing_entries(folder, overwrite=overwrite) as new:
         places = [new / f"{k}-{Path(row.name).stem}" for k, row in enumerate(rows, 1)]
         shares = parts(progress, [1.0] * len(rows))
@@ -60,9 +59,7 @@ def write_ranking(
             write_report(row.report, at, progress=share) for row, at, share in zip(rows, places, shares, strict=True)
         ]
         links = [page.relative_to(new).as_posix() for page in pages]
-        text = template.render(
-            rows=rows, links=links, columns=columns, version=package_version(), pictures=ranking_pictures(rows)
-        )
+        text = render("compare.html", rows=rows, links=links, columns=columns, pictures=ranking_pictures(rows))
         (new / "compare.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         (new / "compare.html").write_text(text, encoding="utf-8")
     return folder / "compare.html"

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.reconstruction import Quality, QualityPoint
 from moliere.evaluation.refinement import ExampleTrace, MeanTraces, RefinementResult
-from moliere.files import check_free, replacing_entries
-from moliere.report.html import make_environment, package_version
 from moliere.report.plots import divide
 from moliere.report.section import Picture
-from moliere.report.style import GENERATED, GUIDE, REFERENCE, new_figure, style
-from moliere.report.tables import Table
+from moliere.report.studies import draw_legend, quality_pictures, write_page
+from moliere.report.style import GENERATED, REFERENCE, new_figure, style
 from moliere.report.words import number
-from moliere.units import EeV, format_energy
+from moliere.units import format_energy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,21 +41,24 @@ def write_study(result: RefinementResult, folder: str | Path, *, overwrite: bool
         OutputExists: the folder holds a page and ``overwrite`` is not set.
         WriteError: the folder cannot be written.
     """
-    folder = Path(folder)
-    check_free(folder / "study.html", overwrite=overwrite)
-    context = {
-        "result": result,
-        "verdict": verdict_of(result),
-        "reached": _is_reached(result),
-        "bias": bias_words(result),
-        "energies": _energy_pictures(result),
-        "traces": _trace_pictures(result),
-    }
-    page = make_environment().get_template("study.html").render(**context, version=package_version())
-    with replacing_entries(folder, overwrite=True) as new:
-        (new / "study.json").write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
-        (new / "study.html").write_text(page, encoding="utf-8")
-    return folder / "study.html"
+    return write_page(
+        "study.html",
+        result,
+        folder,
+        lambda: {
+            "verdict": verdict_of(result),
+            "reached": _is_reached(result),
+            "bias": bias_words(result),
+            "energies": quality_pictures(
+                {name: trained.points for name, trained in result.reconstructions.items()},
+                _LOOKS,
+                "Energy {} on data (%)",
+                "true energy",
+            ),
+            "traces": _trace_pictures(result),
+        },
+        overwrite=overwrite,
+    )
 
 
 def verdict_of(result: RefinementResult) -> str:
@@ -96,47 +94,6 @@ def _is_reached(result: RefinementResult) -> bool:
     )
 
 
-def _energy_pictures(result: RefinementResult) -> list[Picture]:
-    points = {name: trained.points for name, trained in result.reconstructions.items()}
-    views: tuple[tuple[str, str, Callable[[Quality], tuple[float, float]]], ...] = (
-        ("bias", "Energy bias on data (%)", lambda q: (100 * q.bias, 100 * q.bias_error)),
-        ("resolution", "Energy resolution on data (%)", lambda q: (100 * q.resolution, 100 * q.resolution_error)),
-    )
-    return [
-        Picture(name, _draw_energies(points, title, get), title, table=_energy_table(points, get))
-        for name, title, get in views
-    ]
-
-
-def _draw_energies(
-    points: Mapping[str, tuple[QualityPoint, ...]], label: str, get: Callable[[Quality], tuple[float, float]]
-) -> Figure:
-    with style():
-        figure = new_figure(4.4, 2.9)
-        axes = figure.add_axes((0.14, 0.15, 0.83, 0.74))
-        for name, of_sample in points.items():
-            colour, line, marker = _LOOKS[name]
-            energies = [point.energy / EeV for point in of_sample]
-            values, errors = zip(*(get(point.quality) for point in of_sample), strict=True)
-            axes.errorbar(energies, values, errors, color=colour, ls=line, marker=marker, label=name)
-        if label.startswith("Energy bias"):
-            axes.axhline(0, color=GUIDE, linewidth=0.7)
-        axes.set_xlabel("true energy (EeV)")
-        axes.set_ylabel(label.removesuffix(" (%)").removeprefix("Energy ").removesuffix(" on data") + " (%)")
-        _legend(axes)
-    return figure
-
-
-def _energy_table(
-    points: Mapping[str, tuple[QualityPoint, ...]], get: Callable[[Quality], tuple[float, float]]
-) -> Table:
-    columns: dict[str, list[float]] = {"energy (EeV)": [p.energy / EeV for p in next(iter(points.values()))]}
-    for name, of_sample in points.items():
-        values = [get(point.quality) for point in of_sample]
-        columns |= {f"{name} (%)": [v for v, _ in values], f"error of {name} (%)": [e for _, e in values]}
-    return columns
-
-
 def _trace_pictures(result: RefinementResult) -> list[Picture]:
     means = [
         Picture(f"mean-trace-{k}", _draw_means(mean, result.bin_width), _interval(mean.signals))
@@ -164,7 +121,7 @@ def _draw_means(mean: MeanTraces, bin_width: float) -> Figure:
         lower.set_ylim(0.5, 1.5)
         lower.set_ylabel("ratio to data")
         lower.set_xlabel("time (ns)")
-        _legend(upper)
+        draw_legend(upper)
     return figure
 
 
@@ -176,20 +133,13 @@ def _draw_example(example: ExampleTrace, bin_width: float) -> Figure:
         _step(axes, np.asarray(example.refined), bin_width, "refined")
         axes.set_xlabel("time (ns)")
         axes.set_ylabel("signal (VEM)")
-        _legend(axes)
+        draw_legend(axes)
     return figure
 
 
 def _step(axes: Axes, values: Floats, bin_width: float, name: str) -> None:
     colour, line, _ = _LOOKS[name]
     axes.stairs(values, bin_width * np.arange(len(values) + 1), baseline=None, color=colour, ls=line, label=name)
-
-
-def _legend(axes: Axes) -> None:
-    """Above the axes: lines never hide it."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, borderpad=0.1, handlelength=2.2, columnspacing=1.0
-    )
 
 
 def _interval(signals: tuple[float, float]) -> str:

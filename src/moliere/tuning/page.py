@@ -14,7 +14,7 @@ from urllib.parse import quote
 from moliere.files import replacing
 from moliere.pipelines.words import duration
 from moliere.report import words
-from moliere.report.html import make_environment, package_version
+from moliere.report.html import render
 from moliere.tuning.pictures import pictures_of
 from moliere.tuning.storage import shown
 from moliere.tuning.study import Study, Trial
@@ -65,9 +65,8 @@ def write_page(study: Study, recipes: Sequence[Path]) -> Path:
         "pictures": pictures_of(study),
         "storage": shown(search.storage) if search.storage else "",
         "number": words.number,
-        "version": package_version(),
     }
-    text = make_environment().get_template("tuning.html").render(**context)
+    text = render("tuning.html", **context)
     with replacing(path, overwrite=True) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
