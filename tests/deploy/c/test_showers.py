@@ -18,7 +18,7 @@ from moliere.errors import ExportError, OutputExists
 onnx = pytest.importorskip("onnx")
 
 from moliere.deploy.c.header import Column, Header, spots_of  # noqa: E402
-from moliere.deploy.c.write import Source, translate, write_c  # noqa: E402
+from moliere.deploy.c.write import Source, save, translate  # noqa: E402
 
 COLUMNS = (Column("energy", 256.0, 32768.0), Column("pdg_id", values=(11.0, 22.0)))
 PARTS = (
@@ -171,12 +171,12 @@ def test_weights_beside_the_code_give_the_same_showers(
 
 
 def test_files_are_written_and_not_overwritten(network: Any, tmp_path: Path) -> None:
-    header = write_c(network, HEADER, tmp_path / "c", beside=True)
-    assert header == tmp_path / "c" / "toy_flow.h"
-    assert {path.name for path in header.parent.iterdir()} == {"toy_flow.h", "toy_flow.c", "toy_flow.bin"}
+    source = translate(network, HEADER, beside=True)
+    save(source, tmp_path / "c")
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {"toy_flow.h", "toy_flow.c", "toy_flow.bin"}
     with pytest.raises(OutputExists):
-        write_c(network, HEADER, tmp_path / "c")
-    write_c(network, HEADER, tmp_path / "c", overwrite=True)
+        save(source, tmp_path / "c")
+    save(source, tmp_path / "c", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["123", "---", "é"])

@@ -3,13 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moliere.detectors import SurfaceArray, catalog
+from moliere.detectors import SurfaceArray
 from moliere.detectors.surface_array import station_positions
 from moliere.evaluation.observables.surface_array import (
     LABELS,
     array_observables,
     arrival_spread,
-    lateral_distribution,
     quantile_times,
     ring_boundaries,
     ring_labels,
@@ -86,47 +85,6 @@ def test_arrival_spread_is_that_of_the_stations_present() -> None:
     assert arrival_spread(np.array([[np.nan, 3.0], [np.nan, np.nan]])).tolist() == [0, 0]
 
 
-def test_lateral_distribution_around_the_core() -> None:
-    incident = {"core_x": np.array([1.0e6, 0.0]), "core_y": np.array([0.0, 0.0])}
-    # distances from the first core: 1, 0, 1, 2 km; from the second: 0, 1, 2, 3 km, all silent
-    tally = lateral_distribution(ROW, flat(TRACES), incident, np.array([0.5e6, 1.5e6]))
-    assert tally.count.tolist() == [2, 3, 3]
-    assert tally.mean == pytest.approx([20 / 2, 5 / 3, 0])
-    assert tally.std == pytest.approx([np.std([20, 0], ddof=1), np.std([0, 5, 0], ddof=1), 0])
-
-
-def test_a_station_on_a_boundary_belongs_to_the_outer_ring() -> None:
-    tally = lateral_distribution(ROW, flat(TRACES[:1]), {}, np.array([1e6, 2e6]))
-    assert tally.count.tolist() == [1, 2, 1]
-
-
-def test_lateral_distribution_around_the_hottest_station() -> None:
-    tally = lateral_distribution(ROW, flat(TRACES[:1]), {"energy": np.ones(1)}, ring_boundaries(ROW))
-    assert tally.count.tolist() == [1, 2, 1, 0]
-    assert tally.mean == pytest.approx([20, 2.5, 0, np.nan], nan_ok=True)
-
-
-def test_lateral_distribution_recovers_a_power_law_in_pieces() -> None:
-    detector = catalog.get("airshower-9x9")
-    assert isinstance(detector, SurfaceArray)
-    rng = np.random.default_rng(2)
-    cores = rng.uniform(-7.5e5, 7.5e5, (2000, 2))
-    distance = np.hypot(*(detector.stations[None, :, k] - cores[:, k, None] for k in (0, 1)))
-    traces = np.zeros((2000, 81, 80), np.float32)
-    traces[:, :, 3] = (distance / 1e6) ** -2.0
-    boundaries = np.geomspace(1e6, 8e6, 40)
-    tallies = [
-        lateral_distribution(
-            detector, flat(traces[part]), dict(zip(("core_x", "core_y"), cores[part].T, strict=True)), boundaries
-        )
-        for part in (slice(500), slice(500, 2000))
-    ]
-    mean = (tallies[0] + tallies[1]).mean[1:-1]
-    middle = np.sqrt(boundaries[1:] * boundaries[:-1]) / 1e6
-    assert np.polyfit(np.log(middle), np.log(mean), 1)[0] == pytest.approx(-2, abs=0.02)
-    assert mean == pytest.approx(middle**-2, rel=0.06)  # a ring is 5 % wide
-
-
 @pytest.mark.parametrize("layout", ["cartesian", "axial", "offset"])
 def test_no_station_lies_on_a_ring_boundary(layout: str) -> None:
     positions = station_positions(9, 1500e3, 1400e3, layout)  # type: ignore[arg-type]
@@ -141,8 +99,6 @@ def test_no_station_lies_on_a_ring_boundary(layout: str) -> None:
 def test_a_single_station_has_one_ring() -> None:
     single = SurfaceArray("single", ((0.0, 0.0, 0.0),), 4, 10.0)
     assert len(ring_boundaries(single)) == 0
-    tally = lateral_distribution(single, np.ones((3, 4), np.float32), {}, ring_boundaries(single))
-    assert tally.mean.tolist() == [4]
 
 
 def test_pieces_are_parts_of_the_whole() -> None:

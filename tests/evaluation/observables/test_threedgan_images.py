@@ -11,11 +11,9 @@ from moliere.evaluation.observables.tally import Tally
 from moliere.evaluation.observables.threedgan import (
     LABELS,
     NO_ANGLE,
-    SPARSITY_THRESHOLDS,
     image_observables,
     measured_angle,
     profiles,
-    sparsity_curve,
 )
 
 N_X, N_Y, N_Z = 4, 5, 7
@@ -146,18 +144,6 @@ def test_mean_profiles_come_in_pieces() -> None:
     together = pieces[0] + pieces[1]
     assert together.mean == pytest.approx(images.sum(axis=(1, 2)).mean(axis=0))
     assert together.error == pytest.approx(images.sum(axis=(1, 2)).std(axis=0, ddof=1) / 20**0.5)
-
-
-def test_sparsity_curve_counts_cells_above_powers_of_ten() -> None:
-    in_mev = [10.0 ** (t + 3) for t in range(-13, 1)]
-    assert pytest.approx(in_mev) == SPARSITY_THRESHOLDS
-    signals = np.zeros((2, TOY.n_channels), np.float32)
-    signals[0, :3] = 2e-11, 2e-10, 2e3  # below all, above the first, above all of the 14
-    curve = sparsity_curve(signals)
-    assert curve.shape == (2, 14)
-    assert curve[0] * TOY.n_channels == pytest.approx([2] + [1] * 13)
-    assert (curve[1] == 0).all()
-    assert sparsity_curve(signals, np.array([1e-12])) == pytest.approx(np.array([[3 / 140], [0]]))
 
 
 def test_hits_need_more_than_the_threshold() -> None:

@@ -61,30 +61,6 @@ class Source:
     weights: bytes | None = None
 
 
-def write_c(
-    model: ModelProto, header: Header, folder: str | Path, *, beside: bool = False, overwrite: bool = False
-) -> Path:
-    """Write NAME.h and NAME.c.
-
-    Args:
-        model: the graph (latent, condition) → signals.
-        header: what stands in the header besides the functions.
-        folder: where; made if it is not there.
-        beside: the weights go into NAME.bin, which the caller reads and passes, instead of into the code.
-        overwrite: replace files of these names.
-
-    Returns:
-        The header.
-
-    Raises:
-        ExportError: the graph holds what is not written in C.
-        OutputExists: a file is there.
-    """
-    source = translate(model, header, beside=beside)
-    save(source, folder, overwrite=overwrite)
-    return Path(folder) / f"{source.name}.h"
-
-
 def save(source: Source, folder: str | Path, *, overwrite: bool = False) -> None:
     """Write the files of a model, all of them or none.
 

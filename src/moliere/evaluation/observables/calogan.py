@@ -66,12 +66,6 @@ PLOT_BINS: dict[str, tuple[Floats, bool]] = {
     **{f"sparsity{i}": (np.linspace(0, 1, 20), False) for i in range(_LAYERS)},
     "sigma_sd": (np.linspace(0, 0.9, 100), False),
 }
-#: the fractions are shown a second time, in logarithmic bins
-LOG_PLOT_BINS: dict[str, tuple[Floats, bool]] = {
-    "f0": (np.logspace(-4, 0, 100), True),
-    "f1": (np.logspace(-1, 0, 100), True),
-    "f2": (np.logspace(-4, 1, 100), True),
-}
 
 
 def shower_shapes(detector: Calorimeter, signals: NDArray[np.float32]) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""Observables of air showers: signal, stations, lateral distribution, trace shape, arrival times.
+"""Observables of air showers: signal, stations, rings around the hottest one, trace shape, arrival times.
 
 Silent stations have signals of 0, as the file format leaves them. Times in a trace are counted from its own start.
 
@@ -9,21 +9,17 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.base import Floats
-from moliere.evaluation.observables.tally import Tally
 from moliere.units import m
 
 _FRACTIONS = (0.1, 0.5, 0.9)
 _TRACES = {"summed": "summed trace", "hottest": "hottest station's trace"}
-CORE = ("core_x", "core_y")
 #: rings around the hottest station whose signals are observables; farther out hardly any station triggers
 _RINGS = 5
 
@@ -169,37 +165,6 @@ def ring_labels(detector: SurfaceArray) -> dict[str, str]:
 
 def _inner_boundaries(detector: SurfaceArray) -> Floats:
     return ring_boundaries(detector)[:_RINGS]
-
-
-def lateral_distribution(
-    detector: SurfaceArray, signals: NDArray[np.float32], incident: Mapping[str, NDArray[Any]], boundaries: Floats
-) -> Tally:
-    """Mean signal of the stations in rings around the core; silent stations count with 0.
-
-    Args:
-        detector: stations and time bins.
-        signals: in VEM, (n, n_channels).
-        incident: columns; ``core_x`` and ``core_y`` in mm say where the core is, else it is at the hottest station.
-        boundaries: increasing distances on the ground in mm that part the rings, see :func:`ring_boundaries`; the
-            first ring starts at the core, the last one is open, and a boundary belongs to the ring outside it.
-
-    Returns:
-        In VEM, (len(boundaries) + 1,); pieces of a sample add up.
-    """
-    footprint = detector.traces(signals).sum(axis=2, dtype=np.float64)
-    x, y = detector.stations[:, :2].T
-    core_x, core_y = _core(footprint, x, y, incident)
-    distance = np.hypot(x - core_x[:, None], y - core_y[:, None])
-    ring = np.searchsorted(boundaries, distance.ravel(), side="right")
-    return Tally.grouped(footprint.ravel(), ring, len(boundaries) + 1)
-
-
-def _core(footprint: Floats, x: Floats, y: Floats, incident: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
-    """Coordinates in mm, each (n,)."""
-    if all(name in incident for name in CORE):
-        return incident[CORE[0]], incident[CORE[1]]
-    hottest = footprint.argmax(axis=1)
-    return x[hottest], y[hottest]
 
 
 def _trace_shape(key: str, traces: NDArray[np.floating], bin_width: float) -> dict[str, Floats]:

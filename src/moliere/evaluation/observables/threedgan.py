@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Calorimeter
 from moliere.detectors.base import Floats
 from moliere.errors import DetectorError
-from moliere.units import GeV, MeV
+from moliere.units import MeV
 
 AXES = ("x", "y", "z")
 ORDERS = (1, 2, 3)
@@ -29,8 +29,6 @@ _THIRDS = ("first", "second", "last")
 
 #: a cell is hit above this
 HIT = 0.3 * MeV
-#: the original looks at 10^t GeV for t from -13 to 0
-SPARSITY_THRESHOLDS: Floats = np.power(10.0, np.arange(-13, 1)) * GeV
 #: the angle of an image without energy, as in the original
 NO_ANGLE = 100.0
 #: in cells; displacements below are rounding, and must not become a direction
@@ -123,20 +121,6 @@ def measured_angle(detector: Calorimeter, signals: NDArray[np.float32]) -> Float
         DetectorError: layers that differ, or a polar grid.
     """
     return _angle(*_planes(detector, signals))
-
-
-def sparsity_curve(signals: NDArray[np.float32], thresholds: Floats = SPARSITY_THRESHOLDS) -> Floats:
-    """Fraction of all cells above each threshold; ``Tally.of`` makes the curve of them, piece by piece.
-
-    Args:
-        signals: in MeV, (n, n_channels).
-        thresholds: in MeV.
-
-    Returns:
-        (n, n_thresholds).
-    """
-    above = [np.count_nonzero(signals > threshold, axis=1) for threshold in thresholds]
-    return np.asarray(np.stack(above, axis=1) / signals.shape[1])
 
 
 def _block(detector: Calorimeter, signals: NDArray[Any]) -> NDArray[Any]:

@@ -111,17 +111,6 @@ def _other_plates(own: Calorimeter, detector: Calorimeter) -> str | None:
     return None
 
 
-def share_replaced(counts: Mapping[str, int]) -> float | None:
-    """The share of tracks that were replaced; ``None`` where no track entered.
-
-    Example:
-        >>> share_replaced({"replaced": 9, "energy": 1}), share_replaced({})
-        (0.9, None)
-    """
-    total = sum(counts.values())
-    return counts.get(REPLACED, 0) / total if total else None
-
-
 def count_words(counts: Mapping[str, int], name: str, knows: str) -> str:
     """How many tracks were replaced and why others were not, in a sentence.
 

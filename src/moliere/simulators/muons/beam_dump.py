@@ -10,14 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from moliere.detectors.base import Floats
-from moliere.units import cm, m
+from moliere.units import cm
 
 #: energy of the protons, in MeV
 BEAM_ENERGY = 400e3
 #: first and last place along the beam where a muon of the published flux starts, in mm
 FRONT, BACK = -7084.922 * cm, -6460.765 * cm
-#: the last five metres are the absorber, what is before them the target
-ABSORBER_FRONT = BACK - 5 * m
 
 #: nuclear interaction lengths of the target's molybdenum, in mm, for protons and for pions and kaons
 PROTON_LENGTH, MESON_LENGTH = 153.0, 183.0
