@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moliere.cli.jobs import Cluster, Workers
 from moliere.cli.options import (
     ClassifierSeeds,
     DetectorName,
@@ -44,6 +45,8 @@ def compare(
     fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Rank several samples against one reference: one table, and a report for each."""
@@ -60,6 +63,8 @@ def compare(
             classifier_seeds=classifier_seeds,
             seed=seed,
             threads=threads,
+            workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             progress=progress,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from moliere.cli import complete
+from moliere.cli.jobs import Cluster, Workers
 from moliere.cli.options import (
     ClassifierSeeds,
     DetectorName,
@@ -80,6 +81,8 @@ def evaluate(
     fail_if: FailIf = None,
     seed: Seed = 0,
     threads: Threads = 0,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     track: Track = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -106,6 +109,8 @@ def evaluate(
             match_incident=match_incident,
             seed=seed,
             threads=threads,
+            workers=workers,
+            cluster=cluster,
             overwrite=overwrite,
             progress=progress,
         )

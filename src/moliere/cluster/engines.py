@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from moliere.errors import ConfigError, MissingExtra, did_you_mean
-from moliere.production import Engine
+from moliere.production import Engine, Workers
+from moliere.threads import idle_threads
 
 #: batch system → the program that submits to it
 SUBMITTERS: Mapping[str, str] = {"slurm": "sbatch", "htcondor": "condor_submit", "pbs": "qsub"}
@@ -57,8 +58,19 @@ def find_engine(name: str, workers: int) -> Engine:
 
 
 def engine_of(cluster: str | Engine | None, workers: int) -> Engine | None:
-    """The engine of a name; one that is an engine already, as it is."""
-    return find_engine(cluster, workers) if isinstance(cluster, str) else cluster
+    """Who does the work: a cluster by its name, or as an engine; else so many processes of this machine.
+
+    Args:
+        cluster: see :func:`find_engine`.
+        workers: how many; 0 takes as many as there are idle cores.
+
+    Returns:
+        ``None`` where one process does it, this one.
+    """
+    workers = workers or idle_threads()
+    if isinstance(cluster, str):
+        return find_engine(cluster, workers)
+    return cluster or (partial(Workers, workers) if workers > 1 else None)
 
 
 def _settings(name: str, text: str) -> dict[str, Any]:

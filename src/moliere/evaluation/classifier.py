@@ -6,7 +6,7 @@ worse of the two says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,25 @@ _LEAST_IN_LEAF, _LEAVES, _BIN_BYTES = 20, 31, 20
 _TREE_BYTES = 800 * 10**6
 
 
+@dataclass(frozen=True)
+class Training:
+    """What one training says.
+
+    Args:
+        auc: area under the ROC curve on the held-out third.
+        jsd: Jensen-Shannon divergence, or below 0.
+        jsd_error: of the test sample's size.
+        p_value: as of a :class:`Score`.
+        sizes: events of the reference and of the generated sample.
+    """
+
+    auc: float
+    jsd: float
+    jsd_error: float
+    p_value: float
+    sizes: tuple[int, int]
+
+
 def classifier_test(kind: str, reference: Features, generated: Features, seeds: int, seed: int = 0) -> Score:
     """Train a classifier a few times on different splits and score it on the held-out third each time.
 
@@ -87,32 +106,52 @@ def classifier_test(kind: str, reference: Features, generated: Features, seeds: 
         seeds: repetitions; each shuffles and splits anew.
         seed: of all of them.
     """
+    trainings = [train_once(kind, reference, generated, repeat, seed) for repeat in range(seeds)]
+    return score_of(kind, trainings)
+
+
+def train_once(kind: str, reference: Features, generated: Features, repeat: int, seed: int = 0) -> Training:
+    """One of the repetitions, which needs nothing of the others.
+
+    Args:
+        kind: name of a registered classifier.
+        reference: (n, d).
+        generated: (m, d).
+        repeat: its number.
+        seed: of all of them.
+    """
     # scikit-learn takes half a second to import: it is imported where something is learned
     from sklearn.isotonic import IsotonicRegression
     from sklearn.metrics import roc_auc_score
 
-    results = []
-    for repeat in range(seeds):
-        parts = split_parts(reference, generated, derive_seed(seed, repeat), _SHARES.get(kind, _USUAL_SHARES))
-        stop_scores, test_scores = classifiers[kind](parts, repeat)
-        # n events say nothing of probabilities far below 1 / n: a surer one that is wrong would decide the divergence
-        sure = 0.1 / max(len(stop_scores), 1)
-        calibrated = IsotonicRegression(out_of_bounds="clip", y_min=sure, y_max=1 - sure).fit(
-            stop_scores, parts.stop[1], sample_weight=_balance(parts.stop[1])
-        )
-        labels = parts.test[1]
-        p_value = scipy.stats.mannwhitneyu(
-            test_scores[labels == 1], test_scores[labels == 0], alternative="greater"
-        ).pvalue
-        results.append((roc_auc_score(labels, test_scores), *_jsd(labels, calibrated.predict(test_scores)), p_value))
-    auc, jsd, jsd_error, p_values = np.array(results).T
+    parts = split_parts(reference, generated, derive_seed(seed, repeat), _SHARES.get(kind, _USUAL_SHARES))
+    stop_scores, test_scores = classifiers[kind](parts, repeat)
+    # n events say nothing of probabilities far below 1 / n: a surer one that is wrong would decide the divergence
+    sure = 0.1 / max(len(stop_scores), 1)
+    calibrated = IsotonicRegression(out_of_bounds="clip", y_min=sure, y_max=1 - sure).fit(
+        stop_scores, parts.stop[1], sample_weight=_balance(parts.stop[1])
+    )
+    labels = parts.test[1]
+    p_value = scipy.stats.mannwhitneyu(test_scores[labels == 1], test_scores[labels == 0], alternative="greater").pvalue
+    auc, jsd = float(roc_auc_score(labels, test_scores)), _jsd(labels, calibrated.predict(test_scores))
+    return Training(auc, *jsd, float(p_value), (len(reference), len(generated)))
+
+
+def score_of(kind: str, trainings: Sequence[Training]) -> Score:
+    """What all repetitions say together.
+
+    Args:
+        kind: name of the classifier.
+        trainings: one a repetition, of the same samples.
+    """
+    auc, jsd = (np.array([getattr(one, name) for one in trainings]) for name in ("auc", "jsd"))
     tested = 1 - sum(_SHARES.get(kind, _USUAL_SHARES))
-    sampling = auc_sampling_error(round(len(reference) * tested), round(len(generated) * tested))
-    auc_error, jsd_error = np.hypot(_spread(auc), sampling), np.hypot(_spread(jsd), jsd_error.mean())
-    p_value = combine_p_values(p_values.tolist())
+    sampling = auc_sampling_error(*(round(n * tested) for n in trainings[0].sizes))
+    jsd_error = np.hypot(_spread(jsd), np.mean([one.jsd_error for one in trainings]))
+    p_value = combine_p_values([one.p_value for one in trainings])
     # the estimate is a lower bound and may be negative; the divergence never is
     divergence = float(np.clip(jsd.mean(), 0, 1))
-    return Score(float(auc.mean()), float(auc_error), divergence, float(jsd_error), p_value)
+    return Score(float(auc.mean()), float(np.hypot(_spread(auc), sampling)), divergence, float(jsd_error), p_value)
 
 
 def auc_sampling_error(n_reference: int, n_generated: int) -> float:

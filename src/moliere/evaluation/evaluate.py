@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.finding import Failed, Finding, beside, findings
 from moliere.evaluation.result import Report, Sample
 from moliere.evaluation.samples import Samples, Sources, sample_warnings
+from moliere.evaluation.shards import Doer, do_here, everywhere, look_at
 from moliere.evaluation.suites import find_suite
 from moliere.evaluation.verdicts import overall
 from moliere.events import EventSource
+from moliere.production import Engine
 from moliere.progress import Progress, part, parts, silent
 from moliere.threads import limited_threads
 
@@ -39,6 +42,8 @@ def evaluate(
     training: EventSource | None = None,
     baseline: EventSource | None = None,
     only: Collection[str] | None = None,
+    engine: Engine | None = None,
+    scratch: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Compare two samples of one detector.
@@ -61,6 +66,8 @@ def evaluate(
         training: what the model has seen, of which the reference holds nothing; looked at for memorisation.
         baseline: a third sample, such as a classical parametrisation, whose metrics stand beside the generated one's.
         only: kinds of findings that are looked at; all by default.
+        engine: makes the executor that does the work, in numbered shards; nobody else does by default.
+        scratch: with an engine: folder that all its machines see; any of this machine by default.
         progress: called with the name of each step, and the share of the work that is done.
 
     Raises:
@@ -75,9 +82,8 @@ def evaluate(
         samples = Samples.read(sources, chosen, max_events, seed, threshold, match_incident=match_incident)
         samples = replace(samples, classifier_seeds=classifier_seeds, left_out=left_out)
         kinds = [kind for kind in findings.in_order() if only is None or kind.kind in only]
-        shares = parts(part(progress, _READING, 1.0), [kind.effort(samples) for kind in kinds])
-        looks = (_look(kind, replace(samples, progress=share)) for kind, share in zip(kinds, shares, strict=True))
-        found = tuple(one for one in looks if one is not None)
+        with nullcontext(do_here) if engine is None else everywhere(engine, samples, suite_name, scratch) as do:
+            found = _looked(kinds, replace(samples, progress=part(progress, _READING, 1.0)), do)
     asked = classifier_seeds > 0 and (only is None or "classifiers" in only)
     third = samples.baseline
     return Report(
@@ -101,19 +107,16 @@ def evaluate(
     )
 
 
-def _look(kind: type[Finding], samples: Samples) -> Finding | None:
-    """One finding, with a third sample's metrics beside its own; whatever fails leaves all other findings alone."""
+def _looked(kinds: list[type[Finding]], samples: Samples, do: Doer) -> tuple[Finding, ...]:
+    """What there is to see, with a third sample's metrics beside."""
     first, second = parts(samples.progress, (1, samples.baseline is not None))
-    try:
-        found = kind.look(replace(samples, progress=first))
-        if found is not None and found.metrics and samples.baseline is not None:
-            third = kind.look(replace(samples, generated=samples.baseline, progress=second))
-            found = replace(found, metrics=beside(found.metrics, third.metrics if third is not None else ()))
-        if found is not None:
-            json.dumps(found.to_dict())  # here the finding's name is known, and the others can still be written
-    except Exception as error:  # whoever wrote the finding may have raised anything
-        return Failed(kind.kind, f"{type(error).__name__}: {error}")
-    return found
+    found = [one for one in look_at(kinds, replace(samples, progress=first), do) if one is not None]
+    measured = [type(one) for one in found if one.metrics and samples.baseline is not None]
+    thirds = dict(zip(measured, look_at(measured, replace(samples, progress=second), do, third=True), strict=True))
+    return tuple(
+        replace(one, metrics=beside(one.metrics, third.metrics)) if (third := thirds.get(type(one))) else one
+        for one in found
+    )
 
 
 def _describe(name: str, source: EventSource, used: Collected) -> Sample:

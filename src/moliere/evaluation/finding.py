@@ -193,6 +193,33 @@ class Finding:
         return {"kind": self.kind, **_plain(self)}
 
 
+@dataclass(frozen=True)
+class CutFinding(Finding):
+    """A finding whose work falls into pieces, each with a seed of its own: any process can do any of them."""
+
+    @classmethod
+    def cut(cls, samples: Samples) -> Sequence[Any]:
+        """Names of the pieces; none where there is nothing to see, or there are too few events."""
+        raise NotImplementedError(f"{cls.__name__} has no cut(samples)")
+
+    @classmethod
+    def piece(cls, samples: Samples, name: Any) -> Any:
+        """What comes of one piece; it travels from one process to another."""
+        raise NotImplementedError(f"{cls.__name__} has no piece(samples, name)")
+
+    @classmethod
+    def joined(cls: type[F], samples: Samples, pieces: Mapping[Any, Any]) -> F | None:
+        """The finding from all pieces by their names."""
+        raise NotImplementedError(f"{cls.__name__} has no joined(samples, pieces)")
+
+    @classmethod
+    def look(cls: type[F], samples: Samples) -> F | None:
+        """One piece after the other."""
+        assert issubclass(cls, CutFinding)
+        names = cls.cut(samples)
+        return cls.joined(samples, {name: cls.piece(samples, name) for name in names}) if names else None
+
+
 def _plain(value: Any) -> Any:
     """What ``dataclasses.asdict`` makes, which copies half a million numbers one by one."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -224,11 +224,8 @@ def generate(
     if output is None:
         return generate_all(job.bundle, job.incident, seed=seed, n_events=0)
     if len(job) and (workers != 1 or cluster is not None or resume or job.description.exists()):
-        workers = workers or idle_threads()
-        produce(
-            job, workers=workers, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume,
-            progress=lambda n: watch(n, len(job)),
-        )  # fmt: skip
+        engine = engine_of(cluster, workers)
+        produce(job, engine=engine, overwrite=overwrite, resume=resume, progress=lambda n: watch(n, len(job)))
     else:
         _write(job, overwrite, watch)
     return open(output, job.detector)

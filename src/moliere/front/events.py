@@ -150,9 +150,7 @@ def simulate(
         path = Path(output or Path(scratch) / "events.h5")
         job = _production(engine, incident, seed, path)
         workers, watch = workers or idle_threads(), Watch(progress)
-        produce(
-            job, workers=workers, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume, progress=watch
-        )
+        produce(job, engine=engine_of(cluster, workers), overwrite=overwrite, resume=resume, progress=watch)
         events = read_events(path) if output is None else open(path)
         if tell is not None and isinstance(engine, Geant4) and engine.fast is not None:
             tell(count_words(events.metadata["tracks"], engine.fast.name, engine.fast.knows))

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from moliere.cluster.engines import engine_of
 from moliere.detectors import Detector
 from moliere.errors import ConfigError
 from moliere.evaluation import Report
@@ -17,11 +18,12 @@ from moliere.evaluation import evaluate as look
 from moliere.evaluation.reading import Row, rank
 from moliere.evaluation.result import measure
 from moliere.events import EventSource
-from moliere.files import check_free
+from moliere.files import check_free, writing
 from moliere.front.bundles import load
 from moliere.front.events import opened
 from moliere.generation import generate
 from moliere.models import Bundle
+from moliere.production import Engine
 from moliere.progress import Progress, parts, silent
 from moliere.report import write_report
 from moliere.report.ranking_page import write_ranking
@@ -53,6 +55,8 @@ def evaluate(
     match_incident: bool = False,
     seed: int = 0,
     threads: int = 0,
+    workers: int = 1,
+    cluster: str | Engine | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Report:
@@ -75,7 +79,9 @@ def evaluate(
         baseline: a third sample whose figures stand beside.
         match_incident: choose generated events with the reference's incident energies.
         seed: the same seed gives the same report.
-        threads: CPU threads; 0 takes as many as there are idle cores.
+        threads: CPU threads; 0 takes as many as there are idle cores. Workers have one each.
+        workers: processes; 0 takes as many as there are idle cores.
+        cluster: who does the work instead of processes of this one; see :func:`moliere.cluster.find_engine`.
         overwrite: replace the page.
         progress: called with the name of each step, and the share of the work that is done.
 
@@ -98,6 +104,7 @@ def evaluate(
     looking, timing, drawing = parts(
         progress, (events, 0.1 * _PAGE * (model is not None), _PAGE * (output is not None))
     )
+    engine = engine_of(cluster, workers)
     report = look(
         one,
         other,
@@ -113,6 +120,8 @@ def evaluate(
         baseline=third,
         # of the same file, so that nothing of the reference is among it
         training=part_of(whole, "train", model) if part == "test" else None,
+        engine=engine,
+        scratch=_scratch(output, cluster),
         progress=looking,
     )
     if model is not None:
@@ -124,6 +133,16 @@ def evaluate(
     if output is not None:
         write_report(report, output, overwrite=overwrite, progress=drawing)
     return report
+
+
+def _scratch(output: str | Path | None, cluster: object) -> Path | None:
+    """Where a cluster's machines read the samples: beside the output; this machine's own processes, anywhere."""
+    if cluster is None:
+        return None
+    folder = Path(output or "report").parent
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _threshold(given: float | str | None, bundle: Bundle | None) -> float | None:
@@ -213,6 +232,8 @@ def compare(
     classifier_seeds: int = 2,
     seed: int = 0,
     threads: int = 0,
+    workers: int = 1,
+    cluster: str | Engine | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Row]:
@@ -226,7 +247,9 @@ def compare(
         max_events: use so many events of each at most.
         classifier_seeds: repetitions of each classifier test; 0 leaves them out.
         seed: the same seed gives the same ranking.
-        threads: CPU threads; 0 takes as many as there are idle cores.
+        threads: as of :func:`evaluate`.
+        workers: as of :func:`evaluate`.
+        cluster: as of :func:`evaluate`.
         overwrite: replace the pages.
         progress: called with the name of each sample and step, and the share of the work that is done.
 
@@ -239,7 +262,7 @@ def compare(
     if len(set(names)) < len(names):
         raise ConfigError(f"the same sample is named twice: {', '.join(names)}")
     one, first = opened(reference, detector)
-    reports = {}
+    reports, engine = {}, engine_of(cluster, workers)
     *shares, drawing = parts(
         progress, [min(len(one), max_events)] * len(names) + [_PAGE * len(names) * (output is not None)]
     )
@@ -253,6 +276,8 @@ def compare(
             classifier_seeds=classifier_seeds,
             seed=seed,
             threads=threads,
+            engine=engine,
+            scratch=_scratch(output, cluster),
             progress=lambda step, done, name=name, share=share: share(f"{name}: {step}", done),  # type: ignore[misc]
         )
     rows = rank(reports)

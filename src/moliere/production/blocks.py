@@ -10,14 +10,12 @@ from functools import partial
 from typing import Any
 
 from moliere.errors import IncompleteRun, WriteError
-from moliere.production.calls import Engine, answer_of, submit
+from moliere.production.calls import TRIES, Engine, answer_of, submit
 from moliere.production.job import Job
 from moliere.production.worker import Workers, is_worker
 
 Progress = Callable[[int], None]
 
-#: a block that was lost so often would be lost again
-_TRIES = 3
 #: so many losses in a row, with no block that was done between them, mean that the next ones would be lost, too
 _PATIENCE = 8
 #: blocks that an executor has at once; more only make lists longer
@@ -118,7 +116,7 @@ class _Line:
         """
         self._losses[block] += 1
         self._in_a_row += 1
-        hope = isinstance(error, WriteError) or self._losses[block] < _TRIES  # another worker's disk may have space
+        hope = isinstance(error, WriteError) or self._losses[block] < TRIES  # another worker's disk may have space
         if hope and self._in_a_row < _PATIENCE:
             self._waiting.append(block)
         elif isinstance(error, WriteError):

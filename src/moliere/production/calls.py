@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from moliere.version import installed_version
 #: makes an executor, as ``functools.partial(ProcessPoolExecutor, 4)`` does; called with ``initializer`` and
 #: ``initargs`` where each of its processes begins with something
 Engine = Callable[..., AbstractContextManager[Executor]]
+
+#: how often a call is made whose process dies, or that an executor loses
+TRIES = 3
 
 
 class Lost(IncompleteRun):
@@ -97,3 +101,48 @@ def answer_of(future: Future[Any]) -> Any:
     if isinstance(answer, Failure):
         raise answer.error
     return answer
+
+
+def answers_of(
+    executor: Executor, calls: Sequence[tuple[Any, ...]], done: Callable[[int], object] = lambda call: None
+) -> list[Any]:
+    """What many calls gave, in their order; those that were lost are made again.
+
+    Args:
+        executor: makes them.
+        calls: function and arguments of each.
+        done: called with the position of each as it ends.
+
+    Returns:
+        What each gave, or a :class:`Failure`.
+
+    Raises:
+        Lost: the executor gives one up again and again.
+        CheckpointError: a process has another version, or does not see what it needs.
+    """
+    answers: list[Any] = [None] * len(calls)
+    tries = Counter[int]()
+    running = {submit(executor, *call): k for k, call in enumerate(calls)}
+    try:
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                k = running.pop(future)
+                try:
+                    answers[k] = answer_of(future)
+                except IncompleteRun as error:
+                    tries[k] += 1
+                    if tries[k] < TRIES:
+                        running[submit(executor, *calls[k])] = k
+                        continue
+                    if isinstance(error, Lost):
+                        raise
+                    answers[k] = Failure(error)
+                except CheckpointError:
+                    raise
+                except Exception as error:
+                    answers[k] = Failure(error)
+                done(k)
+    finally:
+        for future in running:
+            future.cancel()
+    return answers

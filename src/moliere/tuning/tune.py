@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from moliere.events import Events
 from moliere.files import replacing, working_in, writing
 from moliere.front.bundles import choose_recipe
 from moliere.models.base import models
-from moliere.production import Engine, Workers
+from moliere.production import Engine
 from moliere.production.calls import Here, Lost, answer_of, submit
 from moliere.progress import Progress, silent
 from moliere.threads import idle_threads
@@ -136,10 +136,10 @@ def tune(
         storage,
     )
     workers = workers or idle_threads()
-    engine = engine_of(cluster, workers)
-    threads = chosen.training.threads or (1 if engine else max(1, idle_threads() // workers) if workers > 1 else 0)
+    engine = engine_of(cluster, workers) or Here
+    threads = chosen.training.threads or (1 if cluster else max(1, idle_threads() // workers) if workers > 1 else 0)
     # before anything that takes time, so that a cluster that does not answer is said at once
-    with working_in(search.folder), _executor(engine, workers) as executor:
+    with working_in(search.folder), engine() as executor:
         if overwrite:
             _forget(search)
         mend_journal(search.journal)
@@ -191,12 +191,6 @@ def _rehearse(search: Search) -> tuple[Goal, ...]:
         )
     events: Events = replace(judge.source.take(judge.index[:FINAL]), extras={})
     return find_goals(events, search.figures, search.recipe.training.threads)
-
-
-def _executor(engine: Engine | None, workers: int) -> AbstractContextManager[Executor]:
-    if engine is not None:
-        return engine()
-    return Here() if workers == 1 else Workers(workers)
 
 
 class _Driver:
