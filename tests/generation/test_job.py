@@ -45,7 +45,7 @@ def test_workers_make_the_same_file(bundle: Bundle, whole: bytes, tmp_path: Path
 
 def test_shards_make_the_same_file(bundle: Bundle, whole: bytes, tmp_path: Path) -> None:
     output = tmp_path / "x.h5"
-    assert [front.generate_shard(bundle, output, number, 2, **WORDS) for number in (1, 0)] == [256, 344]
+    assert [front.generate_shard(bundle, output, number, 2, front.Order(**WORDS)) for number in (1, 0)] == [256, 344]
     with pytest.raises(OutputExists, match="holds an interrupted run"):
         front.generate(bundle, output, threads=1, **WORDS)
     with pytest.raises(CheckpointError, match="another seed"):
@@ -55,14 +55,14 @@ def test_shards_make_the_same_file(bundle: Bundle, whole: bytes, tmp_path: Path)
 
 
 def test_a_job_travels(bundle: Bundle, tmp_path: Path) -> None:
-    job = front.generation(bundle, tmp_path / "x.h5", **WORDS)
+    job = front.Order(**WORDS).job(bundle, tmp_path / "x.h5")
     there = pickle.loads(pickle.dumps(job))
     assert there.mark == job.mark
     assert np.array_equal(there.make(1).signals, job.make(1).signals)
 
 
 def test_other_weights_are_another_run(bundle: Bundle, tmp_path: Path) -> None:
-    job = front.generation(bundle, tmp_path / "x.h5", **WORDS)
+    job = front.Order(**WORDS).job(bundle, tmp_path / "x.h5")
     produce_shard(job, 0, 3)
     other = pickle.loads(pickle.dumps(job))
     next(other.model.parameters()).data += 1

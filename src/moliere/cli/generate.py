@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -100,35 +100,24 @@ def generate(
 
     piece = read_shard(shard, cluster=cluster, replaces=resume or overwrite)
     model = front.load(bundle, apply_overrides({}, set_ or []))
-    words: dict[str, Any] = {
-        "n": n,
-        "energy": energy,
-        "spectrum": spectrum,
-        "particle": particle,
-        "theta": theta,
-        "phi": phi,
-        "like": like,
-        "part": part,
-        "to": to,
-        "rareness_scale": rareness_scale,
-        "rareness_from": rareness_from,
-        "seed": seed,
-        "batch_size": batch_size,
-        "device": device,
-        "outside": outside,
-        "tell": lambda text: console.print(text, style="yellow"),
-    }
+    order = front.Order(
+        n, energy, spectrum, particle, theta, phi, like, part, to, rareness_scale, rareness_from, seed, batch_size,
+        device, outside,
+    )  # fmt: skip
     if print_job is not None:
-        job = front.generation(model, output, **words | {"tell": lambda _: None})
-        print_array(context, print_job, min(shards, job.n_blocks), output)
+        print_array(context, print_job, min(shards, order.job(model, output).n_blocks), output)
         return
+
+    def tell(text: str) -> None:
+        console.print(text, style="yellow")
+
     with track("generating") as progress:
         if piece is not None:
-            done = front.generate_shard(model, output, *piece, workers=workers, watch=progress, **words)
+            done = front.generate_shard(model, output, *piece, order, workers=workers, watch=progress, tell=tell)
         else:
             events = front.generate(
-                model, output, threads=threads, workers=workers, cluster=cluster, resume=resume, overwrite=overwrite,
-                watch=progress, **words,
+                model, output, **vars(order), threads=threads, workers=workers, cluster=cluster, resume=resume,
+                overwrite=overwrite, watch=progress, tell=tell,
             )  # fmt: skip
     if piece is not None:
         console.print(shard_words(str(shard), done))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -122,34 +122,19 @@ def simulate(
     if print_job is not None:
         print_array(context, print_job, min(shards, -(-n // engine.block_size)), output)
         return
-    places: dict[str, Any] = {"x": x, "y": y, "theta": theta, "phi": phi}
-    if part is not None:
-        with track("simulating", n) as progress:
-            done = front.simulate_shard(
-                engine, output, *part, n=n, particle=particle, energy=energy, spectrum=spectrum,
-                multiplicity=multiplicity, workers=workers, seed=seed, progress=progress, **places,
-            )  # fmt: skip
-        console.print(shard_words(str(shard), done))
-        return
+    particles = front.Particles(n, particle, energy, spectrum, x, y, theta, phi, multiplicity)
     sentences: list[str] = []
     with track("simulating", n) as progress:
-        front.simulate(
-            engine,
-            output,
-            n=n,
-            particle=particle,
-            energy=energy,
-            spectrum=spectrum,
-            **places,
-            multiplicity=multiplicity,
-            workers=workers,
-            cluster=cluster,
-            seed=seed,
-            resume=resume,
-            overwrite=overwrite,
-            progress=progress,
-            tell=sentences.append,
-        )
+        if part is not None:
+            done = front.simulate_shard(engine, output, *part, particles, workers=workers, seed=seed, progress=progress)
+        else:
+            front.simulate(
+                engine, output, **vars(particles), workers=workers, cluster=cluster, seed=seed, resume=resume,
+                overwrite=overwrite, progress=progress, tell=sentences.append,
+            )  # fmt: skip
+    if part is not None:
+        console.print(shard_words(str(shard), done))
+        return
     console.print(f"{output}: {n:,} events in {progress.seconds:.1f} s, {1e3 * progress.seconds / n:.2f} ms a shower")
     for sentence in sentences:
         console.print(sentence)

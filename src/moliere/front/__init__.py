@@ -7,7 +7,6 @@ from moliere.front.bundles import (
     choose_recipe,
     generate,
     generate_shard,
-    generation,
     is_first_process,
     load,
     train,
@@ -15,9 +14,13 @@ from moliere.front.bundles import (
 from moliere.front.events import build, check, open, opened, simulate, simulate_shard
 from moliere.front.fast import fast_showers
 from moliere.front.judging import compare, evaluate
+from moliere.front.orders import Order
+from moliere.front.particles import Particles
 
 __all__ = [
     "OpenedBundle",
+    "Order",
+    "Particles",
     "build",
     "check",
     "choose_recipe",
@@ -26,7 +29,6 @@ __all__ = [
     "fast_showers",
     "generate",
     "generate_shard",
-    "generation",
     "is_first_process",
     "load",
     "open",

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from rich.console import Console
 
 from moliere.cluster.engines import engine_of
 from moliere.errors import ConfigError
 from moliere.events import Events, EventSource
-from moliere.events.convert import choose_format
 from moliere.events.formats import create_events
 from moliere.files import check_free
-from moliere.front.events import open, opened
-from moliere.front.particles import particles_for, particles_like
+from moliere.front.events import open
+from moliere.front.orders import Order, Part
 from moliere.generation import generate as generate_all
-from moliere.generation.fallback import Outside, outside_words
+from moliere.generation.fallback import Outside
 from moliere.generation.generate import batches_of
 from moliere.generation.job import Generation
 from moliere.models import Bundle, load_bundle
-from moliere.models.steering import Proposal, boost
 from moliere.production import produce, produce_shard
 from moliere.threads import idle_threads, set_threads
 from moliere.training import Recipe, fit, load_recipe
@@ -31,7 +28,6 @@ from moliere.training.ranks import rank_here
 from moliere.units import Quantity
 from moliere.weights import find_bundle
 
-Part = Literal["all", "train", "validation", "test"]
 #: called with the number of events that were just made, and with how many there will be
 Watch = Callable[[int, int], None]
 
@@ -60,6 +56,10 @@ def load(bundle: str | Path, settings: Mapping[str, Any] | None = None) -> Opene
         Bundle(photons: FlowStudent, ... calochallenge-1-photons; energy 256 MeV – 32.8 GeV)
     """
     return _opened(load_bundle(find_bundle(bundle), settings))
+
+
+def _loaded(bundle: str | Path | Bundle) -> Bundle:
+    return bundle if isinstance(bundle, Bundle) else load(bundle)
 
 
 def _opened(bundle: Bundle) -> OpenedBundle:
@@ -214,11 +214,11 @@ def generate(
     if output is not None and not resume:
         check_free(Path(output), overwrite=overwrite)
     set_threads(threads)
-    job = generation(
-        bundle, output, n=n, energy=energy, spectrum=spectrum, particle=particle, theta=theta, phi=phi, like=like,
-        part=part, to=to, rareness_scale=rareness_scale, rareness_from=rareness_from, seed=seed, batch_size=batch_size,
-        device=device, outside=outside, tell=tell,
+    order = Order(
+        n, energy, spectrum, particle, theta, phi, like, part, to, rareness_scale, rareness_from, seed, batch_size,
+        device, outside,
     )  # fmt: skip
+    job = order.job(_loaded(bundle), output, tell)
     if output is None and len(job):
         return Events.concatenate([_watched(events, len(job), watch) for events in batches_of(job)])
     if output is None:
@@ -231,57 +231,16 @@ def generate(
     return open(output, job.detector)
 
 
-def generation(
-    bundle: str | Path | Bundle,
-    output: str | Path | None = None,
-    *,
-    n: int | None = None,
-    energy: Quantity | None = None,
-    spectrum: str = "log",
-    particle: str | None = None,
-    theta: Quantity | None = None,
-    phi: Quantity | None = None,
-    like: str | Path | EventSource | None = None,
-    part: Part = "all",
-    to: str | None = None,
-    rareness_scale: float | None = None,
-    rareness_from: str | Path | EventSource | None = None,
-    seed: int = 0,
-    batch_size: int = 1024,
-    device: str = "cpu",
-    outside: Outside = "refuse",
-    tell: Callable[[str], None] = lambda _: None,
-) -> Generation:
-    """What :func:`generate` makes of the same words, not made yet: a job whose blocks any process can do."""
-    _check_words(like, (n, energy, particle, theta, phi), part)
-    model = bundle if isinstance(bundle, Bundle) else load(bundle)
-    check_device(device)
-    if like is not None:
-        source, _ = opened(like)
-        incident, total = particles_like(model, source, part)
-        if left := sorted({*source.incident} - {*incident}):
-            tell(f"left out: {', '.join(left)}, which bundle {model.name} is not conditioned on")
-    else:
-        incident, total = particles_for(model, n, energy, spectrum, seed, particle, theta=theta, phi=phi)
-    if said := outside_words(model, incident, outside):
-        tell(said)
-    proposal = _proposal(model, rareness_scale, rareness_from)
-    path = Path(output or "events.h5")
-    return Generation(
-        model, incident, total, seed, batch_size, proposal, device, outside, path,
-        choose_format(path, model.detector.kind, to),
-    )  # fmt: skip
-
-
 def generate_shard(
     bundle: str | Path | Bundle,
     output: str | Path,
     number: int,
     of: int,
+    order: Order,
     *,
     workers: int = 1,
     watch: Watch = lambda *_: None,
-    **words: Any,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Do one numbered part of a generation, on any machine that sees the output's folder.
 
@@ -292,15 +251,16 @@ def generate_shard(
         output: the file that the whole generation writes.
         number: of the shard, from 0.
         of: number of shards.
+        order: the whole generation.
         workers: processes; 0 takes as many as there are idle cores.
         watch: called with the number of events that were just made, and with how many the whole generation has.
-        words: all others as of :func:`generate`.
+        tell: called with what the user should know, in a sentence.
 
     Returns:
         How many events the shard has.
     """
     set_threads(1)
-    job = generation(bundle, output, **words)
+    job = order.job(_loaded(bundle), output, tell)
     return produce_shard(job, number, of, workers=workers or idle_threads(), progress=lambda n: watch(n, len(job)))
 
 
@@ -314,41 +274,6 @@ def _write(job: Generation, overwrite: bool, watch: Watch) -> None:
             writer.append(generate_all(job.bundle, job.incident, seed=job.seed, n_events=0))
 
 
-def check_device(name: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Raises:
-        ConfigError: no such device; those that there are, are named.
-    """
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, ValueError, NotImplementedError):
-        here = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
-        here += ["mps"] if torch.backends.mps.is_available() else []
-        raise ConfigError(f"there is no device {name!r} here that torch can use; there is: {', '.join(here)}") from None
-
-
 def _watched(events: Events, total: int, watch: Watch) -> Events:
     watch(len(events), total)
     return events
-
-
-def _check_words(like: object, drawn: Iterable[object], part: str) -> None:
-    """Refuse words that would be ignored."""
-    if like is not None and any(word is not None for word in drawn):
-        raise ConfigError(
-            "the incident particles are taken from other events, so leave out their number, energy, particle and "
-            "angles; or leave out the other events",
-            options=("--like, or -n and --energy",),
-        )
-    if like is None and part != "all":
-        raise ConfigError(
-            f"the {part} part is a part of the events whose particles are taken; name them", options=("--like FILE",)
-        )
-
-
-def _proposal(bundle: Bundle, scale: float | None, events: str | Path | EventSource | None) -> Proposal | None:
-    """What makes rare events more often, where that is asked for."""
-    if scale is None and events is None:
-        return None
-    return boost(bundle, scale, None if events is None else opened(events)[0])

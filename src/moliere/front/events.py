@@ -17,7 +17,7 @@ from moliere.events.formats import Files, formats, read_events
 from moliere.events.formats.negatives import Negative
 from moliere.events.formats.root_hits import HitBranches
 from moliere.front.fast import Watch, fast_showers, speed_words
-from moliere.front.particles import draw
+from moliere.front.particles import Particles
 from moliere.models import Bundle
 from moliere.production import produce, produce_shard
 from moliere.samples import open_source
@@ -145,7 +145,7 @@ def simulate(
         3
     """
     engine = simulator if isinstance(simulator, Simulator) else build(simulator, detector, settings)
-    incident = _incident(engine, n, multiplicity, energy, spectrum, seed, particle, x=x, y=y, theta=theta, phi=phi)
+    incident = Particles(n, particle, energy, spectrum, x, y, theta, phi, multiplicity).draw(engine, seed)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(output or Path(scratch) / "events.h5")
         job = _production(engine, incident, seed, path)
@@ -164,16 +164,11 @@ def simulate_shard(
     output: str | Path,
     number: int,
     of: int,
+    particles: Particles,
     *,
-    n: int = 1000,
-    particle: str | None = None,
-    energy: Quantity | None = None,
-    spectrum: str | None = None,
-    multiplicity: int = 1,
     workers: int = 1,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
-    **places: Quantity | None,
 ) -> int:
     """Do one numbered part of a simulation, on any machine that sees the output's folder.
 
@@ -184,21 +179,15 @@ def simulate_shard(
         output: the file that the whole simulation writes.
         number: of the shard, from 0.
         of: number of shards.
-        n: number of events of the whole simulation; this and all others as of :func:`simulate`.
-        particle: as of :func:`simulate`.
-        energy: as of :func:`simulate`.
-        spectrum: as of :func:`simulate`.
-        multiplicity: as of :func:`simulate`.
+        particles: of the whole simulation.
         workers: processes; 0 takes as many as there are idle cores.
         seed: of the whole simulation.
         progress: called with the number of events that were just finished.
-        places: ``x``, ``y``, ``theta`` and ``phi`` as of :func:`simulate`.
 
     Returns:
         How many events the shard has.
     """
-    incident = _incident(simulator, n, multiplicity, energy, spectrum, seed, particle, **places)
-    job = _production(simulator, incident, seed, Path(output))
+    job = _production(simulator, particles.draw(simulator, seed), seed, Path(output))
     return produce_shard(job, number, of, workers=workers or idle_threads(), progress=progress)
 
 
@@ -216,41 +205,6 @@ def _production(engine: Simulator, incident: Mapping[str, Any], seed: int, outpu
             options=("moliere convert",),
         )
     return Production(engine, incident, seed, output)
-
-
-def _incident(
-    engine: Simulator,
-    n: int,
-    multiplicity: int,
-    energy: Quantity | None,
-    spectrum: str | None,
-    seed: int,
-    particle: str | None,
-    **places: Quantity | None,
-) -> Mapping[str, Any]:
-    low, high = engine.default_energies
-    check_multiplicity(engine, multiplicity)
-    spectrum = spectrum or engine.default_spectrum
-    incident = draw(n * multiplicity, energy or (low, high), spectrum, seed, particle, **places)
-    if multiplicity > 1:
-        incident = {name: column.reshape(n, multiplicity) for name, column in incident.items()}
-    return incident
-
-
-def check_multiplicity(engine: Simulator, multiplicity: int) -> None:
-    """Refuse events that begin with several particles where a simulator can only do one, and with none anywhere.
-
-    Raises:
-        ConfigError: either.
-    """
-    if multiplicity < 1:
-        raise ConfigError(f"{multiplicity} particles an event; expected 1 or more")
-    if multiplicity > 1 and not engine.several:
-        able = ", ".join(name for name in simulators if simulators[name].several)
-        raise ConfigError(
-            f"{type(engine).__name__} simulates one particle an event, not {multiplicity}; simulators that can do "
-            f"several: {able}"
-        )
 
 
 def build(name: str, detector: str | Detector | None = None, settings: Mapping[str, Any] | None = None) -> Simulator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from moliere.events import EventSource
 from moliere.generation.guard import known_columns
 from moliere.models import Bundle
 from moliere.seeding import derive_seed
+from moliere.simulators import Simulator, simulators
 from moliere.simulators.incident import particle_id, sample_incident
 from moliere.units import Quantity, parse_angle, parse_energy, parse_length, span
 
@@ -23,6 +25,35 @@ _MOST = 10**12
 _PARSERS = {"x": parse_length, "y": parse_length, "theta": parse_angle, "phi": parse_angle}
 
 Incident = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Which particles :func:`~moliere.simulate` is asked for, whoever does it; its words are explained there."""
+
+    n: int = 1000
+    particle: str | None = None
+    energy: Quantity | None = None
+    spectrum: str | None = None
+    x: Quantity | None = None
+    y: Quantity | None = None
+    theta: Quantity | None = None
+    phi: Quantity | None = None
+    multiplicity: int = 1
+
+    def draw(self, simulator: Simulator, seed: int) -> Incident:
+        """Incident columns of all events, (n,) or, with several particles an event, (n, multiplicity).
+
+        Raises:
+            ConfigError: the simulator cannot do so many particles an event.
+        """
+        check_multiplicity(simulator, self.multiplicity)
+        places = {"x": self.x, "y": self.y, "theta": self.theta, "phi": self.phi}
+        energy, spectrum = self.energy or simulator.default_energies, self.spectrum or simulator.default_spectrum
+        incident = draw(self.n * self.multiplicity, energy, spectrum, seed, self.particle, **places)
+        if self.multiplicity == 1:
+            return incident
+        return {name: column.reshape(self.n, self.multiplicity) for name, column in incident.items()}
 
 
 def draw(
@@ -80,6 +111,22 @@ def particles_for(
         raise ConfigError("say how many events are to be generated", options=("-n 1000000",))
     _check_count(n)
     return {}, n
+
+
+def check_multiplicity(simulator: Simulator, multiplicity: int) -> None:
+    """Refuse events that begin with several particles where a simulator can only do one, and with none anywhere.
+
+    Raises:
+        ConfigError: either.
+    """
+    if multiplicity < 1:
+        raise ConfigError(f"{multiplicity} particles an event; expected 1 or more")
+    if multiplicity > 1 and not simulator.several:
+        able = ", ".join(name for name in simulators if simulators[name].several)
+        raise ConfigError(
+            f"{type(simulator).__name__} simulates one particle an event, not {multiplicity}; simulators that can do "
+            f"several: {able}"
+        )
 
 
 def _check_count(n: int) -> None:
