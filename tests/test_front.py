@@ -148,6 +148,7 @@ def test_the_verbs_have_the_words_and_defaults_of_the_command_line(verb: str) ->
         "shards",
         "print_job",
         "track",
+        "to",
     }
     assert set(words) - ours - theirs - {"output"} <= set(options) | {"like"}
     assert set(options) - theirs - {"output"} <= set(words)

@@ -13,6 +13,7 @@ import pytest
 from moliere.errors import IncompleteRun
 from moliere.evaluation import Report, evaluate
 from moliere.events import Events
+from moliere.production import Workers
 from moliere.production.mapped import read_mapped, write_mapped
 
 KINDS = {"classifiers", "distances", "observables", "overlap"}
@@ -49,6 +50,17 @@ def test_lost_shards_are_done_again_and_the_report_is_the_same(mini: Events, who
     assert len(whole.metrics) > 10
     assert judged(mini, engine=partial(Losing, 5), scratch=tmp_path).to_dict() == whole.to_dict()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_report(mini: Events) -> None:
+    how = {"max_events": 500, "classifier_seeds": 1, "threads": 1}
+    one, two = (
+        evaluate(mini[:500], mini[500:1000], engine=engine, **how)  # type: ignore[arg-type]
+        for engine in (None, partial(Workers, 2))
+    )
+    assert len(one.findings) > 10
+    assert one.to_dict() == two.to_dict()
 
 
 def test_an_executor_that_is_gone_ends_the_evaluation(mini: Events, tmp_path: Path) -> None:
