@@ -14,6 +14,20 @@ from moliere.errors import ConfigError, did_you_mean
 
 Table = dict[str, Any]
 
+#: words of the verbs that train, on the command line, in Python and in pipelines → settings of a recipe
+RECIPE_WORDS: Mapping[str, str] = {
+    "events": "data.events",
+    "match_incident": "data.match_incident",
+    "iterations": "training.iterations",
+    "threads": "training.threads",
+    "seed": "training.seed",
+    "device": "training.accelerator",
+    "devices": "training.devices",
+    "nodes": "training.nodes",
+    "select": "training.select",
+    "from": "training.initial.networks",
+}
+
 #: bytes of a file of settings; the largest detector that was written by hand has a thousandth of it
 _LARGEST = 16 * 2**20
 #: levels of a key; the parser's time grows with their square
@@ -117,19 +131,44 @@ def apply_overrides(table: Mapping[str, Any], overrides: Iterable[str]) -> Table
         >>> apply_overrides({"model": {"width": 128}}, ["model.width=512", "name=run-2"])
         {'model': {'width': 512}, 'name': 'run-2'}
     """
-    result: Table = copy.deepcopy(dict(table))
+    values: Table = {}
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():
             raise ConfigError(f"setting {override!r}: expected key=value, for example model.width=512")
-        *parents, key = path.strip().split(".")
+        values.pop(path.strip(), None)  # the last one counts, in its place
+        values[path.strip()] = _parse_value(text)
+    return with_values(table, values)
+
+
+def with_values(table: Mapping[str, Any], values: Mapping[str, Any]) -> Table:
+    """A copy of a table with values put in at dotted paths.
+
+    Raises:
+        ConfigError: a path that goes through something that is not a table.
+    """
+    result: Table = copy.deepcopy(dict(table))
+    for path, value in values.items():
+        *parents, key = path.split(".")
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"setting {override!r}: {parent!r} is a value, not a table")
-        place[key] = _parse_value(text)
+                raise ConfigError(f"setting {path!r}: {parent!r} is a value, not a table")
+        place[key] = value
     return result
+
+
+def with_words(recipe: Mapping[str, Any], words: Mapping[str, Any]) -> Table:
+    """A copy of a recipe's tables with what the words of a verb change in them; ``None`` changes nothing.
+
+    Example:
+        >>> with_words({"name": "mine"}, {"iterations": 100, "from_": None})
+        {'name': 'mine', 'training': {'iterations': 100}}
+    """
+    return with_values(
+        recipe, {RECIPE_WORDS[name.rstrip("_")]: value for name, value in words.items() if value is not None}
+    )
 
 
 def _parse_value(text: str) -> Any:

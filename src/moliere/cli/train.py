@@ -75,21 +75,11 @@ def train(
     where it is installed) and, at the end, the bundle.
     """
     from moliere import front
-    from moliere.weights import find_bundle
 
-    words = {
-        "data.events": events,
-        "training.iterations": iterations,
-        "training.threads": threads,
-        "training.seed": seed,
-        "training.accelerator": device,
-        "training.devices": devices,
-        "training.nodes": nodes,
-        "training.select": select,
-        "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
-        "data.match_incident": match_incident or None,
-    }
-    chosen = front.choose_recipe(recipe, words, set_ or [])
+    chosen = front.choose_recipe(
+        recipe, set_ or [], events=events, iterations=iterations, threads=threads, seed=seed, device=device,
+        devices=devices, nodes=nodes, select=select, from_=from_, match_incident=match_incident,
+    )  # fmt: skip
     folder = output or Path("runs") / chosen.name
     if print_job is not None:
         _print_job(context, print_job, chosen, folder)

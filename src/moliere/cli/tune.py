@@ -82,13 +82,9 @@ def tune(
     from moliere.tracking import tracked
     from moliere.tuning import tune as search
 
-    words = {
-        "data.events": events,
-        "training.iterations": iterations,
-        "training.threads": threads,
-        "training.accelerator": device,
-    }
-    chosen = front.choose_recipe(recipe, words, set_ or [])
+    chosen = front.choose_recipe(
+        recipe, set_ or [], events=events, iterations=iterations, threads=threads, device=device
+    )
 
     def ended(trial: Trial, best: tuple[Trial, ...]) -> None:
         _show(trial, best)

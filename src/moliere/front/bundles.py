@@ -108,19 +108,10 @@ def train(
     Raises:
         OutputExists: the folder holds a run, and neither ``resume`` nor ``overwrite`` is set.
     """
-    words: dict[str, Any] = {
-        "data.events": None if events is None else str(events),
-        "training.iterations": iterations,
-        "training.threads": threads,
-        "training.seed": seed,
-        "training.accelerator": device,
-        "training.devices": devices,
-        "training.nodes": nodes,
-        "training.select": select,
-        "training.initial.networks": None if from_ is None else str(find_bundle(from_)),
-        "data.match_incident": match_incident or None,
-    }
-    chosen = choose_recipe(recipe, words, settings)
+    chosen = choose_recipe(
+        recipe, settings, events=events, iterations=iterations, threads=threads, seed=seed, device=device,
+        devices=devices, nodes=nodes, select=select, from_=from_, match_incident=match_incident,
+    )  # fmt: skip
     folder = Path(output or Path("runs") / chosen.name)
     bundle, _ = fit(chosen, folder, resume=resume, overwrite=overwrite, console=console)
     return _opened(bundle)
@@ -131,20 +122,20 @@ def is_first_process() -> bool:
     return rank_here().is_first
 
 
-def choose_recipe(recipe: str | Path | Recipe, words: Mapping[str, Any], settings: Iterable[str] = ()) -> Recipe:
-    """A recipe with what the words of a verb change in it; words that are ``None`` change nothing."""
-    changes = [*settings, *(f"{key}={_as_toml(value)}" for key, value in words.items() if value is not None)]
+def choose_recipe(recipe: str | Path | Recipe, settings: Iterable[str] = (), **words: Any) -> Recipe:
+    """A recipe with what the words of a verb change in it; those that are ``None`` or ``False`` change nothing."""
+    given = {name: str(word) if isinstance(word, Path) else word for name, word in words.items() if _is_said(word)}
+    if given.get("from_"):
+        given["from_"] = str(find_bundle(given["from_"]))
     if isinstance(recipe, str | Path):
-        return load_recipe(recipe, changes)
-    if changes:
+        return load_recipe(recipe, settings, given)
+    if given or [*settings]:
         raise ConfigError("a recipe that is loaded is used as it is; name it instead, or set the words in load_recipe")
     return recipe
 
 
-def _as_toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int) else f"'{value}'"
+def _is_said(word: Any) -> bool:
+    return word is not None and word is not False
 
 
 def generate(

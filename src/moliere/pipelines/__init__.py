@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from moliere.pipelines.manifest import Records
-from moliere.pipelines.pipeline import Pipeline, Step, load_pipeline
+from moliere.pipelines.pipeline import Pipeline, Step
+from moliere.pipelines.reading import load_pipeline
 from moliere.pipelines.run import Planned, plan, run
 from moliere.pipelines.verbs import ROLES, Option, Verb
 

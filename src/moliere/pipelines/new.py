@@ -8,7 +8,7 @@ from pathlib import Path
 
 from moliere.errors import ConfigError
 from moliere.files import check_free, replacing
-from moliere.pipelines.pipeline import ENDING
+from moliere.pipelines.reading import ENDING
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

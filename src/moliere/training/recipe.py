@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from moliere.config import Config, Table, apply_overrides, read_toml
+from moliere.config import Config, Table, apply_overrides, read_toml, with_words
 from moliere.errors import ConfigError, did_you_mean
 from moliere.events.formats.negatives import Negative
 from moliere.events.store import Precision
@@ -118,8 +118,8 @@ def parse_recipe(table: Mapping[str, Any]) -> Recipe:
     return Recipe(tables.name, tables.description, tables.data, model, tables.training)
 
 
-def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
-    """Read a recipe from a file, or a shipped one by its name, with ``key=value`` overrides.
+def load_recipe(name: str | Path, overrides: Iterable[str] = (), words: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe from a file, or a shipped one by its name, with ``key=value`` overrides and words of a verb.
 
     Raises:
         ConfigError: no such recipe, or what is in it is wrong.
@@ -136,7 +136,7 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
                 f"no recipe {str(name)!r}; {did_you_mean(str(name), shipped)}; or give the path of a .toml file"
             )
         path = shipped[str(name)]
-    return parse_recipe(apply_overrides(read_toml(path), overrides))
+    return parse_recipe(with_words(apply_overrides(read_toml(path), overrides), words or {}))
 
 
 def recipe_paths() -> dict[str, Path]:

@@ -124,7 +124,7 @@ def tune(
     if looks < 1:
         raise ConfigError(f"{looks} parts of a training; expected 1 or more")
     check_figures(metrics)
-    chosen = choose_recipe(recipe, {}, settings)
+    chosen = choose_recipe(recipe, settings)
     search = Search(
         chosen,
         parse_parameters(parameters, chosen.to_table()),
