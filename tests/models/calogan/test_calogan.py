@@ -207,7 +207,7 @@ def test_the_networks_exchange_normal_numbers(cartesian: Calorimeter, cartesian_
         assert abs(float(scores.mean())) < 0.1
         assert float(scores.std()) == pytest.approx(1, abs=0.15)
     assert model.stage is not None
-    back = model.stage.decode(condition, torch.cat([image.flatten(1) for image in real], dim=1), state)
+    back = model.stage.decode_cells(condition, torch.cat([image.flatten(1) for image in real], dim=1), state)
     cut = model.stage.cut(batch.signals)
     assert torch.equal(back > 0, cut > 0)
     assert float(((back - cut).abs().sum(dim=1) / cut.sum(dim=1).clamp(min=1)).median()) < 0.02
@@ -222,7 +222,7 @@ def test_each_particle_has_tables_of_its_own(cartesian: Calorimeter, cartesian_e
     scores = torch.randn(batch.signals.shape, generator=torch.Generator().manual_seed(0))
     other = batch.condition.clone()
     other[:, 1] = torch.where(other[:, 1] < 0, 211.0, -11.0)
-    one, two = (model.stage.decode(condition, scores, state) for condition in (batch.condition, other))
+    one, two = (model.stage.decode_cells(condition, scores, state) for condition in (batch.condition, other))
     assert not torch.allclose(one, two)
 
 

@@ -36,6 +36,7 @@ def batch(polar_events: Events) -> Batch:
 
 @pytest.fixture
 def flow(polar: Calorimeter, batch: Batch) -> CalorimeterFlow:
+    torch.manual_seed(0)  # of weights
     model = CalorimeterFlow(CalorimeterFlowConfig(**SMALL), BuildContext(polar, ("energy",)))
     model.fit_transforms(batch)
     return model
@@ -49,16 +50,16 @@ def student_of(flow: CalorimeterFlow, steps: int = 1) -> FlowStudent:
 def test_what_stage_one_says_is_what_comes_out(flow: CalorimeterFlow, batch: Batch) -> None:
     latent = flow.draw_latent(batch.condition, torch.Generator().manual_seed(3))
     with torch.no_grad():
-        state = flow.make_layers(latent[:, : flow.layers.width], batch.condition)
-        made = flow.layers.measure(flow.decode(latent, batch.condition))
+        state = flow.make_layers(latent[:, : flow.tables.width], batch.condition)
+        made = flow.tables.measure(flow.decode(latent, batch.condition))
     assert torch.equal(made.counts, state.counts)
     torch.testing.assert_close(made.energies, state.energies, rtol=1e-5, atol=1e-3)
 
 
 def test_layers_come_back_through_stage_one(flow: CalorimeterFlow, batch: Batch) -> None:
-    energy, state = batch.condition[:, 0], flow.layers.measure(flow._cut(batch.signals))
-    coded = flow.layers.encode(state, energy, torch.Generator().manual_seed(0))
-    back = flow.layers.decode(coded, energy)
+    state = flow.tables.measure(flow.tables.cut(batch.signals))
+    coded = flow.tables.encode_layers(batch.condition, state, torch.Generator().manual_seed(0))
+    back = flow.tables.decode_layers(batch.condition, coded)
     assert (back.counts == state.counts).double().mean() > 0.99
     assert (state.counts == 0).any(), "the toy must hold empty layers for this to mean anything"
     near = ((back.energies - state.energies).abs() <= 0.01 * state.energies + 0.1).double().mean()
@@ -158,7 +159,7 @@ def test_networks_carry_over_to_another_detector_and_statistics_do_not(
     carried = [name for name in now if name.startswith("cell_velocity") and not name.endswith(".own")]
     assert len(carried) > 20
     assert all(torch.equal(now[name], given[name]) for name in carried)
-    kept = [name for name in before if name.startswith("cells.")]
+    kept = [name for name in before if name.startswith("tables.cells.")]
     assert all(torch.equal(other.state_dict()[name], before[name]) for name in kept)
     save_bundle(Bundle("fast", student_of(flow)), tmp_path / "fast.bundle")
     load_initial(other, {"networks": str(tmp_path / "fast.bundle")})
@@ -168,3 +169,36 @@ def test_networks_carry_over_to_another_detector_and_statistics_do_not(
     gan = CaloGAN(CaloGANConfig(latent=4, channels=4), BuildContext(cartesian, ("energy",)))
     with pytest.raises(BundleError, match="is a CalorimeterFlow"):
         load_initial(gan, {"networks": str(tmp_path / "polar.bundle")})
+
+
+def test_each_particle_comes_out_with_its_own_layers_and_cells(polar: Calorimeter, batch: Batch) -> None:
+    """Before anything is learned: particles whose showers have nothing in common do not mix."""
+    second = batch.signals.flip(1) / 4
+    signals = torch.cat([batch.signals, second])
+    kinds = torch.tensor([-11.0, 211.0]).double().repeat_interleave(len(batch))
+    condition = torch.stack([batch.condition[:, 0].repeat(2), kinds], dim=1)
+    context = BuildContext(polar, ("energy", "pdg_id"), (-11, 211))
+    model = CalorimeterFlow(CalorimeterFlowConfig(**SMALL), context)
+    model.fit_transforms(Batch(condition, signals))
+    for objective in model.objectives():
+        assert torch.isfinite(objective.loss(Batch(condition, signals), torch.Generator().manual_seed(0)).total)
+    made = model.sample(condition, torch.Generator().manual_seed(3))
+    for rows in (kinds < 0, kinds > 0):
+        told, given = (model.tables.measure(model.tables.cut(part[rows])) for part in (made, signals))
+        torch.testing.assert_close(told.energies.mean(0), given.energies.mean(0), rtol=0.1, atol=10)
+        torch.testing.assert_close(told.counts.mean(0), given.counts.mean(0), rtol=0.1, atol=0.3)
+    scores, state = torch.randn(signals.shape, generator=torch.Generator().manual_seed(3)), model.tables.measure(made)
+    one, two = (model.tables.decode_cells(given, scores, state) for given in (condition, condition.flip(0)))
+    assert not torch.allclose(one, two), "cells of a pion are as those of a positron"
+
+
+def test_a_flow_that_was_written_when_there_was_one_set_of_tables_is_read(flow: CalorimeterFlow, batch: Batch) -> None:
+    before = {
+        name.replace("tables.layers.0.", "layers.").replace("tables.cells.0.", "cells."): value
+        for name, value in flow.state_dict().items()
+    }
+    assert any(name.startswith("cells.") for name in before)
+    other = CalorimeterFlow(CalorimeterFlowConfig(**SMALL), flow.context)
+    other.load_state_dict(before)
+    latent = flow.draw_latent(batch.condition, torch.Generator().manual_seed(3))
+    assert torch.equal(other.decode(latent, batch.condition), flow.decode(latent, batch.condition))

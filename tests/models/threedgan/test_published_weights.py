@@ -190,6 +190,21 @@ def test_other_numbers_of_layers_are_refused(tmp_path: Path, change: int, words:
         load_keras_weights(ShowerGenerator(GENERATOR_FILTERS), save(tmp_path / "g.hdf5", weights, {}))
 
 
+@pytest.mark.parametrize(
+    ("name", "factor", "words"),
+    [
+        ("kernel", np.nan, r"conv3d_\d+/kernel holds numbers that are not finite"),
+        ("moving_variance", -1, r"batch_normalization_\d+/moving_variance holds variances below zero"),
+    ],
+)
+def test_numbers_that_no_training_leaves_are_refused(tmp_path: Path, name: str, factor: float, words: str) -> None:
+    weights = generator_weights(np.random.default_rng(0))
+    broken = weights[1 if name == "kernel" else 2]
+    broken[name] = broken[name] * factor
+    with pytest.raises(FormatError, match=words):
+        load_keras_weights(ShowerGenerator(GENERATOR_FILTERS), save(tmp_path / "g.hdf5", weights, {}))
+
+
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "events.h5", "w") as file:
         file["ECAL"] = np.zeros(3)
@@ -337,7 +352,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     path.write_bytes(b"no weights")
-    with pytest.raises(FormatError, match=r"x.ckpt (is no file of PyTorch|holds more than tensors)"):
+    with pytest.raises(FormatError, match=r"x.ckpt (is truncated or no file of PyTorch|holds more than tensors)"):
         convert_weights(path, catalog.get("3dgan"))
     path.write_bytes(pickle.dumps({"state_dict": {}}))
     with pytest.raises(FormatError):
@@ -348,6 +363,10 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"encoder.weight": torch.zeros(3)}, path)
     with pytest.raises(FormatError, match="holds no generator of 3DGAN: none of its 1 tensors"):
         convert_weights(path, catalog.get("3dgan"))
+    for odd in (torch.zeros(3).to_sparse(), torch.zeros(3, dtype=torch.complex64)):
+        torch.save({"l1.weight": odd}, path)
+        with pytest.raises(FormatError, match="save the weights as dense real numbers"):
+            convert_weights(path, catalog.get("3dgan"))
     with pytest.raises(FormatError, match="expected weights of Keras"):
         convert_weights(tmp_path / "g.onnx", catalog.get("3dgan"))
 

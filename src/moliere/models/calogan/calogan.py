@@ -175,7 +175,7 @@ class CaloGAN(GenerativeModel):
         else:
             first, own = latent[:, : self.stage.width], latent[:, self.stage.width :]
             state = self.stage.make(first, condition)
-            signals = self.stage.decode(condition, _flat(self._make(own, condition, state)), state)
+            signals = self.stage.decode_cells(condition, _flat(self._make(own, condition, state)), state)
         return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
 
     def _generator_parameters(self) -> list[nn.Parameter]:
@@ -207,7 +207,7 @@ class CaloGAN(GenerativeModel):
         if self.stage is None or state is None:
             images = self._images(batch.signals)
         else:
-            images = self._split(self.stage.encode(batch.condition, self.stage.cut(batch.signals), state, rng))
+            images = self._split(self.stage.encode_cells(batch.condition, self.stage.cut(batch.signals), state, rng))
         return self._mirror(images, rng), batch.condition, state
 
     def _state(self, signals: Tensor) -> LayerState | None:
@@ -291,7 +291,7 @@ class CaloGAN(GenerativeModel):
     def _further(self, condition: Tensor, state: LayerState | None) -> Tensor | None:
         """Inputs of both networks beside images: columns other than energy and particle; with layers, all there is."""
         if self.stage is not None and state is not None:
-            return self.stage.describe(condition, state)
+            return self.stage.tell(condition, state)
         if len(self.encoding.columns) == 1 and not self._told_energy:
             return None
         further: Tensor = self.encoding(self._columns(condition))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from moliere.config import Config, Table
 from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
-from moliere.models.flow.cell_coder import CellCoder
 from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries
 from moliere.models.flow.geometry_mixer import GeometryMixer
+from moliere.models.flow.particle_tables import ParticleTables
 from moliere.models.networks.flow_matching import flow_matching_loss, solvers
-from moliere.models.networks.layer_state import LayerScores, LayerState, readout_threshold
+from moliere.models.networks.layer_state import LayerState, readout_threshold
 from moliere.models.networks.normal_path import NormalPath
 from moliere.models.networks.residual_mlp import ResidualMLP
 from moliere.preprocess import ConditionEncoding, ShearedFrame
@@ -61,6 +61,10 @@ class CalorimeterFlow(GenerativeModel):
     its count. Both stages work on numbers that are N(0, 1) one by one before anything is learned, zeros included
     (:class:`~moliere.models.flow.cell_coder.CellCoder`), so the networks learn only what hangs together.
 
+    With several particles in the condition's ``pdg_id``, each particle has its own tables of layers and cells
+    (:class:`~moliere.models.flow.particle_tables.ParticleTables`), and both networks, which all particles share, are
+    told the particle.
+
     Showers that fly at an angle through a stack of equal Cartesian layers are learned in the sheared frame
     (:class:`~moliere.preprocess.ShearedFrame`) where ``window`` is set: of 3DGAN's 65,025 cells only those around the
     axis cost anything. What lies outside the window, 0.1 % of the energy for 25 × 25 cells there, is not made.
@@ -97,10 +101,10 @@ class CalorimeterFlow(GenerativeModel):
         sizes = [grid.n_cells for grid in seen.grids]
         self.n_channels = seen.n_channels
         self.encoding = ConditionEncoding(context.columns, context.particles)
-        self.layers = LayerScores(sizes, self.threshold)
-        self.cells = CellCoder(sizes, self.threshold, alike, config.knots)
+        self.tables = ParticleTables(sizes, self.threshold, alike, context.columns, context.particles, config.knots)
+        self.register_load_state_dict_pre_hook(_number_tables)
         self.layer_velocity = NormalPath(
-            ResidualMLP(self.layers.width, self.encoding.width, config.layer_width, config.layer_blocks)
+            ResidualMLP(self.tables.width, self.encoding.width, config.layer_width, config.layer_blocks)
         )
         self.cell_velocity = NormalPath(
             GeometryMixer(
@@ -116,7 +120,7 @@ class CalorimeterFlow(GenerativeModel):
     @property
     def latent(self) -> tuple[Latent, ...]:
         """N(0, 1): of the layers, then of the cells."""
-        return Latent(self.layers.width), Latent(self.n_channels)
+        return Latent(self.tables.width), Latent(self.n_channels)
 
     def student(self, steps: int) -> Table:
         """Settings of a model that makes the same events in fewer evaluations."""
@@ -126,10 +130,8 @@ class CalorimeterFlow(GenerativeModel):
     def fit_transforms(self, batch: Batch) -> None:
         """Fit condition encoding and the tables of layers and cells."""
         batch = self._see(batch)
-        state, energy = self.layers.measure(batch.signals), self._energy(batch.condition)
         self.encoding.fit(batch.condition)
-        self.layers.fit(state, energy)
-        self.cells.fit(batch.signals, state, energy)
+        self.tables.fit(batch.condition, batch.signals)
 
     def objectives(self) -> tuple[Objective, ...]:
         """One a stage; they share nothing but the batch."""
@@ -140,29 +142,28 @@ class CalorimeterFlow(GenerativeModel):
 
     def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
-        state = self.layers.measure(batch.signals)
-        target = self.layers.encode(state, self._energy(batch.condition), rng)
+        target = self.tables.encode_layers(batch.condition, self.tables.measure(batch.signals), rng)
         return Loss(flow_matching_loss(self.layer_velocity, target, rng, self.encoding(batch.condition)))
 
     def _cell_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
         signals = self._turn(batch.signals, rng)
-        state = self.layers.measure(signals)
-        target = self.cells.encode(signals, state, self._energy(batch.condition), rng)
+        state = self.tables.measure(signals)
+        target = self.tables.encode_cells(batch.condition, signals, state, rng)
         return Loss(flow_matching_loss(self.cell_velocity, target, rng, *self._given(batch.condition, state)))
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
         """Latent → layers → cells → signals in MeV."""
-        first, second = latent.split([self.layers.width, self.n_channels], dim=1)
+        first, second = latent.split([self.tables.width, self.n_channels], dim=1)
         state = self.make_layers(first, condition)
         made = self.make_cells(second, condition, state)
-        signals = self.cells.decode(made, state, self._energy(condition)).float()
+        signals = self.tables.decode_cells(condition, made, state)
         return signals if self.frame is None else self.frame.inverse(signals, condition)
 
     def make_layers(self, latent: Tensor, condition: Tensor) -> LayerState:
         """Stage one."""
         made = self._carry(self.layer_velocity, latent, self.settings.layer_steps, self.encoding(condition))
-        return self.layers.decode(made, self._energy(condition))
+        return self.tables.decode_layers(condition, made)
 
     def make_cells(self, latent: Tensor, condition: Tensor, state: LayerState) -> Tensor:
         """Stage two, in network space."""
@@ -173,14 +174,11 @@ class CalorimeterFlow(GenerativeModel):
 
     def _given(self, condition: Tensor, state: LayerState) -> tuple[Tensor, Tensor]:
         """Encoded condition, and what describes each layer: (n, n_layers, 4), or 6 with the axis' place in its cell."""
-        described = self.layers.describe(state, self._energy(condition))
-        layers = described.unflatten(1, (4, self.layers.n_layers)).transpose(1, 2)
+        described = self.tables.describe(condition, state)
+        layers = described.unflatten(1, (4, self.tables.n_layers)).transpose(1, 2)
         if self.frame is not None:
             layers = torch.cat([layers, self.frame.offsets(condition).float()], dim=2)
         return self.encoding(condition), layers
-
-    def _energy(self, condition: Tensor) -> Tensor:
-        return self.incident(condition, "energy")
 
     def _see(self, batch: Batch, rng: torch.Generator | None = None) -> Batch:
         """The events as the networks see them: in the frame, some in a mirror with a generator, and without noise."""
@@ -189,15 +187,19 @@ class CalorimeterFlow(GenerativeModel):
             if rng is not None and self.settings.augment and self.frame.has_mirror:
                 signals, condition = self.frame.mirror(signals, condition, _coin(len(batch), rng))
             signals = self.frame(signals, condition)
-        return replace(batch, signals=self._cut(signals), condition=condition)
-
-    def _cut(self, signals: Tensor) -> Tensor:
-        return torch.where(signals < self.threshold, torch.zeros_like(signals), signals)
+        return replace(batch, signals=self.tables.cut(signals), condition=condition)
 
     def _turn(self, signals: Tensor, rng: torch.Generator) -> Tensor:
         """A random rotation and reflection of each shower."""
         choice = torch.randint(len(self.symmetries), (len(signals),), generator=rng, device=signals.device)
         return signals.gather(1, self.symmetries[choice])
+
+
+def _number_tables(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    """Give the tables of a bundle that was written when there was one set of them the names that they have now."""
+    for part in ("layers", "cells"):
+        for name in [name for name in tensors if name.startswith(f"{prefix}{part}.")]:
+            tensors[f"{prefix}tables.{part}.0.{name.removeprefix(f'{prefix}{part}.')}"] = tensors.pop(name)
 
 
 def _coin(n: int, rng: torch.Generator) -> Tensor:

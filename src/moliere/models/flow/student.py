@@ -83,21 +83,21 @@ class FlowStudent(CalorimeterFlow):
     def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
         given = (self.encoding(batch.condition),)
-        state = self.layers.measure(batch.signals)
+        state = self.tables.measure(batch.signals)
 
         def target() -> Tensor:
-            return self.layers.encode(state, self._energy(batch.condition), rng)
+            return self.tables.encode_layers(batch.condition, state, rng)
 
-        shape = (len(batch), self.layers.width)
+        shape = (len(batch), self.tables.width)
         return self._follow("layer_velocity", shape, self.settings.layer_steps, target, rng, *given)
 
     def _cell_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
         signals = self._turn(batch.signals, rng)
-        state = self.layers.measure(signals)
+        state = self.tables.measure(signals)
 
         def target() -> Tensor:
-            return self.cells.encode(signals, state, self._energy(batch.condition), rng)
+            return self.tables.encode_cells(batch.condition, signals, state, rng)
 
         shape = (len(batch), self.n_channels)
         return self._follow(

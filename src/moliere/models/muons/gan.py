@@ -161,8 +161,9 @@ class VanillaMuonGAN(MuonGAN):
 
     Differences to the publication: one network has the charge as a condition, as in the authors' later work, where the
     publication has a network for each charge and kind of origin; charges are drawn by the training's share, where that
-    later work draws half and half. Batch normalisation adds 1e-5 to the variance, where Keras adds 1e-3. This model's
-    recipes train with Adam, the authors with its variant AMSGrad (``optimizer = "amsgrad"``).
+    later work draws half and half; labels have no noise, where the publication's have N(0, 0.3). Batch normalisation
+    adds 1e-5 to the variance, where Keras adds 1e-3. This model's recipes train with Adam, the authors with its variant
+    AMSGrad (``optimizer = "amsgrad"``).
 
     References:
         "Fast simulation of muons produced at the SHiP experiment using generative adversarial networks", C. Ahdida,

@@ -61,7 +61,7 @@ def keras_layers(path: Path) -> list[LayerWeights]:
 def _names(group: h5py.Group, attribute: str) -> list[str]:
     if attribute not in group.attrs:
         raise FormatError(
-            f"{group.file.filename}: {group.name} has no {attribute}, which Keras 2 writes; save the weights with "
-            "model.save_weights('weights.h5')"
+            f"{group.file.filename}: {group.name} has no {attribute}, which Keras 2 writes; load the model in Keras 2 "
+            "and save its weights with model.save_weights('weights.h5')"
         )
     return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]

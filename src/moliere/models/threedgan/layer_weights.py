@@ -43,7 +43,8 @@ def fill_network(network: nn.Module, layers: Iterable[LayerWeights], path: Path)
         path: of the file, for messages.
 
     Raises:
-        FormatError: weights of another architecture: the first tensor that differs is named.
+        FormatError: weights of another architecture, not finite, or variances below zero: the first tensor that
+            differs is named.
     """
     values: dict[str, Tensor] = {}
     for theirs, ours in zip_longest(layers, _layers_of(network)):
@@ -64,7 +65,7 @@ def _match(path: Path, theirs: LayerWeights, ours: LayerWeights) -> dict[str, Te
     """State of one layer.
 
     Raises:
-        FormatError: names or shapes differ.
+        FormatError: names or shapes differ, or what the file holds is no weight.
     """
     for name in theirs.weights | ours.weights:
         there, here = (layer.weights[name].shape if name in layer.weights else None for layer in (theirs, ours))
@@ -73,6 +74,10 @@ def _match(path: Path, theirs: LayerWeights, ours: LayerWeights) -> dict[str, Te
                 f"{path} holds another architecture: {theirs.name}/{name} has shape {there or 'none'}, but "
                 f"{ours.name} of this network has {here or 'none'}"
             )
+        values = theirs.weights[name]
+        if not np.isfinite(values).all() or (name == "moving_variance" and values.min() < 0):
+            kind = "variances below zero" if np.isfinite(values).all() else "numbers that are not finite"
+            raise FormatError(f"{path}: {theirs.name}/{name} holds {kind}; take weights of a training that went well")
     names = NORMALISED if "gamma" in ours.weights else MAPPED
     return {f"{ours.name}.{names[name]}": _to_torch(value) for name, value in theirs.weights.items()}
 

@@ -88,11 +88,15 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
             "trust it, write its weights alone: torch.save(torch.load(path, weights_only=False)['state_dict'], new)"
         ) from error
     except (RuntimeError, EOFError, ValueError, LookupError, TypeError, OSError) as error:
-        raise FormatError(f"{path} is no file of PyTorch: {str(error).partition(chr(10))[0]}") from error
+        raise FormatError(f"{path} is truncated or no file of PyTorch; copy it or save it again") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     tensors = {str(name): values for name, values in state.items() if isinstance(values, Tensor)}
     if not tensors:
         raise FormatError(f"{path} holds no weights: expected a checkpoint of Lightning or a state dictionary")
+    for name, values in tensors.items():
+        if values.layout != torch.strided or values.is_complex() or values.is_quantized:
+            kind = "quantized" if values.is_quantized else f"{values.dtype} in the layout {values.layout}"
+            raise FormatError(f"{path}: {name} is {kind}; save the weights as dense real numbers")
     return tensors
 
 
