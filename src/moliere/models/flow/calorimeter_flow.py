@@ -102,7 +102,7 @@ class CalorimeterFlow(GenerativeModel):
         self.n_channels = seen.n_channels
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.tables = ParticleTables(sizes, self.threshold, alike, context.columns, context.particles, config.knots)
-        self.register_load_state_dict_pre_hook(_number_tables)
+        self.register_load_state_dict_pre_hook(_number_tables)  # type: ignore[no-untyped-call]
         self.layer_velocity = NormalPath(
             ResidualMLP(self.tables.width, self.encoding.width, config.layer_width, config.layer_blocks)
         )
