@@ -55,11 +55,18 @@ def test_symmetries_form_a_group_and_leave_undivided_rings_alone(polar: Calorime
     assert len(symmetries(cartesian, ("energy",))) == 4
 
 
-def test_a_direction_breaks_the_symmetry() -> None:
+def test_a_direction_or_a_place_breaks_the_symmetry() -> None:
     assert len(symmetries(calorimeter("calochallenge-2"), ("energy",))) == 32
     assert len(symmetries(calorimeter("calochallenge-2"), ("energy", "theta"))) == 1
     assert len(symmetries(calorimeter("calogan"), ("energy", "theta"))) == 2, "a tilt in y leaves the mirror in x"
     assert len(symmetries(calorimeter("calogan"), ("energy", "phi"))) == 1
+    for place in ("x", "y"):
+        assert len(symmetries(calorimeter("calochallenge-2"), ("energy", place))) == 1
+    assert len(symmetries(calorimeter("calogan"), ("energy", "theta", "x"))) == 1
+    sides, ends = (symmetries(calorimeter("calogan"), ("energy", place))[1] for place in ("y", "x"))
+    centres = calorimeter("calogan").centres[:, :2]
+    np.testing.assert_allclose(centres[sides], centres * [-1, 1], atol=1e-9)
+    np.testing.assert_allclose(centres[ends], centres * [1, -1], atol=1e-9)
 
 
 def test_cells_alike_are_rings_of_a_polar_layer_and_mirrored_cells_of_a_cartesian_one() -> None:

@@ -26,6 +26,8 @@ _LEAST_SHARE = 0.04
 _NEAR = 4.5
 #: critical energy times this is the Molière radius' multiple scattering energy, MeV
 _SCALE_ENERGY = 21.2
+#: columns of a condition that tell the two sides of a shower apart, along x and along y
+_ALONG_X, _ALONG_Y = frozenset({"x"}), frozenset({"y", "theta", "mtheta"})
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def symmetries(detector: Calorimeter, columns: Sequence[str]) -> Ints:
     """Channel permutations under which showers along the axis look alike, the identity first.
 
     Rotations and reflections of polar layers with common sectors; reflections of Cartesian layers that are centred.
-    A direction in the condition breaks them, but for the polar angle alone, which leaves the mirror in x.
+    A direction or a place in the condition breaks them; the polar angle and y leave the mirror in x, and x leaves the
+    mirror in y.
 
     Args:
         detector: the calorimeter.
@@ -121,14 +124,15 @@ def symmetries(detector: Calorimeter, columns: Sequence[str]) -> Ints:
     Returns:
         Permutations p such that ``signals[:, p]`` is the turned shower, (n, n_channels).
     """
-    identity = np.arange(detector.n_channels)[None]
-    tilted = {"theta", "phi", "eta", "alpha"} & set(columns)
-    if all(grid.kind == "polar" for grid in detector.grids):
-        return identity if tilted else _turned(detector)
-    centred = all(grid.kind == "cartesian" and _is_centred(grid) for grid in detector.grids)
-    if not centred or tilted - {"theta"}:
+    identity, told = np.arange(detector.n_channels)[None], set(columns)
+    if told & {"phi", "eta", "alpha"}:
         return identity
-    mirrors = ((1,), (2,), (1, 2)) if not tilted else ((1,),)
+    if all(grid.kind == "polar" for grid in detector.grids):
+        return identity if told & (_ALONG_X | _ALONG_Y) else _turned(detector)
+    if not all(grid.kind == "cartesian" and _is_centred(grid) for grid in detector.grids):
+        return identity
+    broken = {axis for axis, names in ((1, _ALONG_X), (2, _ALONG_Y)) if told & names}
+    mirrors = [axes for axes in ((1,), (2,), (1, 2)) if not broken.intersection(axes)]
     return np.concatenate([identity, *(_mirrored(detector, axes)[None] for axes in mirrors)])
 
 
