@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     JUDGE = 5
     SECOND_SAMPLE = 6
     MATCHED_ENERGIES = 7
+    CALIBRATION = 8
 
 
 def derive_seed(seed: int, *path: int) -> int:

@@ -23,7 +23,7 @@ from moliere.events.split import Split, split_events
 from moliere.events.store import IN_MEMORY_BYTES, EventStore, signal_bytes
 from moliere.files import replacing, working_in
 from moliere.memory import freed_memory_kept, peak_memory_mb
-from moliere.models.base import BuildContext, Model, models
+from moliere.models.base import Batch, BuildContext, Model, models
 from moliere.models.bounded import trainable_here
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.initial import load_initial
@@ -190,6 +190,8 @@ def _fit(
         )  # fmt: skip
     bundle = _pack(recipe, prepared, outcome, ranks)
     if ranks.is_first:
+        rng = torch.Generator().manual_seed(derive_seed(recipe.training.seed, Purpose.CALIBRATION))
+        outcome.model.calibrate(_sample(outcome.model, recipe, prepared.source, prepared.split, prepared.second), rng)
         save_bundle(bundle, path, overwrite=True)
     return bundle, outcome
 
@@ -236,13 +238,20 @@ def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[Even
     with torch.random.fork_rng(devices=[]), trainable_here():
         torch.manual_seed(derive_seed(recipe.training.seed, Purpose.WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
-    sample, *others = (
-        to_batch(events, _fit_sample(events, parts, recipe.training.seed), columns, model.extras)
-        for events, parts in ((source, split), *([second] if second else []))
-    )
-    model.fit_transforms(beside(sample, others[0]) if others else sample)
+    model.fit_transforms(_sample(model, recipe, source, split, second))
     load_initial(model, recipe.training.initial)
     return model
+
+
+def _sample(
+    model: Model, recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None
+) -> Batch:
+    """Training events that a model takes its statistics from, those of the second sample beside them."""
+    sample, *others = (
+        to_batch(events, _fit_sample(events, parts, recipe.training.seed), recipe.data.condition, model.extras)
+        for events, parts in ((source, split), *([second] if second else []))
+    )
+    return beside(sample, others[0]) if others else sample
 
 
 def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:

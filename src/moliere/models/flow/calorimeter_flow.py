@@ -49,6 +49,9 @@ class CalorimeterFlowConfig(Config):
     layer_steps: int = Field(default=8, ge=1, description="solver steps of stage one")
 
 
+#: showers that are made at once where the tables are trimmed
+_AT_ONCE = 250
+
 models.replaced["two-stage-flow"] = "calorimeter-flow"
 
 
@@ -132,6 +135,19 @@ class CalorimeterFlow(GenerativeModel):
         batch = self._see(batch)
         self.encoding.fit(batch.condition)
         self.tables.fit(batch.condition, batch.signals)
+
+    def calibrate(self, batch: Batch, rng: torch.Generator) -> None:
+        """Trim the tables of cells to what the trained network makes for the layers of these showers."""
+        batch = self._see(batch)
+        state = self.layers.measure(batch.signals)
+        latent = torch.randn(batch.signals.shape, generator=rng)
+        with torch.no_grad():
+            parts = range(0, len(batch), _AT_ONCE)
+            made = [self._make_some(latent, batch.condition, state, slice(k, k + _AT_ONCE)) for k in parts]
+            self.cells.trim(torch.cat(made), batch.signals, state, self._energy(batch.condition))
+
+    def _make_some(self, latent: Tensor, condition: Tensor, state: LayerState, some: slice) -> Tensor:
+        return self.make_cells(latent[some], condition[some], LayerState(state.energies[some], state.counts[some]))
 
     def objectives(self) -> tuple[Objective, ...]:
         """One a stage; they share nothing but the batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,22 @@ from moliere.preprocess.voxels import LayerShares
 _LOGISTIC, _SUREST = math.pi / math.sqrt(3), 13.0
 #: lit cells that say all about the ranks at an incident energy; fewer say less
 _FEWEST = 50.0
+#: rounds in which the corrections are changed until what a network makes agrees with the training showers
+_TRIMS = 8
+
+
+class _Spectra(NamedTuple):
+    """Of each group of cells at each knot of the incident energy, (n_knots, n_groups): the mean cell.
+
+    Args:
+        lit: how often it is lit, times the weight of the knot's showers.
+        mean: of the logits of its ranks where it is lit.
+        spread: their standard deviation, kept away from zero.
+    """
+
+    lit: Tensor
+    mean: Tensor
+    spread: Tensor
 
 
 class CellCoder(nn.Module):
@@ -95,23 +112,51 @@ class CellCoder(nn.Module):
 
     def _follow_incident(self, signals: Tensor, state: LayerState, energy: Tensor) -> None:
         """Correct occupancies, and the ranks' mean and spread, at each knot of the incident energy."""
-        place = self.incident.place(energy)
         expected = torch.where(state.counts[:, self.layer] > 0, self._lit(state, energy), torch.zeros(()))
+        place = self.incident.place(energy)
+        predicted = torch.stack([self._pool(_hat(place, knot) @ expected) for knot in range(self.n_knots)])
+        found = self._spectra(signals, state, energy)
+        self.lit_change.copy_(_log_ratio(found.lit, predicted).clamp(-2, 2))
+        sure = (found.lit * self._members).clamp(max=_FEWEST) / _FEWEST  # of few cells, little is known
+        self.move.copy_(sure * found.mean)
+        self.spread.copy_(torch.lerp(torch.ones(()), found.spread / _LOGISTIC, sure))
+
+    def trim(self, values: Tensor, signals: Tensor, state: LayerState, energy: Tensor) -> None:
+        """Let a network's numbers become cells with the occupancies and spectra of the training showers.
+
+        What a network makes is nearly N(0, 1) in each cell, not exactly, and the inverse moves ranks besides until a
+        layer has its energy. So the corrections at each incident energy are changed until the mean cell agrees.
+
+        Args:
+            values: what the network made for the layers of the showers, (n, n_channels).
+            signals: of the showers.
+            state: their layers.
+            energy: their incident energies.
+        """
+        wanted = self._spectra(signals, state, energy)
+        n_lit = wanted.lit * self._members
+        sure = n_lit / (n_lit + _FEWEST)
+        for _ in range(_TRIMS):
+            made = self._spectra(self.decode(values, state, energy), state, energy)
+            self.lit_change += sure * _log_ratio(wanted.lit, made.lit).clamp(-1, 1)
+            self.move += sure * (wanted.mean - made.mean)
+            self.spread *= 1 + sure * (wanted.spread / made.spread - 1).clamp(-0.5, 0.5)
+
+    def _spectra(self, signals: Tensor, state: LayerState, energy: Tensor) -> _Spectra:
+        """How many cells are lit, and the ranks that they have, at each knot of the incident energy."""
         row, cell = torch.nonzero(signals > 0, as_tuple=True)
-        ranks = torch.zeros_like(signals)
+        ranks = torch.zeros_like(signals, dtype=torch.float32)
         noise = torch.rand(len(row), generator=torch.Generator().manual_seed(0))
-        ranks[row, cell] = self._rank(signals, state, row, cell, noise)
-        for knot in range(self.n_knots):
-            weight = _hat(place, knot)
-            lit, predicted, mean, square = (
-                self._pool(weight @ values) for values in ((signals > 0).float(), expected, ranks, ranks.square())
-            )
-            change = (lit.clamp(min=0.1).log() - predicted.clamp(min=0.1).log()).clamp(-2, 2)
-            self.lit_change[knot] = change
-            mean, square = mean / lit.clamp(min=1e-9), square / lit.clamp(min=1e-9)
-            spread = (square - mean.square()).clamp(min=0).sqrt().clamp(0.3 * _LOGISTIC, 3 * _LOGISTIC)
-            sure = (lit * self._members).clamp(max=_FEWEST) / _FEWEST  # of few cells, little is known
-            self.move[knot], self.spread[knot] = sure * mean, torch.lerp(torch.tensor(1.0), spread / _LOGISTIC, sure)
+        ranks[row, cell] = self._rank(signals.float(), state, row, cell, noise)
+        place = self.incident.place(energy)
+        sums = [
+            [self._pool(_hat(place, knot) @ values) for values in ((signals > 0).float(), ranks, ranks.square())]
+            for knot in range(self.n_knots)
+        ]
+        lit, mean, square = (torch.stack(tables) for tables in zip(*sums, strict=True))
+        mean, square = mean / lit.clamp(min=1e-9), square / lit.clamp(min=1e-9)
+        spread = (square - mean.square()).clamp(min=0).sqrt().clamp(0.3 * _LOGISTIC, 3 * _LOGISTIC)
+        return _Spectra(lit, mean, spread)
 
     def _pool(self, columns: Tensor) -> Tensor:
         """Mean over the cells of each group."""
@@ -207,6 +252,10 @@ class CellCoder(nn.Module):
         last = torch.where(count > 0, last, below + 2)
         fits = (below < 0) & (last > 0)
         return torch.where(fits, torch.zeros_like(last), (below + last) / 2)
+
+
+def _log_ratio(lit: Tensor, other: Tensor) -> Tensor:
+    return lit.clamp(min=0.1).log() - other.clamp(min=0.1).log()
 
 
 def _share_lit(lit: Tensor, weight: Tensor, before: Tensor | float) -> Tensor:

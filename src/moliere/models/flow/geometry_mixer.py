@@ -16,6 +16,8 @@ from moliere.models.networks.residual_mlp import TimeEmbedding, zero_init
 
 #: groups of channels that look along the axis in ways of their own
 _HEADS = 4
+#: turns of the wave around the axis that each group of channels is projected on
+_WAVES = (0, 1, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class GeometryMixer(nn.Module):
     size. So rings, Cartesian cells and any number of layers are the same to the network, and its weights carry over to
     another calorimeter; what each kind of cell has of its own starts at zero and stays behind.
 
-    A block mixes each token with its neighbours around the axis (both sides added, which keeps the mirror symmetry) and
-    with all slabs along it, modulated by a global vector that holds the condition, the time and all layers, and that
-    reads the tokens' mean in turn.
+    A block mixes each token with its neighbours around the axis (both sides added, which keeps the mirror symmetry),
+    with all slabs along it, and with the slowest waves around it: a shower that leans to one side does so in all cells
+    of a layer, in each only a little. A global vector that holds the condition, the time and all layers modulates the
+    block, and reads the tokens' mean in turn.
 
     Args:
         geometry: of the calorimeter.
@@ -168,12 +171,14 @@ class GeometryMixer(nn.Module):
 class _Block(nn.Module):
     pairs: Tensor
     around: Tensor
+    waves: Tensor
 
     def __init__(self, width: int, global_width: int, n_sectors: int, slabs: Tensor, *, last: bool) -> None:
         super().__init__()
         self.n_slabs = len(slabs)
         self.register_buffer("around", _around(self.n_slabs, n_sectors), persistent=False)
-        views = 3 if self.n_slabs == 1 else 4
+        self.register_buffer("waves", _waves(self.n_slabs, n_sectors), persistent=False)
+        views = 4 if self.n_slabs == 1 else 5
         self.global_norm = nn.LayerNorm(global_width)
         self.modulate = zero_init(nn.Linear(global_width, 3 * width))
         self.mix, self.down = nn.Linear(views * width, 2 * width), nn.Linear(2 * width, width)
@@ -194,17 +199,10 @@ class _Block(nn.Module):
         near, far = (z[self.around[k]] + z[self.around[k + 1]] for k in (0, 2))
         seen = [z, near, far]
         if kernel is not None:
-            seen.append(self._along(z, kernel))
+            seen.append(_by_head(kernel, z, self.n_slabs))
+        seen.append(_by_head(self.waves, z, len(z)))
         tokens = tokens + (1 + gate) * self.down(F.silu(self.mix(torch.cat(seen, dim=-1))))
         return tokens, overall if self.reply is None else overall + self.reply(self.global_norm(overall), tokens)
-
-    def _along(self, z: Tensor, kernel: Tensor) -> Tensor:
-        """Means over the slabs, with weights that depend on where two slabs lie."""
-        heads = [
-            (shares @ part.reshape(self.n_slabs, -1)).view(part.shape)
-            for shares, part in zip(kernel, z.chunk(_HEADS, dim=2), strict=True)
-        ]
-        return torch.cat(heads, dim=2)
 
 
 class _Reply(nn.Module):
@@ -224,6 +222,27 @@ def _around(n_slabs: int, n_sectors: int) -> Tensor:
     token = torch.arange(n_slabs * n_sectors)
     first = token - token % n_sectors
     return torch.stack([first + (token - first + step) % n_sectors for step in (-1, 1, -2, 2)])
+
+
+def _waves(n_slabs: int, n_sectors: int) -> Tensor:
+    """Each slab's projections on waves around the axis, (heads, n_tokens, n_tokens); white tokens keep their size."""
+    sector = torch.arange(n_sectors)
+    angle = (sector[:, None] - sector) * (2 * torch.pi / n_sectors)
+    alike = torch.eye(n_slabs)
+    return torch.stack([torch.kron(alike, (wave * angle).cos() * _size(wave, n_sectors)) for wave in _WAVES])
+
+
+def _size(wave: int, n_sectors: int) -> float:
+    return float((min(wave + 1, 2) / n_sectors) ** 0.5)
+
+
+def _by_head(matrices: Tensor, z: Tensor, rows: int) -> Tensor:
+    """Each group of channels times a matrix of its own: (heads, rows, rows), tokens (n_tokens, n, width) in rows."""
+    heads = [
+        (matrix @ part.reshape(rows, -1)).view(part.shape)
+        for matrix, part in zip(matrices, z.chunk(_HEADS, dim=2), strict=True)
+    ]
+    return torch.cat(heads, dim=2)
 
 
 def _weights_from(n_features: int, width: int) -> nn.Module:
