@@ -22,6 +22,7 @@ from moliere.models.base import Batch, Loss
 from moliere.models.flow.calorimeter_flow import CalorimeterFlow
 from moliere.training import Recipe, fit, load_recipe
 from moliere.training.batches import batch_positions
+from moliere.training.fit import prepare
 from moliere.training.loop import _Run
 from moliere.training.optim import learning_rate
 from moliere.training.recipe import parse_recipe
@@ -44,6 +45,13 @@ def recipe(file: Path, **training: Any) -> Recipe:
 def weights(folder: Path, name: str = "model") -> dict[str, torch.Tensor]:
     content = torch.load(folder / "checkpoint.pt", weights_only=True)
     return dict(content["states"][name])
+
+
+def test_what_is_not_trained_by_gradients_is_calibrated_at_the_end(file: Path, tmp_path: Path) -> None:
+    fitted = prepare(recipe(file), tmp_path).model.state_dict()
+    trained = fit(recipe(file), tmp_path / "run")[0].model.state_dict()
+    for name, changed in {"cells.lit_change": True, "cells.move": True, "cells.lit": False}.items():
+        assert torch.equal(fitted[name], trained[name]) is not changed
 
 
 def test_a_resumed_run_is_the_same_to_the_last_bit(file: Path, tmp_path: Path) -> None:
