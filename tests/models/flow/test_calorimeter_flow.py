@@ -75,16 +75,18 @@ def test_an_untrained_flow_has_the_right_response_on_average(flow: CalorimeterFl
 def test_calibration_brings_back_how_often_each_ring_is_lit(flow: CalorimeterFlow, batch: Batch) -> None:
     """Also where a network makes other numbers than its tables were made for."""
     seen = flow._see(batch)
-    state, energy = flow.layers.measure(seen.signals), batch.condition[:, 0]
+    state, energy = flow.tables.measure(seen.signals), batch.condition[:, 0]
     latent = torch.randn(seen.signals.shape, generator=torch.Generator().manual_seed(2))
 
     def misses() -> float:
         with torch.no_grad():
-            made = flow.cells.decode(flow.make_cells(latent, batch.condition, state), state, energy)
-        one, other = (torch.bincount(flow.cells.groups, (x > 0).double().mean(0)) for x in (made, seen.signals))
+            made = flow.tables.decode_cells(batch.condition, flow.make_cells(latent, batch.condition, state), state)
+        one, other = (
+            torch.bincount(flow.tables.cells[0].groups, (x > 0).double().mean(0)) for x in (made, seen.signals)
+        )
         return float((one - other).abs().sum() / other.sum())
 
-    flow.cells.lit_change[:, ::2] += 1.5
+    flow.tables.cells[0].lit_change[:, ::2] += 1.5
     before = misses()
     flow.calibrate(batch, torch.Generator().manual_seed(1))
     assert misses() < 0.4 * before
@@ -97,7 +99,7 @@ def test_a_turned_calorimeter_has_a_turned_velocity(flow: CalorimeterFlow, batch
     for weight in flow.cell_velocity.parameters():
         torch.nn.init.normal_(weight, std=0.2, generator=rng)
     x, t = torch.randn(50, flow.n_channels, generator=rng), torch.full((50,), 0.3)
-    state = flow.layers.measure(flow._see(batch).signals[:50])
+    state = flow.tables.measure(flow._see(batch).signals[:50])
     given = flow._given(batch.condition[:50], state)
     with torch.no_grad():
         torch.testing.assert_close(

@@ -82,11 +82,7 @@ def test_more_or_fewer_cells_than_the_network_lit_are_like_any_others(
 def test_an_empty_layer_is_noise_on_the_way_in_and_zero_on_the_way_out(
     coder: CellCoder, showers: tuple[Tensor, LayerState, Tensor]
 ) -> None:
-    signals, state, energy = (
-        showers[0][:500],
-        LayerState(*(v[:500] for v in vars(showers[1]).values())),
-        showers[2][:500],
-    )
+    signals, state, energy = (values[:500] for values in showers)
     coded = coder.encode(signals, state, energy, torch.Generator().manual_seed(1))
     assert abs(float(coded[:, 32:].mean())) < 0.05
     assert not coder.decode(coded, state, energy)[:, 32:].any()

@@ -13,6 +13,7 @@ from moliere.config import Config, Table
 from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
+from moliere.models.flow.cell_coder import pieces
 from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries
 from moliere.models.flow.geometry_mixer import GeometryMixer
 from moliere.models.flow.particle_tables import ParticleTables
@@ -48,9 +49,6 @@ class CalorimeterFlowConfig(Config):
     steps: int = Field(default=4, ge=1, description="solver steps of stage two")
     layer_steps: int = Field(default=8, ge=1, description="solver steps of stage one")
 
-
-#: showers that are made at once where the tables are trimmed
-_AT_ONCE = 250
 
 models.replaced["two-stage-flow"] = "calorimeter-flow"
 
@@ -139,15 +137,11 @@ class CalorimeterFlow(GenerativeModel):
     def calibrate(self, batch: Batch, rng: torch.Generator) -> None:
         """Trim the tables of cells to what the trained network makes for the layers of these showers."""
         batch = self._see(batch)
-        state = self.layers.measure(batch.signals)
+        state = self.tables.measure(batch.signals)
         latent = torch.randn(batch.signals.shape, generator=rng)
         with torch.no_grad():
-            parts = range(0, len(batch), _AT_ONCE)
-            made = [self._make_some(latent, batch.condition, state, slice(k, k + _AT_ONCE)) for k in parts]
-            self.cells.trim(torch.cat(made), batch.signals, state, self._energy(batch.condition))
-
-    def _make_some(self, latent: Tensor, condition: Tensor, state: LayerState, some: slice) -> Tensor:
-        return self.make_cells(latent[some], condition[some], LayerState(state.energies[some], state.counts[some]))
+            made = [self.make_cells(latent[k], batch.condition[k], state[k]) for k in pieces(len(batch))]
+            self.tables.trim(batch.condition, torch.cat(made), batch.signals)
 
     def objectives(self) -> tuple[Objective, ...]:
         """One a stage; they share nothing but the batch."""

@@ -19,6 +19,8 @@ _LOGISTIC, _SUREST = math.pi / math.sqrt(3), 13.0
 _FEWEST = 50.0
 #: rounds in which the corrections are changed until what a network makes agrees with the training showers
 _TRIMS = 8
+#: showers that are made at once where the tables are trimmed: bounds memory
+_AT_ONCE = 250
 
 
 class _Spectra(NamedTuple):
@@ -137,7 +139,8 @@ class CellCoder(nn.Module):
         n_lit = wanted.lit * self._members
         sure = n_lit / (n_lit + _FEWEST)
         for _ in range(_TRIMS):
-            made = self._spectra(self.decode(values, state, energy), state, energy)
+            decoded = torch.cat([self.decode(values[k], state[k], energy[k]).float() for k in pieces(len(values))])
+            made = self._spectra(decoded, state, energy)
             self.lit_change += sure * _log_ratio(wanted.lit, made.lit).clamp(-1, 1)
             self.move += sure * (wanted.mean - made.mean)
             self.spread *= 1 + sure * (wanted.spread / made.spread - 1).clamp(-0.5, 0.5)
@@ -252,6 +255,11 @@ class CellCoder(nn.Module):
         last = torch.where(count > 0, last, below + 2)
         fits = (below < 0) & (last > 0)
         return torch.where(fits, torch.zeros_like(last), (below + last) / 2)
+
+
+def pieces(n: int) -> list[slice]:
+    """Rows of n showers, in pieces that fit in memory where a whole sample is made."""
+    return [slice(k, k + _AT_ONCE) for k in range(0, n, _AT_ONCE)]
 
 
 def _log_ratio(lit: Tensor, other: Tensor) -> Tensor:

@@ -187,6 +187,13 @@ class _Block(nn.Module):
         self.register_buffer("pairs", torch.cat([here, there, here - there], 2), persistent=False)
         self.reach = _weights_from(self.pairs.shape[2], _HEADS) if self.n_slabs > 1 else None
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Weights from before there were waves, which then change nothing."""
+        weight = state_dict.get(f"{prefix}mix.weight")
+        if weight is not None and self.mix.in_features - weight.shape[1] == weight.shape[0] // 2:
+            state_dict[f"{prefix}mix.weight"] = F.pad(weight, (0, weight.shape[0] // 2))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     def kernel(self) -> Tensor | None:
         """Shares of all slabs in what each of them sees along the axis, (heads, n_slabs, n_slabs)."""
         return (

@@ -88,8 +88,16 @@ class ParticleTables(nn.Module):
         for k, (layers, cells) in enumerate(zip(self._layers, self._cells, strict=True)):
             rows = own == k
             if rows.any():
-                layers.fit(_rows(state, rows), energy[rows])
-                cells.fit(signals[rows], _rows(state, rows), energy[rows])
+                layers.fit(state[rows], energy[rows])
+                cells.fit(signals[rows], state[rows], energy[rows])
+
+    def trim(self, condition: Tensor, scores: Tensor, signals: Tensor) -> None:
+        """Let the numbers that a network made for the layers of showers become cells that have the showers' spectra."""
+        own, energy, state = self._own(condition), self._energy(condition), self.measure(signals)
+        for k, cells in enumerate(self._cells):
+            rows = own == k
+            if rows.any():
+                cells.trim(scores[rows], signals[rows], state[rows], energy[rows])
 
     def encode_layers(self, condition: Tensor, state: LayerState, rng: torch.Generator) -> Tensor:
         """What layers hold → N(0, 1), (n, width) float32."""
@@ -109,7 +117,7 @@ class ParticleTables(nn.Module):
         scores = torch.empty_like(signals)
         for k, coder in enumerate(self._cells):
             rows = own == k
-            scores[rows] = coder.encode(signals[rows], _rows(state, rows), energy[rows], rng)
+            scores[rows] = coder.encode(signals[rows], state[rows], energy[rows], rng)
         return scores
 
     def decode_cells(self, condition: Tensor, scores: Tensor, state: LayerState) -> Tensor:
@@ -133,7 +141,3 @@ class ParticleTables(nn.Module):
         for k, other in enumerate(said[1:], start=1):
             chosen = torch.where(own == k, other, chosen)
         return chosen
-
-
-def _rows(state: LayerState, rows: Tensor) -> LayerState:
-    return LayerState(state.energies[rows], state.counts[rows])

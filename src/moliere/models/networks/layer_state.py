@@ -36,6 +36,10 @@ class LayerState:
     energies: Tensor
     counts: Tensor
 
+    def __getitem__(self, rows: slice | Tensor) -> LayerState:
+        """Those of some showers."""
+        return LayerState(self.energies[rows], self.counts[rows])
+
 
 class LayerReader(nn.Module):
     """Measures what the layers of showers hold, and corrects states that no shower can have; coders derive from it.
