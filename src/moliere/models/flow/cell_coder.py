@@ -142,8 +142,14 @@ class CellCoder(nn.Module):
             decoded = torch.cat([self.decode(values[k], state[k], energy[k]).float() for k in pieces(len(values))])
             made = self._spectra(decoded, state, energy)
             self.lit_change += sure * _log_ratio(wanted.lit, made.lit).clamp(-1, 1)
-            self.move += sure * (wanted.mean - made.mean)
+            self.move += sure * self._apart(wanted.mean - made.mean, n_lit)
             self.spread *= 1 + sure * (wanted.spread / made.spread - 1).clamp(-0.5, 0.5)
+
+    def _apart(self, move: Tensor, n_lit: Tensor) -> Tensor:
+        """Moves of groups without what all of a layer's move together, which the layer's energy undoes."""
+        layer = self.groups.new_zeros(self.n_groups).scatter(0, self.groups, self.layer)
+        moved, total = (x.new_zeros(self.n_knots, len(self.low)).index_add(1, layer, x) for x in (n_lit * move, n_lit))
+        return move - (moved / total.clamp(min=1e-9))[:, layer]
 
     def _spectra(self, signals: Tensor, state: LayerState, energy: Tensor) -> _Spectra:
         """How many cells are lit, and the ranks that they have, at each knot of the incident energy."""
