@@ -66,14 +66,15 @@ class Seconds(Job):
         return Events(self.detector, {"energy": np.full(1, 1e3)}, signals)
 
 
-def costs(folder: Path) -> None:
+def costs(folder: Path, only: str) -> None:
     """A line for each executor and number of workers."""
     begin = time.perf_counter()
     find_engine("dask", 1)
     print(f"Dask imported in {time.perf_counter() - begin:.2f} s, which no start below has in it")
     for workers, shards in ((1, 15), (2, 30)):
         for name, engine in (("local", partial(Workers, workers)), ("dask", find_engine("dask", workers))):
-            print(f"{name}, {workers} workers: {_cost(engine, workers, shards, folder)}", flush=True)
+            if only in (title := f"{name}, {workers} workers"):
+                print(f"{title}: {_cost(engine, workers, shards, folder)}", flush=True)
 
 
 def _cost(engine: Engine, workers: int, shards: int, folder: Path) -> str:
@@ -99,9 +100,11 @@ def _cost(engine: Engine, workers: int, shards: int, folder: Path) -> str:
     )
 
 
-def speed(folder: Path) -> None:
+def speed(folder: Path, only: str) -> None:
     """A line for each simulator: events a second of two workers over those of one, and what the machine has to give."""
     for name, (words, few, more) in _SPEED.items():
+        if only not in name:
+            continue
         alone, both, pair = (
             (more - few) / (_wall(folder, words, more, *how) - _wall(folder, words, few, *how))
             for how in ((1, 1), (2, 1), (1, 2))
@@ -140,7 +143,7 @@ def _memory() -> int:
     return sum(process.memory_full_info().pss for process in (me, *me.children(recursive=True))) >> 20
 
 
-def kills(folder: Path) -> None:
+def kills(folder: Path, only: str) -> None:
     """A row for each process that is killed."""
     os.chdir(folder)
     subprocess.run([*_PROGRAM, *_GFLASH, "-o", "whole.h5", "--overwrite"], check=True, capture_output=True)
@@ -150,7 +153,8 @@ def kills(folder: Path) -> None:
         ("driver", _driver),
         ("scheduler", _scheduler),
     ):
-        _row(name, strike)
+        if only in name:
+            _row(name, strike)
 
 
 def _row(name: str, strike: Callable[[_Site], None]) -> None:
@@ -230,9 +234,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["costs", "speed", "kills"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="lines with this in their name")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    {"costs": costs, "speed": speed, "kills": kills}[arguments.what](arguments.folder)
+    {"costs": costs, "speed": speed, "kills": kills}[arguments.what](arguments.folder, arguments.only)
 
 
 if __name__ == "__main__":
