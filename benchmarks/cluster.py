@@ -1,19 +1,16 @@
-"""What executors cost, how much faster two workers are, and what is lost when processes are killed.
+"""What executors cost, and how much faster two workers are than one.
 
 python benchmarks/cluster.py costs FOLDER   # blocks of a second of processor time: what is beyond it is the machinery
 python benchmarks/cluster.py speed FOLDER   # moliere with one worker and with two, and two at once that share nothing
-python benchmarks/cluster.py kills FOLDER   # GFLASH through Dask, processes killed with -9, the file compared
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,15 +24,12 @@ from moliere.events import Events
 from moliere.events.formats import read_events
 from moliere.production import Engine, Job, Workers, produce
 
-_WORDS = "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV --seed 3 -n 10000"
-_GFLASH = _WORDS.split(" ")
-_PROGRAM = [sys.executable, "-m", "moliere.cli"]
-_DASK = [sys.executable, "-m", "dask"]
+_PHOTONS = "--detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV"
 #: command, and two numbers of events: what the start takes is in both
 _SPEED = {
     "GFLASH, 6,480 cells": ("simulate gflash --detector calochallenge-2 --energy 1GeV:100GeV", 3000, 13000),
-    "GFLASH, 368 cells": (_WORDS.partition(" --seed")[0], 5000, 25000),
-    "Geant4, 368 cells": (_WORDS.partition(" --seed")[0].replace("gflash", "geant4"), 100, 500),
+    "GFLASH, 368 cells": (f"simulate gflash {_PHOTONS}", 5000, 25000),
+    "Geant4, 368 cells": (f"simulate geant4 {_PHOTONS}", 100, 500),
     "generate photons": ("generate photons --energy 256MeV:32GeV --threads 1", 4096, 12288),
     "airshower": ("simulate airshower", 2000, 12000),
 }
@@ -122,7 +116,9 @@ def _wall(folder: Path, words: str, n: int, workers: int, at_once: int) -> float
     how = [*words.split(" "), "-n", str(n), "--seed", "3", "--workers", str(workers), "--overwrite", "-o"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = [
-        subprocess.Popen([*_PROGRAM, *how, folder / f"{k}.h5"], stdout=subprocess.DEVNULL, env=environment)
+        subprocess.Popen(
+            [sys.executable, "-m", "moliere.cli", *how, folder / f"{k}.h5"], stdout=subprocess.DEVNULL, env=environment
+        )
         for k in range(at_once)
     ]
     if max(process.wait() for process in running):  # of all of them
@@ -143,101 +139,17 @@ def _memory() -> int:
     return sum(process.memory_full_info().pss for process in (me, *me.children(recursive=True))) >> 20
 
 
-def kills(folder: Path, only: str) -> None:
-    """A row for each process that is killed."""
-    os.chdir(folder)
-    subprocess.run([*_PROGRAM, *_GFLASH, "-o", "whole.h5", "--overwrite"], check=True, capture_output=True)
-    for name, strike in (
-        ("worker", _worker),
-        ("nanny and worker", _nanny),
-        ("driver", _driver),
-        ("scheduler", _scheduler),
-    ):
-        if only in name:
-            _row(name, strike)
-
-
-def _row(name: str, strike: Callable[[_Site], None]) -> None:
-    output = Path(f"{name.replace(' ', '-')}.h5")
-    with _Site() as site:
-        site.begin(output)
-        before = site.wait_for(output, 4)
-        strike(site)
-        code = site.driver.wait(300)
-        kept = len(list(Path(f"{output}.parts").glob("0*.h5")))
-        words = "" if code == 0 else site.log.read_text().strip().rpartition("\n")[2][:120]
-    if code:
-        again = subprocess.run(
-            [*_PROGRAM, *_GFLASH, "-o", output, "--resume"], check=False, capture_output=True, text=True
-        )
-        words += f" | resumed: {again.returncode}"
-    same = output.read_bytes() == Path("whole.h5").read_bytes()
-    print(
-        f"{name}: killed after {before} of 20 blocks; driver's code {code}, {kept} blocks kept; identical {same}; "
-        f"{words}"
-    )
-
-
-class _Site:
-    """A scheduler, two workers with their nannies, and a driver."""
-
-    def __enter__(self) -> _Site:
-        self.file, self.log = Path("scheduler.json"), Path("driver.log")
-        self.file.unlink(missing_ok=True)
-        how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        where = ["--scheduler-file", str(self.file)]
-        self.scheduler = subprocess.Popen([*_DASK, "scheduler", "--port", "0", "--no-dashboard", *where], **how)
-        worker = [*_DASK, "worker", "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", *where]
-        self.workers = [subprocess.Popen(worker, **how) for _ in range(2)]
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for process in (*self.workers, self.scheduler):
-            for child in (*psutil.Process(process.pid).children(recursive=True),):
-                child.kill()
-            process.kill()
-            process.wait()
-
-    def begin(self, output: Path) -> None:
-        while not self.file.exists():
-            time.sleep(0.1)
-        words = [*_PROGRAM, *_GFLASH, "-o", str(output), "--overwrite", "--cluster", f"dask:{self.file}"]
-        with self.log.open("w") as log:
-            self.driver = subprocess.Popen(words, stdout=log, stderr=log)
-
-    def wait_for(self, output: Path, blocks: int) -> int:
-        while len(there := list(Path(f"{output}.parts").glob("0*.h5"))) < blocks:
-            assert self.driver.poll() is None, self.log.read_text()
-            time.sleep(0.05)
-        return len(there)
-
-
-def _worker(site: _Site) -> None:
-    children = psutil.Process(site.workers[0].pid).children(recursive=True)
-    next(child for child in children if "spawn_main" in " ".join(child.cmdline())).send_signal(signal.SIGKILL)
-
-
-def _nanny(site: _Site) -> None:
-    for process in (psutil.Process(site.workers[0].pid), *psutil.Process(site.workers[0].pid).children(recursive=True)):
-        process.send_signal(signal.SIGKILL)
-
-
-def _driver(site: _Site) -> None:
-    site.driver.send_signal(signal.SIGKILL)
-
-
-def _scheduler(site: _Site) -> None:
-    site.scheduler.send_signal(signal.SIGKILL)
+_WHAT = {"costs": costs, "speed": speed}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["costs", "speed", "kills"])
+    parser.add_argument("what", choices=list(_WHAT))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="lines with this in their name")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    {"costs": costs, "speed": speed, "kills": kills}[arguments.what](arguments.folder, arguments.only)
+    _WHAT[arguments.what](arguments.folder, arguments.only)
 
 
 if __name__ == "__main__":

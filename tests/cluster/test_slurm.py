@@ -1,4 +1,4 @@
-"""A real Slurm on this machine runs the printed job array; a job is killed, and the file is that of one machine."""
+"""A real Slurm on this machine runs what is printed; jobs are killed, and what they make is what one process makes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from moliere.cli import main
+from moliere.models.bundle import load_bundle
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "slurm_for_development.sh"
 _PATH = f"{os.environ['PATH']}:/usr/sbin"
@@ -23,6 +25,29 @@ _WORDS = (
     "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV -n 4500 --seed 3 -o g.h5"
 )
 _COMMAND = _WORDS.split(" ")
+_RECIPE = """
+name = "tiny"
+
+[data]
+events = "photons-mini"
+
+[model]
+kind = "calorimeter-flow"
+width = 8
+global_width = 8
+blocks = 1
+layer_width = 8
+layer_blocks = 1
+knots = 4
+
+[training]
+iterations = 2_000
+batch_size = 16
+threads = 1
+validations = 2
+checkpoint_minutes = 0.05
+accelerator = "cpu"
+"""
 
 pytestmark = [
     pytest.mark.slurm,
@@ -51,7 +76,7 @@ def here(slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which ``moliere`` is this very package."""
     program = tmp_path / "bin" / "moliere"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m moliere.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\necho "$@" >> words\nexec {shlex.quote(sys.executable)} -m moliere.cli "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{_PATH}")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -101,3 +126,32 @@ def test_dask_submits_the_jobs(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
         _said("scancel", "--signal=KILL", "--full", running[0])
         assert driver.wait(300) == 0
     assert (here / "g.h5").read_bytes() == _whole(here)
+
+
+def test_a_training_goes_on_after_every_kind_of_end(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Killed with -9 before its first checkpoint and after it, then warned as Slurm warns when the time ends."""
+    (here / "tiny.toml").write_text(_RECIPE)
+    words = ["train", "tiny.toml", "--devices", "2", "-o"]
+    assert main([*words, "run", "--print-job", "slurm"]) == 0
+    script, checkpoint = here / "run.slurm", here / "run" / "checkpoint.pt"
+    script.write_text(capsys.readouterr().out)
+    for sign in (here / "run" / "metrics.csv", checkpoint):
+        job = _said("sbatch", "--parsable", str(script)).strip()
+        _until(sign.exists)
+        _said("scancel", "--signal=KILL", "--full", job)
+        _until(lambda job=job: not _said("squeue", "-h", "-j", job).strip())
+        assert not (here / "run" / "tiny.bundle").exists()
+    before = checkpoint.stat().st_mtime
+    job = _said("sbatch", "--parsable", str(script)).strip()
+    _until(lambda: checkpoint.stat().st_mtime > before)
+    _said("scancel", "--signal=USR1", "--batch", job)
+    _until(lambda: "PENDING" in _said("squeue", "-h", "-o", "%T"))
+    assert not (here / "run" / "tiny.bundle").exists()
+    _said("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would wait for two minutes
+    _until(lambda: not _said("squeue", "-h", "-t", "PENDING,RUNNING,COMPLETING", "-j", job).strip())
+    how = [line.split("2")[-1].strip() for line in (here / "words").read_text().splitlines()]
+    assert how == ["", "--overwrite", "--resume", "--resume"]
+    assert main([*words, "undisturbed"]) == 0
+    weights, same = (load_bundle(here / run / "tiny.bundle").model.state_dict() for run in ("run", "undisturbed"))
+    for name, values in weights.items():
+        torch.testing.assert_close(values, same[name], rtol=0, atol=0)

@@ -99,9 +99,10 @@ queue
 
 
 def _command(job: TrainingJob, start: str) -> str:
-    """A line for a shell: the training, which goes on where there is a checkpoint."""
-    checkpoint = shlex.quote(str(job.run / "checkpoint.pt"))
-    return f"resume=; [ -e {checkpoint} ] && resume=--resume; {start}{shlex.join(job.command)} $resume"
+    """A line for a shell: the training, which goes on where there is a checkpoint, and else begins again."""
+    checkpoint, log = (shlex.quote(str(job.run / name)) for name in ("checkpoint.pt", "metrics.csv"))
+    how = f"resume=; [ -e {log} ] && resume=--overwrite; [ -e {checkpoint} ] && resume=--resume"
+    return f"{how}; {start}{shlex.join(job.command)} $resume"
 
 
 #: batch system → its file
