@@ -24,8 +24,8 @@ import numpy as np
 #: shower on disk, as in the shared samples
 RATES = {
     "Geant4, e- of 1 to 100 GeV, 6,480 cells": (260.0, 4.0, 0.0034),
-    "GFLASH, the same": (0.63, 1.5, 0.0034),
-    "photons (one step, torch), 368 cells": (1.05, 4.0, 0.0008),
+    "GFLASH, the same": (0.25, 3.0, 0.0034),
+    "photons (one step, torch), 368 cells": (0.71, 4.0, 0.0008),
     "photons (one step, ONNX Runtime)": (0.35, 1.5, 0.0008),
 }
 

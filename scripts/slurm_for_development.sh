@@ -8,7 +8,7 @@ PATH=$PATH:/usr/sbin
 
 start() {
   local folder host cpus memory port
-  folder=$(mktemp -d /tmp/slurm-development.XXXXXX); host=$(hostname -s); cpus=$(nproc)
+  folder=$(mktemp -d /tmp/slurm-development.XXXXXX); host=$(hostname -s); cpus=$(env -u OMP_NUM_THREADS nproc)
   memory=$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
   port=$((20000 + RANDOM % 20000))
   mkdir "$folder"/{state,spool}

@@ -84,7 +84,7 @@ def here(slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _until(what: Callable[[], object], seconds: float = 300) -> None:
+def _until(what: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"{_said('squeue')}\n{[path.name for path in Path.cwd().rglob('*')]}"
