@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -99,6 +100,24 @@ def test_a_scheduler_that_does_not_answer(job: Production) -> None:
         produce(job, engine=find_engine("dask:tcp://127.0.0.1:1", 1))
     assert time.monotonic() - start < 60  # 10 on a machine that does nothing else
     assert not job.folder.exists()
+
+
+def test_what_listens_and_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moliere.cluster.dask._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        engine = find_engine(f"dask:tcp://127.0.0.1:{mute.getsockname()[1]}", 1)
+        with pytest.raises(ConfigError, match=r"no Dask scheduler answers .* use workers of this machine"), engine():
+            pass
+
+
+def test_a_batch_system_that_nobody_answers_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'sbatch: error: Unable to contact slurm controller' >&2; exit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    engine = find_engine(f"slurm:log_directory={tmp_path}", 1)
+    with pytest.raises(ConfigError, match=r"refused a job: .*contact slurm controller; .* of this machine"), engine():
+        pass
 
 
 @pytest.mark.parametrize(

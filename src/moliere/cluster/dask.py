@@ -7,11 +7,13 @@ also gives to workers that come later.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +22,7 @@ import dask
 from dask_jobqueue.htcondor import HTCondorCluster
 from dask_jobqueue.pbs import PBSCluster
 from dask_jobqueue.slurm import SLURMCluster
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Status
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from moliere.errors import ConfigError
@@ -95,15 +97,25 @@ def _submit(cluster: Any, kind: str, jobs: int) -> None:
     for log in logs:  # Dask tries for ever, and only its log says why
         log.addFilter(hear)
     cluster.scale(jobs=jobs)
+    late = time.monotonic() + _PATIENCE
     while not said and not any(getattr(job, "job_id", None) for job in cluster.workers.values()):
         time.sleep(0.1)
+        if time.monotonic() > late:
+            _LOG.warning("%s has not answered for %d s; if it is down, use workers of this machine", kind, _PATIENCE)
+            late = math.inf
     if said:
+        for job in cluster.workers.values():
+            job.status = Status.failed  # Dask does not close a cluster with jobs that never began
         cluster.close()
     for log in logs:
         log.removeFilter(hear)
     if said:
-        words = said[0].rpartition("stderr:")[2].strip()
-        raise ConfigError(f"{kind} refused a job: {words}; say what it needs, as in {kind}:queue=short,memory=1GB")
+        words = said[0].rpartition("stderr:")[2].strip() or said[0].strip()
+        raise ConfigError(
+            f"{kind} refused a job: {words}; say what it needs, as in {kind}:queue=short,memory=1GB, or, if nobody "
+            "answers, use workers of this machine",
+            options=("--cluster dask", "--workers 8"),
+        )
 
 
 @contextmanager
@@ -113,16 +125,30 @@ def at_scheduler(address: str, **beginning: Any) -> Iterator[Executor]:
     Raises:
         ConfigError: nothing answers there, or workers have another version of moliere.
     """
+    with _client(address) as client, _executor(client, **beginning) as executor:
+        yield executor
+
+
+def _client(address: str) -> Any:
+    """A connection, in a thread of its own: what is no Dask may take any time to answer, or answer anything."""
     where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    found = Future[Any]()
+
+    def connect() -> None:
+        try:
+            found.set_result(Client(timeout=_PATIENCE, **where))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=connect, daemon=True).start()
     try:
-        client = Client(timeout=_PATIENCE, **where)
-    except Exception as error:  # what is no Dask may answer anything
+        return found.result(_PATIENCE + 1)
+    except Exception as error:
+        reason = "what is there does not speak as one" if isinstance(error, TimeoutError) else error
         raise ConfigError(
-            f"no Dask scheduler answers at {address}: {error}; start one, or use workers of this machine",
+            f"no Dask scheduler answers at {address}: {reason}; start one, or use workers of this machine",
             options=("--cluster dask", "--workers 8"),
         ) from error
-    with client, _executor(client, **beginning) as executor:
-        yield executor
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def write_page(study: Study, recipes: Sequence[Path]) -> Path:
         "counts": Counter(trial.state for trial in study.trials),
         "best": best,
         "recipes": [
-            (_link(search.folder, recipe), shlex.join(["moliere", "train", str(recipe)])) for recipe in recipes
+            (trial, _link(search.folder, recipe), shlex.join(["moliere", "train", str(recipe)]))
+            for trial, recipe in zip(best, recipes, strict=True)
         ],
         "pictures": pictures_of(study),
         "storage": shown(search.storage) if search.storage else "",
