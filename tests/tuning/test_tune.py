@@ -207,18 +207,18 @@ def test_any_executor_makes_the_trials_of_one_worker_again_where_it_loses_them(
     search: Tune, whole: Tuned, tmp_path: Path
 ) -> None:
     engine = partial(Losing, {0, 2}.__contains__, BrokenExecutor("gone"))
-    assert tried(search(tmp_path, 4, seed=1, workers=3, cluster=engine)) == tried(whole)
+    assert tried(search(tmp_path, 2, seed=1, workers=2, cluster=engine)) == tried(whole)[:2]
     assert not list(tmp_path.glob("driver-*"))
 
 
 @pytest.mark.usefixtures("as_worker")
 def test_an_executor_that_is_gone_ends_the_search_which_goes_on(search: Tune, whole: Tuned, tmp_path: Path) -> None:
-    engine = partial(Losing, lambda call: call > 1, BrokenExecutor("gone"))
+    engine = partial(Losing, lambda call: call > 0, BrokenExecutor("gone"))
     with pytest.raises(IncompleteRun, match="the executor lost it: BrokenExecutor gone"):
-        search(tmp_path, 4, seed=1, workers=2, cluster=engine)
-    resumed = search(tmp_path, 4, seed=1)
-    assert 2 <= resumed.n_new < 4
-    assert tried(resumed) == tried(whole)
+        search(tmp_path, 2, seed=1, cluster=engine)
+    resumed = search(tmp_path, 2, seed=1)
+    assert resumed.n_new == 1
+    assert tried(resumed) == tried(whole)[:2]
 
 
 @pytest.mark.usefixtures("as_worker")

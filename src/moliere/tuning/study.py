@@ -228,14 +228,15 @@ class Study:
             An Efficient Approach for Assessing Hyperparameter Importance, F. Hutter, 2014,
             https://proceedings.mlr.press/v32/hutter14.html
         """
-        optuna, place = optuna_here(), self.goals.index(goal)
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         values = {trial.values[goal.figure] for trial in self.trials if trial.state == "complete"}
         if len(values) <= len(self._distributions) + 1:
             return None
+        importance, place = optuna_here().importance, self.goals.index(goal)
         try:
-            found: dict[str, float] = optuna.importance.get_param_importances(
-                self._study, evaluator=evaluator, target=lambda trial: trial.values[place]
+            found: dict[str, float] = importance.get_param_importances(
+                self._study,
+                evaluator=importance.FanovaImportanceEvaluator(seed=0),
+                target=lambda trial: trial.values[place],
             )
         except RuntimeError:  # the values vary too little for a forest
             return None
