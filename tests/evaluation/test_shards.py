@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moliere.errors import IncompleteRun
+from moliere.errors import ConfigError, IncompleteRun
 from moliere.evaluation import Report, evaluate
 from moliere.events import Events
 from moliere.production import Workers
@@ -67,6 +67,16 @@ def test_an_executor_that_is_gone_ends_the_evaluation(mini: Events, tmp_path: Pa
     with pytest.raises(IncompleteRun, match="the executor lost it: BrokenExecutor gone"):
         judged(mini, engine=partial(Losing, 1000), scratch=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_does_not_answer_is_said_before_a_sample_is_read(mini: Events) -> None:
+    def unreachable(**beginning: Any) -> Losing:
+        raise ConfigError("nobody answers")
+
+    steps: list[str] = []
+    with pytest.raises(ConfigError, match="nobody answers"):
+        judged(mini, engine=unreachable, progress=lambda step, share: steps.append(step))
+    assert not steps
 
 
 def test_arrays_come_back_from_a_mapped_file_as_they_were(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from moliere.detectors import Calorimeter, Layer, Plate, PolarGrid
 from moliere.errors import CheckpointError, IncompleteRun, WriteError
 from moliere.production import Workers, produce
-from moliere.production.calls import Failure, attempt
+from moliere.production.calls import Failure, Lost, answers_of, attempt
 from moliere.simulators import Gflash, Production
 
 PLATES = (Plate("G4_Pb", 5.0), Plate("G4_Si", 5.0, 0, active=True)) * 10
@@ -94,6 +94,20 @@ def test_another_version_and_a_folder_that_is_not_seen(job: Production) -> None:
     with pytest.raises(CheckpointError, match=r"events\.h5\.parts is not there, seen from"):
         job.make_part(0)
     assert not job.folder.exists()
+
+
+def test_answers_come_in_the_order_of_the_calls_and_what_is_lost_three_times_is_a_failure() -> None:
+    dead = IncompleteRun("a worker process died")
+    with Losing({0, 2}.__contains__, dead) as executor:
+        done: list[int] = []
+        answers = answers_of(executor, [(abs, -1), (abs, -2), (divmod, 1, 0)], done.append)
+        assert answers[:2] == [1, 2]
+        assert isinstance(answers[2].error, ZeroDivisionError)
+        assert sorted(done) == [0, 1, 2]
+    with Losing({0, 2, 3}.__contains__, dead) as executor:
+        assert answers_of(executor, [(abs, -1), (abs, -2)]) == [Failure(dead), 2]
+    with Losing({0, 2, 3}.__contains__, BrokenExecutor("gone")) as executor, pytest.raises(Lost, match="gone"):
+        answers_of(executor, [(abs, -1), (abs, -2)])
 
 
 def test_workers_answer_raise_and_die() -> None:

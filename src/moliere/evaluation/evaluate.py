@@ -77,13 +77,14 @@ def evaluate(
     sources = Sources(reference, generated, baseline, training)
     sources.check()
     suite_name, chosen = find_suite(suite, reference.detector)
-    with limited_threads(threads):
+    # before anything that takes time, so that a cluster that does not answer is said at once
+    doing = nullcontext(do_here) if engine is None else everywhere(engine, suite_name, scratch)
+    with limited_threads(threads), doing as do:
         progress("observables", 0.0)
         samples = Samples.read(sources, chosen, max_events, seed, threshold, match_incident=match_incident)
         samples = replace(samples, classifier_seeds=classifier_seeds, left_out=left_out)
         kinds = [kind for kind in findings.in_order() if only is None or kind.kind in only]
-        with nullcontext(do_here) if engine is None else everywhere(engine, samples, suite_name, scratch) as do:
-            found = _looked(kinds, replace(samples, progress=part(progress, _READING, 1.0)), do)
+        found = _looked(kinds, replace(samples, progress=part(progress, _READING, 1.0)), do)
     asked = classifier_seeds > 0 and (only is None or "classifiers" in only)
     third = samples.baseline
     return Report(
@@ -113,10 +114,11 @@ def _looked(kinds: list[type[Finding]], samples: Samples, do: Doer) -> tuple[Fin
     found = [one for one in look_at(kinds, replace(samples, progress=first), do) if one is not None]
     measured = [type(one) for one in found if one.metrics and samples.baseline is not None]
     thirds = dict(zip(measured, look_at(measured, replace(samples, progress=second), do, third=True), strict=True))
-    return tuple(
+    both = (
         replace(one, metrics=beside(one.metrics, third.metrics)) if (third := thirds.get(type(one))) else one
         for one in found
     )
+    return (*both, *(third for third in thirds.values() if isinstance(third, Failed)))
 
 
 def _describe(name: str, source: EventSource, used: Collected) -> Sample:

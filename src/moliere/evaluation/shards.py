@@ -120,24 +120,24 @@ def do_here(samples: Samples, shards: Sequence[Shard]) -> list[Any]:
 
 
 @contextmanager
-def everywhere(engine: Engine, samples: Samples, suite: str, scratch: Path | None) -> Iterator[Doer]:
+def everywhere(engine: Engine, suite: str, scratch: Path | None) -> Iterator[Doer]:
     """Shards are done by an executor, whose processes map the samples from one file.
 
     Args:
         engine: makes the executor.
-        samples: what is compared.
-        suite: its name; the functions that a suite holds do not travel.
+        suite: name of the samples' suite; the functions that it holds do not travel.
         scratch: folder that all machines see; any of this machine by default.
     """
     with TemporaryDirectory(prefix=".evaluation-", dir=scratch) as folder:
         path = Path(folder).absolute() / "samples"
-        write_mapped(replace(samples, suite=None, progress=silent), path)  # type: ignore[arg-type]
         with engine(initializer=_hold, initargs=(path,)) as executor:
             yield partial(_do_everywhere, executor, path, suite)
 
 
 def _do_everywhere(executor: Executor, path: Path, suite: str, samples: Samples, shards: Sequence[Shard]) -> list[Any]:
     """The longest first, so that at the end no worker waits long for another."""
+    if not path.exists():
+        write_mapped(replace(samples, suite=None, progress=silent), path)  # type: ignore[arg-type]
     efforts = _efforts(samples, shards)
     order = sorted(range(len(shards)), key=lambda k: -efforts[k])
     left, whole = sum(efforts), sum(efforts) or 1.0
