@@ -11,6 +11,7 @@ from moliere.detectors import Calorimeter
 from moliere.errors import InvalidEvents, UnsupportedIncident
 from moliere.events import Events
 from moliere.generation import generate, generate_batches
+from moliere.generation.guard import outside_range
 from moliere.models import BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig
 from moliere.training.batches import to_batch
 
@@ -52,6 +53,19 @@ def test_energies_outside_the_trained_range_are_refused(bundle: Bundle) -> None:
     with pytest.raises(UnsupportedIncident, match=r"covers energy 256 MeV – 2\.05 GeV, got 131 GeV \(1 of 2"):
         generate(bundle, {"energy": np.array([300.0, 131e3])})
     assert len(generate(bundle, {"energy": np.array([131e3])}, outside="extrapolate")) == 1
+
+
+def test_energies_between_which_nothing_was_learned_are_refused(bundle: Bundle) -> None:
+    told = replace(bundle, provenance={"gaps": {"energy": [[300.0, 2000.0]]}})
+    with pytest.raises(UnsupportedIncident, match=r"learned nothing between 300 MeV and 2 GeV, got 1 GeV \(1 of 3"):
+        generate(told, {"energy": np.array([300.0, 1e3, 2000.0])})
+    assert outside_range(told, {"energy": np.array([256.0, 300.0, 1e3, 2000.0])}).tolist() == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert len(generate(told, {"energy": np.array([1e3])}, outside="extrapolate")) == 1
 
 
 def test_missing_columns_are_named(bundle: Bundle) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,14 @@ def test_the_bundle_remembers_what_made_it(file: Path, tmp_path: Path, polar_eve
     low, high = bundle.validity["energy"]
     assert (low, high) == (polar_events.energy.min(), polar_events.energy.max())
     assert bundle.recipe["training"]["batch_size"] == 32
+    assert bundle.gaps == {}
+
+
+def test_the_bundle_remembers_energies_between_which_nothing_was_learned(tmp_path: Path, polar_events: Events) -> None:
+    two = np.where(np.arange(len(polar_events)) % 2, 1e3, 1e4)
+    write_events(tmp_path / "two.h5", replace(polar_events, incident={"energy": two}))
+    fit(recipe(tmp_path / "two.h5", iterations=1), tmp_path / "run")
+    assert load_bundle(tmp_path / "run" / "toy.bundle").gaps == {"energy": [[1e3, 1e4]]}
 
 
 def test_every_epoch_visits_every_event_once() -> None:

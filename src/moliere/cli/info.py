@@ -75,10 +75,12 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
         console.print(comment + tomli_w.dumps(table))
         return
     validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in bundle.validity.items())
+    gaps = ", ".join(f"{name} {_span(name, *ends)}" for name, each in bundle.gaps.items() for ends in each)
     rows = {
         "bundle": f"{bundle.name} ({type(bundle.model).__name__}, {bundle.n_parameters:,} parameters)",
         "detector": f"{bundle.detector.name}, {bundle.detector.n_channels} channels",
         "validity": validity,
+        **({"not between": gaps} if gaps else {}),
         "cite": bundle.model.citation,
         **{key: value for key, value in bundle.provenance.items() if not isinstance(value, dict)},
     }

@@ -7,7 +7,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from moliere.errors import BundleError
 from moliere.events.directions import to_angles, to_vectors
 from moliere.generation.guard import fixed_columns, is_inside
 from moliere.models import Bundle, GenerativeModel, load_bundle
+from moliere.models.gaps import Gap
 from moliere.preprocess import condition_matrix
 from moliere.production import Worker
 from moliere.simulators.base import simulate_from
@@ -51,6 +52,7 @@ class Training:
         validity: smallest and largest value of each in the sample trained on, in MeV or rad.
         particles: PDG identifiers.
         fixed: incident columns that had one value in all training events.
+        gaps: both ends of each range of a column in which there were no training events.
 
     Raises:
         BundleError: a model that tracks cannot be handed to.
@@ -62,6 +64,7 @@ class Training:
     validity: Mapping[str, tuple[float, float]]
     particles: tuple[int, ...]
     fixed: Mapping[str, float]
+    gaps: Mapping[str, Sequence[Gap]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fail at once, not in the middle of a run."""
@@ -83,7 +86,8 @@ class Training:
         if not isinstance(bundle.model, GenerativeModel):
             raise _unfit(bundle.name, f"{type(bundle.model).__name__} of a {bundle.detector.kind}")
         seen, columns = tuple(sorted(bundle.model.context.particles)), tuple(bundle.columns)
-        return cls._of(bundle.name, bundle.detector, columns, bundle.validity, seen, fixed_columns(bundle))
+        of = cls._of(bundle.name, bundle.detector, columns, bundle.validity, seen, fixed_columns(bundle))
+        return replace(of, gaps=bundle.gaps)
 
     @classmethod
     def of_card(cls, card: Card) -> Training:
@@ -174,7 +178,7 @@ class ModelShowers:
         """Outside the model's range of validity."""
         if pdg_id not in self.training.particles:
             return "particle"
-        if not is_inside(np.array(energy), self.training.validity["energy"]):
+        if not is_inside(np.array(energy), self.training.validity["energy"], self.training.gaps.get("energy", ())):
             return "energy"
         track = np.array([direction], np.float64)
         angles = dict(zip(("theta", "phi"), to_angles(track), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
 from moliere.models import Bundle
+from moliere.models.gaps import Gap, in_gaps
 from moliere.simulators.incident import particle_id
 from moliere.units import format_energy
 
@@ -77,29 +78,35 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
         )
     for name, (low, high) in bundle.validity.items():
         values = np.asarray(incident[name], dtype=np.float64)
-        outside = ~is_inside(values, (low, high))
+        outside = ~is_inside(values, (low, high), bundle.gaps.get(name, ()))
         if outside.any():
-            worst = values[outside][0]
+            worst = float(values[outside][0])
             show = format_energy if name == "energy" else "{:g}".format
+            nothing = [f"{show(a)} and {show(b)}" for a, b in bundle.gaps.get(name, ()) if a < worst < b]
             raise UnsupportedIncident(
-                f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}, got {show(float(worst))} "
+                f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}"
+                f"{f', but learned nothing between {nothing[0]}' if nothing else ''}, got {show(worst)} "
                 f"({int(outside.sum())} of {len(values)} events outside); choose particles "
-                f"inside this range, {_OVERRIDE}",
+                f"{'that it learned' if nothing else 'inside this range'}, {_OVERRIDE}",
                 options=_OVERRIDES,
             )
 
 
-def is_inside(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray[np.bool_]:
-    """Which values lie in a range of validity; NaN does not."""
+def is_inside(values: NDArray[np.float64], ends: tuple[float, float], gaps: Sequence[Gap] = ()) -> NDArray[np.bool_]:
+    """Which values lie in a range of validity and in none of its gaps; NaN does not."""
     low, high = ends
     # each end by its own size: a ten-thousandth of 4 TeV would let through anything below 256 MeV
-    return (values >= low - _SLACK * abs(low)) & (values <= high + _SLACK * abs(high))
+    between = (values >= low - _SLACK * abs(low)) & (values <= high + _SLACK * abs(high))
+    return between & ~in_gaps(values, gaps, _SLACK)
 
 
 def outside_range(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Which incident particles lie outside the range that the model was trained on, (n,)."""
     columns = {name: ends for name, ends in bundle.validity.items() if name in incident}
-    found = [~is_inside(np.asarray(incident[name], dtype=np.float64), ends) for name, ends in columns.items()]
+    found = [
+        ~is_inside(np.asarray(incident[name], dtype=np.float64), ends, bundle.gaps.get(name, ()))
+        for name, ends in columns.items()
+    ]
     masks = [_strange_particles(bundle, incident), *found]
     # an event that begins with several particles is outside where one of them is
     flat = [mask if mask.ndim == 1 else mask.any(axis=1) for mask in masks]

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from moliere.events.split import split_events
 from moliere.files import replacing
 from moliere.models.base import BuildContext, Model, models
 from moliere.models.bounded import no_larger_than
+from moliere.models.gaps import Gap
 from moliere.notebook import Shown
 from moliere.units import format_energy
 from moliere.version import installed_version
@@ -99,6 +100,11 @@ class Bundle(Shown):
         """Incident energies in MeV that the training did not see; ``None`` where it saw all."""
         ends = self.recipe.get("data", {}).get("leave_out")
         return None if ends is None else (float(ends[0]), float(ends[1]))
+
+    @property
+    def gaps(self) -> Mapping[str, Sequence[Gap]]:
+        """Both ends of each gap in the training sample, by condition column; bundles from before 0.3 know of none."""
+        return dict(self.provenance.get("gaps", {}))
 
     @property
     def undertrained(self) -> str | None:

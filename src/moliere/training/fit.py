@@ -26,6 +26,7 @@ from moliere.memory import freed_memory_kept, peak_memory_mb
 from moliere.models.base import Batch, BuildContext, Model, models
 from moliere.models.bounded import trainable_here
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
+from moliere.models.gaps import gaps_in
 from moliere.models.initial import load_initial
 from moliere.preprocess import condition_matrix
 from moliere.seeding import Purpose, derive_seed
@@ -294,6 +295,7 @@ def _provenance(recipe: Recipe, prepared: Prepared, outcome: TrainingOutcome) ->
         "events": _file_name(recipe.data.events),
         "events_metadata": provenance_of(prepared.source.metadata),
         "fixed_columns": {name: low for name, (low, high) in spans.items() if low == high},
+        "gaps": gaps_in(incident, recipe.data.condition),
         "n_training_events": len(prepared.split.train),
         "iterations": outcome.progress.iteration,
         "planned_iterations": outcome.planned,
