@@ -17,8 +17,19 @@ ROOT = Path(moliere.__file__).parent
 ROOMS = [
     *("errors", "version", "audience", "units", "seeding", "files", "threads"),
     *("memory", "registry", "config", "plugins", "notebook", "progress", "tracking"),
-    *("detectors", "events", "samples", "production", "simulators", "preprocess", "models", "training", "generation"),
-    *("evaluation", "report", "weights", "studies", "deploy", "cluster", "front", "pipelines", "tuning", "cli"),
+    *(
+        "detectors",
+        "events",
+        "samples",
+        "production",
+        "simulators",
+        "preprocess",
+        "weights",
+        "models",
+        "training",
+        "generation",
+    ),
+    *("evaluation", "report", "studies", "deploy", "cluster", "front", "pipelines", "tuning", "cli"),
 ]
 FORBIDDEN = {
     "evaluation": {"models", "training", "generation", "preprocess"},

@@ -73,7 +73,9 @@ def _explain(config: type[Config], error: Mapping[str, Any], where: str) -> str:
     path = ".".join(map(str, filter(None, [where, *error["loc"]])))
     if error["type"] == "extra_forbidden":
         return f"{path}: unknown key; {did_you_mean(str(error['loc'][-1]), _keys(config, error['loc'][:-1]))}"
-    return f"{path}: {error['msg'].lower()}, got {repr(error['input'])[:80]}"
+    # our own words keep their capitals: names and units have some
+    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"].lower()
+    return f"{path}: {said}, got {repr(error['input'])[:80]}"
 
 
 def _keys(config: type[Config], path: Iterable[Any]) -> list[str]:

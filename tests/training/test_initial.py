@@ -11,6 +11,7 @@ import torch
 from moliere.errors import BundleError, ConfigError
 from moliere.models import save_bundle
 from moliere.training import Recipe, fit, prepare
+from moliere.training.distill import student_recipe
 from moliere.training.recipe import parse_recipe
 
 
@@ -36,3 +37,19 @@ def test_weights_of_no_network_are_refused(file: Path, tmp_path: Path) -> None:
         prepare(recipe(file, initial={"cell_velocty": "x.h5"}), tmp_path)
     with pytest.raises(ConfigError, match="expected weights of Keras"):
         prepare(recipe(file, initial={"cell_velocity": "x.txt"}), tmp_path)
+    with pytest.raises(ConfigError, match="no network 'netwroks'; did you mean 'networks'"):
+        prepare(recipe(file, initial={"netwroks": "x.bundle"}), tmp_path)
+
+
+def test_shipped_weights_have_names_and_what_does_not_fit_says_what_to_do(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="give the model the settings of that one, which moliere info photons --rec"):
+        prepare(recipe(file, initial={"networks": "photons"}), tmp_path)
+
+
+def test_a_student_of_another_size_is_refused_in_one_sentence(file: Path, tmp_path: Path) -> None:
+    fit(recipe(file), tmp_path / "first")
+    wider = student_recipe(tmp_path / "first" / "toy.bundle", file, overrides=["model.width=16"])
+    with pytest.raises(
+        ConfigError, match=r"cell_velocity\S+ is \(2, \d+, 8\) there and \(2, \d+, 16\) here; leave the s"
+    ):
+        prepare(wider, tmp_path)

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from moliere.errors import CheckpointError, ConfigError, MoliereError, OutputExists, TrainingDiverged, WriteError
+from moliere.errors import (
+    CheckpointError,
+    ConfigError,
+    InvalidEvents,
+    MoliereError,
+    OutputExists,
+    TrainingDiverged,
+    WriteError,
+)
 from moliere.events import Events
 from moliere.events.formats import write_events
 from moliere.generation import generate
@@ -315,3 +323,15 @@ def test_a_split_without_training_events_is_refused(file: Path, tmp_path: Path) 
     table["data"]["split"] = (0.0, 0.5, 0.5)
     with pytest.raises(ConfigError, match="leaves none of 600 events"):
         fit(parse_recipe(table), tmp_path)
+
+
+def test_events_in_which_a_model_sees_nothing_are_refused(file: Path, tmp_path: Path, polar_events: Events) -> None:
+    blind = recipe(file)
+    blind = replace(blind, model=blind.model.model_copy(update={"threshold": 1e9}))
+    with pytest.raises(
+        InvalidEvents, match=r"none of \d+ training events has a signal above 1e\+09 MeV; .*lower model"
+    ):
+        fit(blind, tmp_path / "blind")
+    write_events(tmp_path / "dark.h5", replace(polar_events, signals=np.zeros_like(polar_events.signals)))
+    with pytest.raises(InvalidEvents, match="the largest is 0: look for what went wrong"):
+        fit(recipe(tmp_path / "dark.h5"), tmp_path / "dark")

@@ -115,7 +115,7 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool, overwrite: bool)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in made["validation_losses"].items())
     console.print(
         f"{folder / f'{recipe.name}.bundle'}: {bundle.n_parameters:,} parameters, {made['iterations']:,} iterations in "
-        f"{made['training_seconds'] / 60:.1f} min; validation loss {losses}"
+        f"{made['training_seconds'] / 60:.1f} min; {f'validation loss {losses}' if losses else 'not validated'}"
     )
     if bundle.undertrained:
         console.print(

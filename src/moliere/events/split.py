@@ -80,7 +80,10 @@ def _left_out(split: Split, source: EventSource, energies: tuple[float, float]) 
     # a discrete energy may be stored in float32
     unseen = (energy >= energies[0] * (1 - 1e-6)) & (energy <= energies[1] * (1 + 1e-6))
     if not unseen.any():
-        raise ConfigError(f"data.leave_out {energies}: there are no events with incident energies in MeV between these")
+        swapped = "; write the smaller energy first" if energies[0] > energies[1] else ""
+        raise ConfigError(
+            f"data.leave_out {energies}: there are no events with incident energies in MeV between these{swapped}"
+        )
     train, validation, test = (part[~unseen[part]] for part in (split.train, split.validation, split.test))
     return Split(train, validation, np.sort(np.concatenate([test, np.flatnonzero(unseen)])))
 

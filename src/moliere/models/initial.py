@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from moliere.errors import BundleError, ConfigError, did_you_mean
 from moliere.models.base import Model
 from moliere.models.bundle import load_bundle
 from moliere.models.threedgan.keras_weights import load_keras_weights
 from moliere.models.threedgan.torch_weights import TORCH_ENDINGS, load_torch_weights
+from moliere.weights import find_bundle
 
 _WHOLE, _TEACHER, _NETWORKS = "model", "teacher", "networks"
 _KERAS = (".h5", ".hdf5")
@@ -38,29 +39,31 @@ def load_initial(model: Model, sources: Mapping[str, str]) -> None:
         elif name == _NETWORKS:
             _networks_from(model, path)
         elif name == _TEACHER:
-            model.learn_from(load_bundle(path).model)
+            model.learn_from(load_bundle(find_bundle(path)).model)
+        elif name not in (networks := dict(model.named_children())):
+            known = [_WHOLE, _TEACHER, _NETWORKS, *networks]
+            raise ConfigError(f"training.initial: no network {name!r}; {did_you_mean(name, known)}")
         elif Path(path).suffix in _KERAS:
-            load_keras_weights(_network(model, name), path)
+            load_keras_weights(networks[name], path)
         elif Path(path).suffix in TORCH_ENDINGS:
-            load_torch_weights(_network(model, name), path, name)
+            load_torch_weights(networks[name], path, name)
         else:
             endings = ", ".join((*_KERAS, *TORCH_ENDINGS))
             raise ConfigError(f"training.initial.{name} = {path!r}: expected weights of Keras or PyTorch ({endings})")
 
 
 def _from_bundle(model: Model, path: str) -> None:
-    given = load_bundle(path).model.state_dict()
+    given = load_bundle(find_bundle(path)).model.state_dict()
     for name, own in model.state_dict().items():
         if name not in given or given[name].shape != own.shape:
-            found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
-            raise BundleError(f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}")
+            raise _misfit(path, name, own, given)
     model.load_state_dict({name: given[name] for name in model.state_dict()})
 
 
 @torch.no_grad()
 def _networks_from(model: Model, path: str) -> None:
     """Take another model's trained numbers, except where they belong to its detector and the detectors differ."""
-    other = load_bundle(path).model
+    other = load_bundle(find_bundle(path)).model
     if not isinstance(other, type(model)):  # a student has the networks of its kind of teacher
         raise BundleError(
             f"training.initial: {path} is a {type(other).__name__}; this model is a {type(model).__name__}"
@@ -70,14 +73,12 @@ def _networks_from(model: Model, path: str) -> None:
         if name in given and given[name].shape == own.shape:
             own.copy_(given[name])
         elif not any(part in name for part in model.of_the_detector):
-            found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
-            raise BundleError(f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}")
+            raise _misfit(path, name, own, given)
 
 
-def _network(model: Model, name: str) -> nn.Module:
-    networks = dict(model.named_children())
-    if name not in networks:
-        raise ConfigError(
-            f"training.initial: no network {name!r}; {did_you_mean(name, [_WHOLE, _TEACHER, _NETWORKS, *networks])}"
-        )
-    return networks[name]
+def _misfit(path: str, name: str, own: Tensor, given: Mapping[str, Tensor]) -> BundleError:
+    found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
+    return BundleError(
+        f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}: give the model the settings "
+        f"of that one, which moliere info {path} --recipe prints, or start from other weights"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,8 @@ from moliere.units import parse_angle, parse_energy
 
 #: ways to select weights that look at no generated events
 UNJUDGED = ("last", "loss")
+#: share of an average that an iteration leaves as it was
+Decay = Annotated[float, Field(ge=0, lt=1)]
 _PARSERS = {"energy": parse_energy, "theta": parse_angle, "phi": parse_angle}
 
 
@@ -71,7 +73,7 @@ class TrainingConfig(Config):
     optimizer: Literal["adam", "adamw", "amsgrad", "rmsprop"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0, description="at the top of the schedule")
     learning_rates: dict[str, float] = Field(default_factory=dict, description="of single objectives, by name")
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = Field(default=200, ge=0, description="iterations of linear warm-up")

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from moliere import samples
 from moliere.config import Table
-from moliere.errors import ConfigError, OutputExists
+from moliere.errors import ConfigError, InvalidEvents, OutputExists
 from moliere.events import EventSource
 from moliere.events.events import provenance_of
 from moliere.events.split import Split, split_events
@@ -82,7 +82,8 @@ def prepare(recipe: Recipe, folder: Path, ranks: Ranks = ALONE) -> Prepared:
         second = _open_second(recipe, folder)
     split = split_events(source, recipe.data.split, recipe.data.split_seed, recipe.data.leave_out)
     if len(split.train) == 0:
-        raise ConfigError(f"data.split {recipe.data.split} leaves none of {len(source)} events to train on")
+        left_out = f" and data.leave_out {recipe.data.leave_out} leave" if recipe.data.leave_out else " leaves"
+        raise ConfigError(f"data.split {recipe.data.split}{left_out} none of {len(source)} events to train on")
     split = _paired(recipe, source, split, second)
     return Prepared(source, split, _build(recipe, source, split, second), second)
 
@@ -239,7 +240,9 @@ def _build(recipe: Recipe, source: EventSource, split: Split, second: tuple[Even
     with torch.random.fork_rng(devices=[]), trainable_here():
         torch.manual_seed(derive_seed(recipe.training.seed, Purpose.WEIGHTS))
         model = models[recipe.kind](recipe.model, context)
-    model.fit_transforms(_sample(model, recipe, source, split, second))
+    sample = _sample(model, recipe, source, split, second)
+    _check_lit(model, sample)
+    model.fit_transforms(sample)
     load_initial(model, recipe.training.initial)
     return model
 
@@ -253,6 +256,22 @@ def _sample(
         for events, parts in ((source, split), *([second] if second else []))
     )
     return beside(sample, others[0]) if others else sample
+
+
+def _check_lit(model: Model, sample: Batch) -> None:
+    """Refuse events in which a model sees nothing: it would learn, without a word, to make nothing.
+
+    Raises:
+        InvalidEvents: no signal is above the model's threshold.
+    """
+    bar, largest = float(getattr(model, "threshold", 0.0)), float(sample.signals.abs().max())
+    if largest == 0 or largest < bar:
+        raise InvalidEvents(
+            f"none of {len(sample):,} training events has a signal above {bar:g} {model.context.detector.unit}; the "
+            f"largest is {largest:g}: "
+            + ("lower model.threshold" if largest else "look for what went wrong in these events, as a check does"),
+            options=() if largest else ("moliere check FILE",),
+        )
 
 
 def _fit_sample(source: EventSource, split: Split, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -215,7 +215,7 @@ class _Run:
         value, where = next((each for each in found if not math.isfinite(each[0])), found[0])
         return (
             f"the loss of {self.objectives[k].name!r} is {value} in iteration {self.progress.iteration + 1:,}{where}; "
-            f"{self._what_is_kept()}: try a smaller learning_rate or clip_norm"
+            f"{self._what_is_kept()}: {self._advice()}"
         )
 
     def _set_rate(self, k: int, objective: Objective) -> None:
@@ -289,7 +289,7 @@ class _Run:
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise TrainingDiverged(
                 f"the weights are no longer finite after {self.progress.iteration:,} iterations; "
-                f"{self._what_is_kept()}: try a smaller learning_rate or clip_norm"
+                f"{self._what_is_kept()}: {self._advice()}"
             )
         states = {
             "model": self.model.state_dict(),
@@ -299,6 +299,10 @@ class _Run:
         if self.ranks.is_first:
             save_checkpoint(self.path, self.progress, self.recipe.to_table(), states)
         self.saved_at = time.monotonic()
+
+    def _advice(self) -> str:
+        clip = self.config.clip_norm
+        return f"try a smaller training.learning_rate, or a training.clip_norm of {clip / 10 if clip else 1:g}"
 
     def _what_is_kept(self) -> str:
         """What is on disk when a training diverges."""

@@ -49,6 +49,13 @@ class DataConfig(Config):
     )
     store: Precision = Field(default="float32", description="of signals on disk, where they do not fit in memory")
 
+    @field_validator("condition")
+    @classmethod
+    def _each_once(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+            raise ValueError(f"{twice[0]} stands there twice; name it once")
+        return columns
+
     @field_validator("leave_out", mode="before")
     @classmethod
     def _parse_energies(cls, ends: Any) -> Any:

@@ -72,12 +72,19 @@ class FlowStudent(CalorimeterFlow):
         if reason or teacher.context.columns != self.context.columns:
             raise ConfigError(
                 f"the teacher is for {teacher.context.detector.name} and {list(teacher.context.columns)}, the student "
-                f"for {self.context.detector.name} and {list(self.context.columns)}" + (f": {reason}" if reason else "")
+                f"for {self.context.detector.name} and {list(self.context.columns)}"
+                + (f": {reason}" if reason else "")
+                + "; distill with events of the teacher's detector, and with its condition"
             )
-        try:
-            self.load_state_dict(teacher.state_dict())
-        except RuntimeError as error:
-            raise ConfigError(f"the student's networks differ from its teacher's: {error}") from error
+        given = teacher.state_dict()
+        for name, own in self.state_dict().items():
+            if name not in given or given[name].shape != own.shape:
+                found = tuple(given[name].shape) if name in given else "missing"
+                raise ConfigError(
+                    f"the student's networks differ from its teacher's: {name} is {found} there and {tuple(own.shape)} "
+                    "here; leave the sizes of the model as the teacher has them"
+                )
+        self.load_state_dict(given)
         self._teachers = (teacher.eval().requires_grad_(False),)
 
     def _layer_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
