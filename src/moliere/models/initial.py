@@ -80,5 +80,6 @@ def _misfit(path: str, name: str, own: Tensor, given: Mapping[str, Tensor]) -> B
     found = f"has shape {tuple(given[name].shape)}" if name in given else "is not there"
     return BundleError(
         f"training.initial: in {path}, {name} {found}; this model's is {tuple(own.shape)}: give the model the settings "
-        f"of that one, which moliere info {path} --recipe prints, or start from other weights"
+        "of that one, or start from other weights",
+        options=(f"moliere info {path} --recipe",),
     )
