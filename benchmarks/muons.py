@@ -3,7 +3,7 @@
 Training: an iteration of moliere's loop against the same networks in the published loop's shape: real and generated
 muons one after the other, an optimiser that goes through the weights tensor by tensor. Both take turns, and processor
 time counts, so that a busy machine does not favour either. Generation: muons a second in bulk. With a bundle and the
-events that it shall make: rates of rare muons, and what boosting makes of them.
+events that it shall make: only how often the rarest of these come, and what boosting makes of them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from moliere.training.optim import make_optimizer, only_trained
 from moliere.units import GeV
 
 _OPTIMISER = TrainingConfig(iterations=1, optimizer="adam", learning_rate=4e-4, betas=(0.5, 0.999))
+#: muons of the reference that distances are measured to, and the share that counts as the rarest
+_POINTS, _RAREST = 10_000, 1e-3
 _SIZES: dict[str, tuple[int, dict[str, object]]] = {
     "published": (50, {}),
     "muons-gan": (256, {"latent": 16, "generator_width": (128, 128, 64), "discriminator_width": (256, 256, 64)}),
@@ -150,12 +152,13 @@ def rarity(reference: Events, events: Events) -> Floats:
     assert isinstance(reference.detector, PhaseSpace)
     columns = [polar_columns(reference.detector, x.signals) for x in (reference, events)]
     one, other = (np.stack([c[name] for name in ("r", "z", "pt", "pz")], axis=1) for c in columns)
-    return mean_distance(cKDTree(one[:10_000] / one.std(axis=0)), other / one.std(axis=0), 3)
+    return mean_distance(cKDTree(one[:_POINTS] / one.std(axis=0)), other / one.std(axis=0), 3)
 
 
 def report_boost(bundle: Bundle, reference: Events, n: int, scale: float) -> None:
     """Rates of muons as rare as the reference's rarest, per CPU second and weighted."""
-    edge = np.quantile(rarity(reference, reference), 0.999)
+    distances = rarity(reference, reference)[_POINTS:]
+    edge, floor = np.quantile(distances, 1 - _RAREST), (_RAREST * len(distances)) ** -0.5
     found = {}
     for name, proposal in (("plain", None), (f"scale {scale:g}", boost(bundle, scale))):
         start = time.process_time()
@@ -165,8 +168,9 @@ def report_boost(bundle: Bundle, reference: Events, n: int, scale: float) -> Non
         found[name] = share, error = share_of(rare, events.weights)
         worth = 1.0 if events.weights is None else events.weights.sum() ** 2 / (events.weights**2).sum() / n
         print(
-            f"{name:10} rarest 0.1 % come at {1e3 * share:.3f} ± {1e3 * error:.3f} per mille; {rare.sum():,} of {n:,} "
-            f"muons, {rare.sum() / seconds:,.0f} a CPU second; effective share {worth:.3f}"
+            f"{name:10} rarest 0.1 % come {share / _RAREST:.3f} ± {error / _RAREST:.3f} times as often as in the "
+            f"reference (its own error: {floor:.3f}); {rare.sum():,} of {n:,} muons, {rare.sum() / seconds:,.0f} a CPU "
+            f"second; effective share {worth:.3f}"
         )
     (one, one_error), (other, other_error) = found.values()
     ratio = other / one
@@ -185,14 +189,14 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=1_000_000)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    report_training(options.repeats)
     bundle = load_bundle(options.bundle) if options.bundle else Bundle("muons-gan", make_gan(_SIZES["muons-gan"][1]))
-    report_generation(bundle, options.n, 5)
     if options.bundle and options.events:
-        events = open_events(options.events).take(slice(300_000))
+        events = open_events(options.events).take(slice(None))
         if events.weights is not None:
             events = events[unweighted_rows(events.weights, np.random.default_rng(0))]
-        report_boost(bundle, events, options.n, options.scale)
+        return report_boost(bundle, events, options.n, options.scale)
+    report_training(options.repeats)
+    report_generation(bundle, options.n, 5)
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ SMALL: dict[str, list[Small]] = {
         Small("muon", {**MUON_GAN, "reference": 100, "rareness": "each", "together": True}, columns=()),
     ],
     "muon-flow": [
-        Small("muon", {"width": 32, "blocks": 2}, columns=()),
-        Small("polar_muon", {"width": 32, "blocks": 2, "form": "cartesian"}, columns=()),
+        Small("muon", {"width": 32, "blocks": 2, "reference": 100}, columns=()),
+        Small("polar_muon", {"width": 32, "blocks": 2, "reference": 100, "form": "cartesian"}, columns=()),
     ],
     "muon-gan": [
         Small("muon", MUON_GAN, columns=()),

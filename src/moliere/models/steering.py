@@ -216,6 +216,6 @@ def steered(bundle: Bundle) -> SteeredModel:
     if not isinstance(bundle.model, SteeredModel):
         raise BundleError(
             f"bundle {bundle.name!r} holds a {type(bundle.model).__name__}, which has no input for how rare an event "
-            "shall be; train one that has, such as muons-aux-gan"
+            "shall be; train one that has, such as muons-flow"
         )
     return bundle.model

@@ -19,8 +19,8 @@ from moliere.models import (
     Batch,
     BuildContext,
     Bundle,
-    MuonFlow,
-    MuonFlowConfig,
+    VanillaMuonGAN,
+    VanillaMuonGANConfig,
 )
 from moliere.models.muons.rareness_flow import to_half_normal, to_normal
 from moliere.models.steering import WiderHalfNormal, boost
@@ -206,11 +206,11 @@ def test_what_cannot_be_boosted_is_refused(muon_events: Events) -> None:
         boost(bundle, 1.2, muon_events)
     with pytest.raises(InvalidEvents, match="give seeds with the columns"):
         boost(bundle, seeds=to_polar(muon_events))
-    flow = MuonFlow(MuonFlowConfig(width=8, blocks=1), BuildContext(muon_events.detector, ()))
+    plain = VanillaMuonGAN(VanillaMuonGANConfig(latent=2), BuildContext(muon_events.detector, ()))
     with pytest.raises(BundleError, match="has no input for how rare"):
-        boost(Bundle("flow", flow), 1.2)
+        boost(Bundle("plain", plain), 1.2)
     with pytest.raises(BundleError, match="has no input for how rare"):
-        generate(Bundle("flow", flow), {}, n_events=3, proposal=WiderHalfNormal(1, 1.2))
+        generate(Bundle("plain", plain), {}, n_events=3, proposal=WiderHalfNormal(1, 1.2))
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, np.nan])
