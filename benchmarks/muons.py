@@ -27,7 +27,7 @@ from moliere.events.formats import open_events
 from moliere.events.neighbours import mean_distance
 from moliere.events.resample import unweighted_rows
 from moliere.generation import generate_batches
-from moliere.models import Batch, BuildContext, Bundle, VanillaMuonGAN, VanillaMuonGANConfig, load_bundle
+from moliere.models import Batch, BuildContext, Bundle, SteeredModel, VanillaMuonGAN, VanillaMuonGANConfig, load_bundle
 from moliere.models.steering import boost
 from moliere.simulators import Muons
 from moliere.training.config import TrainingConfig
@@ -155,12 +155,13 @@ def rarity(reference: Events, events: Events) -> Floats:
     return mean_distance(cKDTree(one[:_POINTS] / one.std(axis=0)), other / one.std(axis=0), 3)
 
 
-def report_boost(bundle: Bundle, reference: Events, n: int, scale: float) -> None:
-    """Rates of muons as rare as the reference's rarest, per CPU second and weighted."""
+def report_rarest(bundle: Bundle, reference: Events, n: int, scale: float) -> None:
+    """Rates of muons as rare as the reference's rarest, per CPU second; and boosted, where a model can be."""
     distances = rarity(reference, reference)[_POINTS:]
     edge, floor = np.quantile(distances, 1 - _RAREST), (_RAREST * len(distances)) ** -0.5
     found = {}
-    for name, proposal in (("plain", None), (f"scale {scale:g}", boost(bundle, scale))):
+    boosted = {f"scale {scale:g}": boost(bundle, scale)} if isinstance(bundle.model, SteeredModel) else {}
+    for name, proposal in {"plain": None, **boosted}.items():
         start = time.process_time()
         events = Events.concatenate([*generate_batches(bundle, {}, n_events=n, batch_size=8192, proposal=proposal)])
         seconds = time.process_time() - start
@@ -172,10 +173,11 @@ def report_boost(bundle: Bundle, reference: Events, n: int, scale: float) -> Non
             f"reference (its own error: {floor:.3f}); {rare.sum():,} of {n:,} muons, {rare.sum() / seconds:,.0f} a CPU "
             f"second; effective share {worth:.3f}"
         )
-    (one, one_error), (other, other_error) = found.values()
-    ratio = other / one
-    error = ratio * np.hypot(one_error / one, other_error / other)
-    print(f"closure: boosted / plain = {ratio:.3f} ± {error:.3f}")
+    if boosted:
+        (one, one_error), (other, other_error) = found.values()
+        ratio = other / one
+        error = ratio * np.hypot(one_error / one, other_error / other)
+        print(f"closure: boosted / plain = {ratio:.3f} ± {error:.3f}")
 
 
 def main() -> None:
@@ -194,9 +196,10 @@ def main() -> None:
         events = open_events(options.events).take(slice(None))
         if events.weights is not None:
             events = events[unweighted_rows(events.weights, np.random.default_rng(0))]
-        return report_boost(bundle, events, options.n, options.scale)
-    report_training(options.repeats)
-    report_generation(bundle, options.n, 5)
+        report_rarest(bundle, events, options.n, options.scale)
+    else:
+        report_training(options.repeats)
+        report_generation(bundle, options.n, 5)
 
 
 if __name__ == "__main__":
