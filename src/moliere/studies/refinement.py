@@ -61,9 +61,10 @@ class RefinementStudy(StudyConfig):
     data: str | None = Field(default=None, description="a file of data; energies are only used to judge")
     n_events: int = Field(default=12_000, ge=100, description="that are made of each sample")
     refiner: str = Field(
-        default="airshower-refiner", description="its recipe; airshower-refiner-noise draws noise and knows neighbours"
+        default="airshower-refiner-noise",
+        description="its recipe; airshower-refiner is the published map of single traces, which wants 6,000 iterations",
     )
-    refiner_iterations: int = Field(default=6_000, ge=1)
+    refiner_iterations: int = Field(default=3_000, ge=1)
     copies: int = Field(default=2, ge=1, description="refinements of each event, where the refiner draws noise")
     reconstruction_iterations: int = Field(default=2_000, ge=1, description="of each of the three")
     classifiers: tuple[str, ...] = Field(default=("boosting", "mlp"), description="that judge single traces")
