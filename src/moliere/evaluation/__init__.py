@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moliere.evaluation import findings
 from moliere.evaluation.evaluate import evaluate
-from moliere.evaluation.finding import Finding, Metric, Paper
+from moliere.evaluation.finding import CutFinding, Finding, Metric, Paper
 from moliere.evaluation.result import Report
 
-__all__ = ["Finding", "Metric", "Paper", "Report", "evaluate", "findings"]
+__all__ = ["CutFinding", "Finding", "Metric", "Paper", "Report", "evaluate", "findings"]

@@ -273,9 +273,11 @@ class _Driver:
     def _finish(self, number: int, future: Future[Any]) -> None:
         try:
             outcome: Outcome = answer_of(future)
-        except (Lost, OSError):  # another worker may be alive, and have space on its disk
+        except (Lost, OSError) as error:  # another worker may be alive, and have space on its disk
             self._lost += 1
             if isinstance(self.executor, Here) or self._lost >= _PATIENCE:
+                if isinstance(error, Lost):
+                    raise IncompleteRun(f"{error}; what has ended is kept, and the same search goes on") from error
                 raise
             self._again.append(number)
             return
