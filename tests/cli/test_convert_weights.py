@@ -55,6 +55,9 @@ def test_what_cannot_be_converted_is_refused(run: Run, tmp_path: Path, checkpoin
     refused = run("convert-weights", tmp_path / "gone.ckpt", "-o", tmp_path / "g.bundle")
     assert refused.code == 1
     assert "no file" in refused.err
+    for option, odd in (("--energy", "500GeV:2GeV"), ("--energy", "0GeV:2GeV"), ("--angle", "60deg:400deg")):
+        refused = run("convert-weights", checkpoint, "-o", tmp_path / "g.bundle", option, odd)
+        assert (refused.code, "expected 0 < smallest <= largest" in refused.err) == (1, True)
     (tmp_path / "g.bundle").write_text("precious")
     assert "--overwrite" in run("convert-weights", checkpoint, "-o", tmp_path / "g.bundle").err
     assert (tmp_path / "g.bundle").read_text() == "precious"

@@ -22,6 +22,14 @@ from .conftest import DETECTOR, SMALL
 Run = Callable[..., Any]
 
 SIMULATE = SMALL.partition("[convert]")[0]
+OWN = """name = "own"
+[data]
+events = "plan/simulate.h5"
+[model]
+kind = "calorimeter-flow"
+[training]
+iterations = 1
+"""
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ def test_a_bundle_is_named_as_the_recipe_that_the_step_changes(plan: Run, tmp_pa
 
 
 def test_a_sample_that_a_recipe_names_is_waited_for(plan: Run, tmp_path: Path) -> None:
-    (tmp_path / "own.toml").write_text('name = "own"\n[data]\nevents = "plan/simulate.h5"\n')
+    (tmp_path / "own.toml").write_text(OWN)
     assert steps_of(plan('[train]\nrecipe = "own.toml"\n' + SIMULATE)) == ["simulate", "train"]
 
 
@@ -90,6 +98,9 @@ def test_a_sample_that_a_recipe_names_is_waited_for(plan: Run, tmp_path: Path) -
         (SMALL.replace("showers.npz", "steps/showers.npz"), "where the pipeline keeps its page and its logs"),
         (SIMULATE + "overwrite = true\n", "overwrite is decided by the pipeline"),
         (SIMULATE.replace("events = 30", 'events = "many"'), "step 'simulate': Invalid value for '-n' / '--events'"),
+        (SIMULATE.replace("1GeV:2GeV", "5"), "step 'simulate': energy '5' is not a number with a unit"),
+        ('[generate]\nbundle = "photons"\ntheta = 90\n', "step 'generate': angle '90' is not a number with a unit"),
+        ('[train]\nrecipe = "photons"\nset.model.widht = 8\n', "step 'train': model.widht: unknown key"),
         (SIMULATE.replace('simulator = "gflash"', ""), "step 'simulate': Missing argument 'simulator'"),
         (SIMULATE.replace("seed = 3", "sede = 3"), "sede: unknown key; did you mean 'seed'?"),
         ("seed = 1\n", "has no step"),

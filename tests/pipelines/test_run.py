@@ -113,17 +113,17 @@ def test_a_step_alone_and_all_from_one_on(run: Run, copy: Path) -> None:
 
 
 def test_a_step_that_fails_stops_the_pipeline_and_is_shown(run: Run, small: Path) -> None:
-    text = small.read_text().replace("1GeV:2GeV", "1GV:2GV")
+    text = small.read_text().replace("1GeV:2GeV", "2GeV:1GeV")
     small.write_text(text)
     outcome = run("run", small)
     assert outcome.code == 1
     assert "step 'simulate' ended with exit code 1" in outcome.err
-    assert "GV" in outcome.err
+    assert "expected 0 < lowest <= highest" in outcome.err
     page = (small.parent / "small" / "index.html").read_text()
     assert "0 of 2 steps are done." in page
     assert "did not end" in page
     assert "not reached" in page
-    small.write_text(text.replace("1GV:2GV", "1GeV:2GeV"))
+    small.write_text(text.replace("2GeV:1GeV", "1GeV:2GeV"))
     assert run("run", small).ran == ["simulate", "convert"]
 
 

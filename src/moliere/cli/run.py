@@ -15,6 +15,7 @@ from moliere.pipelines import load_pipeline
 from moliere.pipelines import plan as plan_of
 from moliere.pipelines import run as run_all
 from moliere.pipelines.manifest import Records
+from moliere.pipelines.run import check_recipes
 from moliere.pipelines.words import duration, last_words
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def run(
 
 
 def _show_plan(pipeline: Pipeline, start: str | None, only: str | None) -> None:
-    for entry in plan_of(pipeline, Records(pipeline), start=start, only=only):
+    planned = plan_of(pipeline, Records(pipeline), start=start, only=only)
+    check_recipes(planned)
+    for entry in planned:
         console.print(f"{entry.step.name:<16}{f'runs: {entry.why}' if entry.why else 'done'}")
         console.print(f"  {shlex.join(['moliere', *entry.step.command])}", style="dim")
     console.print(f"commands run in {pipeline.base}")

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from moliere.config import RECIPE_WORDS, Table, read_toml, with_values, with_words
-from moliere.errors import ConfigError, did_you_mean
+from moliere.errors import ConfigError, InvalidQuantity, did_you_mean
 from moliere.pipelines.names import bundle_name, recipe_file
 from moliere.pipelines.pipeline import INDEX, STEPS
 from moliere.pipelines.verbs import ROLES, Role, Verb
+from moliere.units import parse_angle, parse_energy, parse_length, span
 
+#: options that are numbers with a unit, or ranges of them
+_QUANTITIES = {"energy": parse_energy, "theta": parse_angle, "phi": parse_angle, "x": parse_length, "y": parse_length}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -126,9 +129,19 @@ def make_draft(
         hint = "" if "verb" in table else f'; or add verb = "…" to [{name}]'
         raise ConfigError(f"{where}: no verb {verb!r} for a pipeline; {did_you_mean(str(verb), known)}{hint}")
     options = verbs[verb].named({key: value for key, value in table.items() if key != "verb"}, where)
+    _check_quantities(options, where)
     for key in verbs[verb].options.keys() & usual.keys():
         options.setdefault(key, usual[key])
     return Draft(name, verbs[verb], ROLES[verb], options | _outputs(name, ROLES[verb], options, folder), base)
+
+
+def _check_quantities(options: Table, where: str) -> None:
+    """Refuse an energy without its unit now, and not after the hours that the steps before take."""
+    for option in options.keys() & _QUANTITIES.keys():
+        try:
+            span(str(options[option]), _QUANTITIES[option])
+        except InvalidQuantity as error:
+            raise ConfigError(f"{where}: {error}") from None
 
 
 def _outputs(name: str, role: Role, options: Table, folder: Path) -> dict[str, str]:

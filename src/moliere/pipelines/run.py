@@ -153,6 +153,16 @@ def _check_before(planned: Sequence[Planned], records: Records, *, overwrite: bo
                 f"{strangers[0]} is not what step {entry.step.name!r} wrote; move it away, or overwrite it",
                 options=("--overwrite",),
             )
+    check_recipes(planned)
+
+
+def check_recipes(planned: Sequence[Planned]) -> None:
+    """Refuse steps whose recipe would be refused when their turn comes.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value; of which step.
+    """
+    for entry in planned:
         if entry.why and entry.step.recipe:
             from moliere.training.recipe import parse_recipe
 

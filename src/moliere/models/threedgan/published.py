@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from moliere.detectors import Detector
-from moliere.errors import FormatError
+from moliere.errors import FormatError, InvalidQuantity
 from moliere.models.base import BuildContext
 from moliere.models.bundle import Bundle
 from moliere.models.threedgan.keras_weights import keras_layers
@@ -43,7 +44,15 @@ def convert_weights(
     Raises:
         FormatError: no such weights, or weights of another architecture.
         ConfigError: a detector of another shape, or other columns.
+        InvalidQuantity: ends of a range that nobody can have trained on.
     """
+    for name, (low, high) in validity.items():
+        most = math.inf if name == "energy" else math.pi
+        if not 0 < low <= high < most:
+            raise InvalidQuantity(
+                f"weights trained on {name} from {low:g} to {high:g} {'MeV' if name == 'energy' else 'rad'}; expected "
+                f"0 < smallest <= largest{'' if name == 'energy' else ' < π'}"
+            )
     variant, layers = _read(generator, "generator")
     filters = _filters(generator, layers)
     settings = {"variant": variant, "generator_filters": filters}
