@@ -23,8 +23,9 @@ QUICK: dict[str, dict[str, Any]] = {
         },
         "ITERATIONS": 2,
         "SETTINGS": [
-            "model.latent=4",
-            "model.channels=2",
+            "model.width=8",
+            "model.global_width=16",
+            "model.blocks=1",
             "model.layer_width=16",
             "training.batch_size=16",
             "training.validations=1",
