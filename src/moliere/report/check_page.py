@@ -17,7 +17,7 @@ from moliere.report.event_picture import draw_event
 from moliere.report.html import render
 from moliere.report.scene import build_scene
 from moliere.report.section import Picture
-from moliere.report.style import REFERENCE, log_ticks, new_figure, show_names_as_they_are, style, to_png_uri
+from moliere.report.style import REFERENCE, log_ticks, new_figure, style, to_png_uri
 from moliere.units import format_energy
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ def draw_responses(found: CheckReport) -> Figure:
         axes.set_ylabel("total signal / incident energy")
         # above the axes: the events beyond are drawn along their upper edge
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
-        show_names_as_they_are(figure)
         figure.tight_layout()
     return figure
 

@@ -15,7 +15,7 @@ from moliere.detectors.surface_array import SurfaceArray
 from moliere.errors import DetectorError
 from moliere.files import replacing
 from moliere.report.scene import Scene, SceneLayer, build_scene
-from moliere.report.style import GENERATED, GUIDE, colours, new_figure, show_names_as_they_are, style
+from moliere.report.style import GENERATED, GUIDE, colours, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,6 @@ def save_picture(detector: Detector, path: str | Path, *, overwrite: bool = Fals
             f"cannot write a picture to {path.name}: expected a suffix among .{', .'.join(sorted(kinds))}"
         )
     with replacing(path, overwrite=overwrite) as partial, style():
-        show_names_as_they_are(figure)
         figure.savefig(partial, format=path.suffix.lstrip("."), dpi=160, facecolor="white", bbox_inches="tight")
     return path
 
@@ -79,7 +78,7 @@ def _draw_surface_array(detector: SurfaceArray) -> Figure:
         axes.set_aspect("equal")
         axes.set(xlabel="x (km)", ylabel="y (km)")
         traces = f"{detector.n_bins} bins of {detector.bin_width:g} ns"
-        axes.set_title(f"{detector.name}: {detector.n_stations} stations × {traces}", parse_math=False)
+        axes.set_title(f"{detector.name}: {detector.n_stations} stations × {traces}")
     return figure
 
 
@@ -94,11 +93,11 @@ def _draw_phase_space(detector: PhaseSpace) -> Figure:
             for x, bound, side in ((0.01, column.low, "left"), (0.99, column.high, "right")):
                 axes.text(x, k, f"{bound:g}", ha=side, va="center", fontsize=8)
         names = [f"{column.name} ({column.unit})" if column.unit else column.name for column in detector.columns]
-        axes.set_yticks(range(len(names)), names, parse_math=False)
+        axes.set_yticks(range(len(names)), names)
         axes.set(xticks=[], xlim=(0, 1))
         axes.invert_yaxis()
         axes.spines[["left", "bottom"]].set_visible(False)
-        axes.set_title(f"{detector.name}: {detector.n_channels} columns and their ranges", parse_math=False)
+        axes.set_title(f"{detector.name}: {detector.n_channels} columns and their ranges")
     return figure
 
 
@@ -118,9 +117,9 @@ def _draw_calorimeter(detector: Calorimeter) -> Figure:
         for column, position in enumerate(chosen):
             axes = figure.add_subplot(cells[column])
             draw_grid(axes, scene.shown[position])
-            axes.set_title(_grid_words(scene.layers[position]), fontsize=7.5, loc="center", parse_math=False)
+            axes.set_title(_grid_words(scene.layers[position]), fontsize=7.5, loc="center")
         title = f"{detector.name}: {detector.n_channels:,} cells in {len(scene.layers)} layers"
-        figure.suptitle(title, x=0.07, ha="left", fontsize=11, parse_math=False)
+        figure.suptitle(title, x=0.07, ha="left", fontsize=11)
     return figure
 
 
@@ -160,8 +159,7 @@ def _scale_side(axes: Axes, scene: Scene) -> None:
         axes.set_yscale("asinh", linear_width=scene.radial_scale)
         decades = [radius for radius in (10, 100, 1000) if radius < max(layer.half_width for layer in scene.layers)]
         axes.set_yticks([-radius for radius in decades] + [0, *decades], minor=False)
-    if polar:
-        axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}")
+    axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y) if polar else y:g}")
     axes.set_ylabel("r (mm)" if polar else "y (mm)")
     axes.set_xlabel("depth (mm)" if scene.z_unit == "mm" else "layers in order: no depths are known", loc="left")
     if scene.z_unit == "layer":
@@ -186,7 +184,6 @@ def _name_layers(axes: Axes, scene: Scene) -> None:
             layer.label,
             (middle, _extent(layer)[1]),
             xytext=(0, 3),
-            parse_math=False,
             textcoords="offset points",
             ha="center",
             fontsize=7,

@@ -148,7 +148,7 @@ def divide(value: Floats, base: Floats) -> Floats:
 
 def label_axis(axes: Axes, text: str) -> None:
     """The observable below its axis, in smaller letters where it is long."""
-    axes.set_xlabel(text, labelpad=2, parse_math=False, fontsize=min(9.0, 9.0 * _LETTERS / max(len(text), 1)))
+    axes.set_xlabel(text, labelpad=2, fontsize=min(9.0, 9.0 * _LETTERS / max(len(text), 1)))
 
 
 def with_unit(label: str, unit: str) -> str:

@@ -43,7 +43,7 @@ def draw_longitudinal(detector: Calorimeter, reference: Floats, generated: Float
         point_beyond(lower, np.arange(len(names), dtype=np.float64), divide(value, base))
         _scale_layers(upper, np.concatenate([base, value]))
         draw_legend(upper)
-        upper.set_ylabel(with_unit("mean energy", detector.unit), parse_math=False)
+        upper.set_ylabel(with_unit("mean energy", detector.unit))
         _name_layers(lower, names)
     return figure
 
@@ -110,6 +110,6 @@ def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     if len(names) <= _MAX_NAMES:
         axes.tick_params(axis="x", which="minor", bottom=False)
         size = 7.0 if len(names) * max(map(len, names)) <= _MAX_LETTERS else 5.5  # neighbours must not touch
-        axes.set_xticks(range(len(names)), names, fontsize=size, parse_math=False)
+        axes.set_xticks(range(len(names)), names, fontsize=size)
     else:
         axes.set_xlabel("layer", labelpad=2)

@@ -99,7 +99,7 @@ def draw_metric(rows: Sequence[Row], column: str) -> Figure:
             axes.errorbar(metric.value, k, xerr=metric.error, fmt="o", color=_COLOURS[k % len(_COLOURS)])
         if column.startswith("AUC"):
             axes.axvline(0.5, color=GUIDE, linewidth=0.7)
-        axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows], fontsize=7, parse_math=False)
+        axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows], fontsize=7)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(column)
     return figure

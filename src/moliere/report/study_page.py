@@ -12,7 +12,7 @@ from moliere.evaluation.refinement import ExampleTrace, MeanTraces, RefinementRe
 from moliere.report.plots import divide
 from moliere.report.section import Picture
 from moliere.report.studies import draw_legend, quality_pictures, write_page
-from moliere.report.style import GENERATED, REFERENCE, new_figure, style
+from moliere.report.style import GENERATED, REFERENCE, log_ticks, new_figure, style
 from moliere.report.words import number
 from moliere.units import format_energy
 
@@ -116,6 +116,7 @@ def _draw_means(mean: MeanTraces, bin_width: float) -> Figure:
             _step(upper, trace, bin_width, name)
             _step(lower, divide(trace, data), bin_width, name)
         upper.set_yscale("log")
+        log_ticks(upper, "y")
         upper.tick_params(labelbottom=False)
         upper.set_ylabel("mean signal (VEM)")
         lower.set_ylim(0.5, 1.5)

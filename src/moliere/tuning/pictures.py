@@ -80,7 +80,7 @@ def _history(study: Study, goal: Goal, done: Sequence[Trial]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(axis="x", which="minor", bottom=False)
         axes.set_xlabel("trial")
-        axes.set_ylabel(_label(goal), parse_math=False)
+        axes.set_ylabel(_label(goal))
         draw_legend(axes)
     return figure
 
@@ -114,8 +114,8 @@ def _front(study: Study, done: Sequence[Trial], first: Goal, other: Goal) -> Fig
             axes.annotate(str(number), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
         _scale(axes, "x", [pair[0] for pair in pairs])
         _scale(axes, "y", [pair[1] for pair in pairs])
-        axes.set_xlabel(_label(other), parse_math=False)
-        axes.set_ylabel(_label(first), parse_math=False)
+        axes.set_xlabel(_label(other))
+        axes.set_ylabel(_label(first))
         draw_legend(axes)
     return figure
 
@@ -140,7 +140,7 @@ def _on_the_way(study: Study) -> Iterator[Picture]:
         _scale(axes, "y", [value for trial in seen for value in (*trial.on_the_way.values(), *trial.values.values())])
         axes.set_xlim(0, 102)
         axes.set_xlabel("share of the training (%)")
-        axes.set_ylabel(_label(goal), parse_math=False)
+        axes.set_ylabel(_label(goal))
     yield Picture(
         "on-the-way", figure, f"{goal.figure} while trials are trained; dotted: given up; in colour: the best"
     )
@@ -160,7 +160,7 @@ def _bars(shares: Any) -> Figure:
         height = figure.get_figheight()
         axes = figure.add_axes((0.42, 0.5 / height, 0.54, 1 - 0.6 / height))
         axes.barh(range(len(shares)), [100 * share for share in shares.values()], color=GENERATED, height=0.6)
-        axes.set_yticks(range(len(shares)), list(shares), fontsize=7, parse_math=False)
+        axes.set_yticks(range(len(shares)), list(shares), fontsize=7)
         axes.set_ylim(len(shares) - 0.4, -0.6)
         axes.minorticks_off()
         axes.set_xlabel("share of the variance (%)")
@@ -191,10 +191,10 @@ def _slice(parameter: Parameter, goal: Goal, done: Sequence[Trial]) -> Figure:
         else:
             known = list(parameter.values)
             axes.plot([known.index(setting) for setting in settings], values, "o", color=GENERATED)
-            axes.set_xticks(range(len(known)), known, parse_math=False)
+            axes.set_xticks(range(len(known)), known)
             axes.set_xlim(-0.5, len(known) - 0.5)
             axes.tick_params(axis="x", which="minor", bottom=False)
         _scale(axes, "y", values)
-        axes.set_xlabel(parameter.name, parse_math=False)
-        axes.set_ylabel(_label(goal), parse_math=False)
+        axes.set_xlabel(parameter.name)
+        axes.set_ylabel(_label(goal))
     return figure

@@ -103,7 +103,7 @@ def _paint(figure: Figure, axes: Axes, values: Floats, scale: float, label: str)
 def _name_rows(left: Axes, right: Axes, labels: tuple[str, ...]) -> None:
     """Names to the left, numbers below; of many observables only every so many are named."""
     named = range(0, len(labels), -(-len(labels) // _MAX_NAMES))
-    left.set_yticks(list(named), [f"{_short(labels[k])} · {k + 1}" for k in named], fontsize=6.5, parse_math=False)
+    left.set_yticks(list(named), [f"{_short(labels[k])} · {k + 1}" for k in named], fontsize=6.5)
     right.set_yticks([])
     for axes in (left, right):
         some = named[:: -(-len(named) // 12)]

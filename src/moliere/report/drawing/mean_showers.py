@@ -232,7 +232,7 @@ def _draw_layer(
         frame(axes, shown)
         draw_radii(axes, scene, position)
     size = f"r < {true.half_width:g} mm" if true.kind == "polar" else f"{np.ptp(true.u):g} × {np.ptp(true.v):g} mm"
-    column[0].set_title(f"{true.label}\n{size}", loc="center", fontsize=8, parse_math=False)
+    column[0].set_title(f"{true.label}\n{size}", loc="center", fontsize=8)
 
 
 def _channels(layer: SceneLayer) -> slice:

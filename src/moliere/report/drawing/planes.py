@@ -86,8 +86,8 @@ def _draw_row(figure: Figure, line: list[Axes], plane: Plane, samples: tuple[Flo
         _paint(axes, plane, lit(sample), ENERGY, norm)
     _paint(line[2], plane, ratio(*samples), RATIO, ratio_norm())
     for axes in line:
-        axes.set_xlabel(plane.labels[0], labelpad=1, parse_math=False)
-    line[0].set_ylabel(plane.labels[1], labelpad=1, parse_math=False)
+        axes.set_xlabel(plane.labels[0], labelpad=1)
+    line[0].set_ylabel(plane.labels[1], labelpad=1)
     key = _below(figure, line[:2])
     draw_energy_key(figure, key, norm, label)
     draw_ratio_key(figure, _below(figure, line[2:]), ratio_norm())
