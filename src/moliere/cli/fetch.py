@@ -24,7 +24,7 @@ from moliere.cli.options import console, examples, progress_console
 def fetch(
     name: Annotated[
         str | None,
-        typer.Argument(help="Of the sample; without one, all are listed.", autocompletion=complete.published),
+        typer.Argument(help="Name of the sample; without one, all are listed.", autocompletion=complete.published),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder; by default in the user's cache.")

@@ -33,11 +33,11 @@ def info(
     branches: Branches = None,
     negative: NegativeSignals = "refuse",
     save: Annotated[
-        Path | None, typer.Option("--save", help="Of a detector: write its rings and sectors as FastCaloSim's HDF5.")
+        Path | None, typer.Option("--save", help="For a detector: write its rings and sectors as FastCaloSim's HDF5.")
     ] = None,
-    recipe: Annotated[bool, typer.Option("--recipe", help="Of a bundle: print its resolved recipe as TOML.")] = False,
+    recipe: Annotated[bool, typer.Option("--recipe", help="For a bundle: print its resolved recipe as TOML.")] = False,
     network: Annotated[
-        Path | None, typer.Option("--network", help="Of a bundle: draw its networks, layer by layer, as SVG.")
+        Path | None, typer.Option("--network", help="For a bundle: draw its networks, layer by layer, as SVG.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

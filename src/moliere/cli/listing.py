@@ -31,10 +31,10 @@ def list_(
     ] = "",
     name: Annotated[
         str | None,
-        typer.Argument(help="Of detectors: show this one (name, .toml or .xml).", autocompletion=complete.detectors),
+        typer.Argument(help="After detectors: show this one (name, .toml or .xml).", autocompletion=complete.detectors),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="Of a detector: draw it to this PNG, SVG or PDF.")
+        Path | None, typer.Option("--picture", help="Draw the detector to this PNG, SVG or PDF.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

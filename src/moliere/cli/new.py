@@ -12,7 +12,7 @@ from moliere.cli.options import Overwrite, console, examples
 
 @examples("moliere new my-detector.toml", "moliere run my-detector.pipeline.toml")
 def new(
-    file: Annotated[Path, typer.Argument(help="Of the detector, such as my-detector.toml; its name becomes this.")],
+    file: Annotated[Path, typer.Argument(help="File to write, such as my-detector.toml, which names the detector.")],
     overwrite: Overwrite = False,
 ) -> None:
     """Write a commented detector, and beside it the pipeline that makes a proven fast simulation of it.

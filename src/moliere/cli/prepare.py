@@ -94,7 +94,7 @@ def join(
     to: ToFormat = None,
     particles: Annotated[
         str | None,
-        typer.Option("--particles", help="Of each file, e+,gamma,pi+: what came in, whatever the file says."),
+        typer.Option("--particles", help="The particle of each file, such as e+,gamma,pi+, whatever the files say."),
     ] = None,
     detector: DetectorName = None,
     seed: Seed = 0,
@@ -138,7 +138,7 @@ def slices(
     detector: DetectorName = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Join slices in pseudorapidity whose layers agree; each event is told its slice's eta (a model's condition)."""
+    """Join slices in pseudorapidity whose layers agree; each event gets its slice's eta, for models to use."""
     from moliere.events.convert import choose_format
     from moliere.events.join import eta_of, join_slices
     from moliere.samples import open_source
@@ -181,7 +181,9 @@ def rareness(
     file: Annotated[str, sample_argument("A muon flux, Cartesian or polar.")],
     output: Output,
     to: ToFormat = None,
-    neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="Whose mean distance is taken.")] = 3,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", min=1, help="Neighbours that the mean distance is taken of.")
+    ] = 3,
     detector: DetectorName = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,

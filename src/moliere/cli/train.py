@@ -48,11 +48,11 @@ def train(
         int | None, typer.Option("--devices", min=1, help="GPUs, or processes, of each machine that share every batch.")
     ] = None,
     nodes: Annotated[
-        int | None, typer.Option("--nodes", min=1, help="Machines; the same command runs on each, and MASTER_ADDR.")
+        int | None, typer.Option("--nodes", min=1, help="Machines; run the same command on each, with MASTER_ADDR set.")
     ] = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", help="Start from a bundle's networks; of a calorimeter-flow, any detector's."),
+        typer.Option("--from", help="Start from the networks of a bundle; a calorimeter-flow fits any detector."),
     ] = None,
     match_incident: Annotated[
         bool,

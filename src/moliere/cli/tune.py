@@ -52,11 +52,11 @@ def tune(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting for all trials; may be repeated."),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option("--iterations", min=1, help="Of each trial, instead of the recipe's number.")
+        int | None, typer.Option("--iterations", min=1, help="How long each trial is, instead of the recipe's number.")
     ] = None,
     pruner: Annotated[
         Literal["median", "halving", "none"] | None,
-        typer.Option("--pruner", help="Who gives up trials early; median by default, none of several metrics."),
+        typer.Option("--pruner", help="What gives up trials early: median by default, none with several metrics."),
     ] = None,
     storage: Annotated[
         str | None,
