@@ -79,6 +79,31 @@ def test_parts_of_another_run_or_version_are_refused(job: Production) -> None:
         produce_shard(job, 1, 5)
 
 
+@pytest.mark.parametrize("text", ["", '{"mark": ', "[]", "{}", '"mark"'])
+def test_a_folder_that_says_no_more_what_run_it_holds_can_be_begun_anew(job: Production, text: str) -> None:
+    produce_shard(job, 0, 5)
+    (job.folder / "run.json").write_text(text)
+    for again in (lambda: produce_shard(job, 1, 5), lambda: produce(job, resume=True)):
+        with pytest.raises(CheckpointError, match=r"run\.json is damaged, .*; overwrite the run to start over"):
+            again()
+    produce(job, overwrite=True)
+    assert job.output.exists()
+
+
+@pytest.mark.parametrize("left", [b"", b"half a part", None])
+def test_a_damaged_part_is_made_again(
+    job: Production, tmp_path: Path, left: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Production(job.simulator, job.incident, job.seed, tmp_path / "whole.h5")
+    produce(whole)
+    produce_shard(job, 0, 2)
+    content = job.part(2).read_bytes()
+    job.part(2).write_bytes(content[: len(content) // 2] if left is None else left)
+    produce(job, resume=True)
+    assert "000002.h5 is damaged; its events are made again" in caplog.text
+    assert job.output.read_bytes() == whole.output.read_bytes()
+
+
 def test_shards_that_do_not_exist_and_outputs_that_do(job: Production) -> None:
     for number in (-1, 5):
         with pytest.raises(ConfigError, match="expected 0 to 4"):

@@ -136,6 +136,22 @@ class Job(ABC):
             writer.append(events)
         return len(events)
 
+    def _described(self) -> dict[str, Any]:
+        """What the folder says of the run.
+
+        Raises:
+            CheckpointError: it was changed, or the disk was full when it was written.
+        """
+        try:
+            table = json.loads(self.description.read_text())
+            return {**table, "mark": str(table["mark"])}
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(
+                f"{self.description} is damaged, so that nobody knows what run its folder holds; overwrite the run to "
+                "start over",
+                options=("--overwrite",),
+            ) from error
+
     def check_folder(self) -> None:
         """Refuse to add to the parts of another run, or to those of another version, which may be other events.
 
@@ -146,11 +162,12 @@ class Job(ABC):
             raise CheckpointError(
                 f"{self.folder} is not there, seen from {platform.node()}; all machines must see this folder"
             )
-        there, mine = json.loads(self.description.read_text()), self.describe()
+        there, mine = self._described(), self.describe()
         if there.get("moliere", mine["moliere"]) != mine["moliere"]:
             raise CheckpointError(
                 f"{self.folder} was begun with moliere {there['moliere']}, this is {mine['moliere']}; all machines "
-                "need the same version"
+                "need the same version: install that one, or overwrite the run to start over",
+                options=("--overwrite",),
             )
         if there["mark"] != mine["mark"]:
             raise CheckpointError(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from contextlib import suppress
 
 from moliere.errors import CheckpointError, IncompleteRun, MoliereError, OutputExists
-from moliere.files import check_free, locked, writing
+from moliere.events.formats import open_events
+from moliere.files import check_free, locked, replacing, writing
 from moliere.production.blocks import Progress, do_blocks
 from moliere.production.calls import Engine
 from moliere.production.job import Job
 from moliere.production.join import join, missing_words
+
+_LOG = logging.getLogger("moliere")
 
 
 def _ignore(n: int) -> None:
@@ -73,6 +77,7 @@ def _open_folder(job: Job, *, overwrite: bool, resume: bool) -> None:
                 options=("leave out --resume",),
             )
         job.check_folder()
+        _drop_damaged(job)
         return
     if not overwrite and job.description.exists():
         raise OutputExists(
@@ -82,7 +87,20 @@ def _open_folder(job: Job, *, overwrite: bool, resume: bool) -> None:
     check_free(job.output, overwrite=overwrite)
     shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.mkdir(parents=True)
-    job.description.write_text(json.dumps(job.describe()))
+    with replacing(job.description) as partial:
+        partial.write_text(json.dumps(job.describe()))
+
+
+def _drop_damaged(job: Job) -> None:
+    """Remove finished blocks that cannot be read any more, so that they are made again, and say so."""
+    for block in sorted({*range(job.n_blocks)} - {*job.waiting}):
+        try:
+            n = len(open_events(job.part(block)))
+        except MoliereError:
+            n = -1
+        if n != job.count([block]):
+            _LOG.warning("%s is damaged; its events are made again", job.part(block))
+            job.part(block).unlink()
 
 
 def _drop_empty(job: Job) -> None:
