@@ -75,15 +75,27 @@ fi
 if wanted vae; then
   train calo4pqvae-published calo4pqvae-published electrons
   judge calo4pqvae-published electrons
+  for reward in 0.001 0.3; do # with 0.001 the heads of the levels learn, and the levels do not notice
+    train "calo4pqvae-reward-$reward" calo4pqvae electrons --set "model.reward=$reward"
+    judge "calo4pqvae-reward-$reward" electrons
+  done
 fi
 
 if wanted muons; then
   simulate flux muons 1250000 --seed 5008
   train muons-aux-gan-published muons-aux-gan-published flux
   judge muons-aux-gan-published flux
+  for seed in 0 1 2 3 4; do
+    train "muons-flow-$seed" muons-flow flux --seed "$seed"
+    judge "muons-flow-$seed" flux
+  done
 fi
 
 if wanted showers; then
+  for seed in 0 1 2 3 4; do
+    [ -f "refinement-$seed/study.html" ] || moliere study refinement --seed "$seed" -o "refinement-$seed"
+  done
+  [ -f footprint-study/study.html ] || moliere study footprints -o footprint-study
   simulate data airshower-data 10000 --seed 5009
   simulate simulation airshower-simulation 10000 --seed 5010
   train airshower-refiner airshower-refiner simulation --set data.second=data.h5 --set model.features=64
