@@ -56,4 +56,4 @@ def test_a_part_is_run_alone_and_what_is_whole_is_kept(tmp_path: Path) -> None:
     trained, *rest = _commands(tmp_path, "muons")
     assert trained[:2] == ["train", "muons-aux-gan-published"]
     assert "--resume" in trained
-    assert [words[0] for words in rest] == ["generate", "evaluate"]
+    assert [words[0] for words in rest] == ["generate", "evaluate", *["train", "generate", "evaluate"] * 5]
