@@ -89,22 +89,17 @@ def test_an_empty_layer_is_noise_on_the_way_in_and_zero_on_the_way_out(
 
 
 def test_tables_are_trimmed_to_what_a_network_makes(showers: tuple[Tensor, LayerState, Tensor]) -> None:
-    """A network whose numbers are too large and too spread out in one group still gives that group's spectrum."""
+    """A network whose numbers are too large and too spread out in one group still lights it as often as it should."""
     coder = CellCoder(SIZES, THRESHOLD, [k // 4 for k in range(sum(SIZES))])
     coder.fit(*showers)
     signals, state, energy = showers
     made = torch.randn(N, sum(SIZES), generator=torch.Generator().manual_seed(3))
     made[:, 8:12] = 1.3 * made[:, 8:12] + 0.4
 
-    def shares() -> Tensor:
+    def miss() -> float:
         got = coder.decode(made, state, energy)
-        return torch.stack([(got[:, 8:12] > 0).double().mean(), got[:, 8:12].double().sum() / got[:, 8:32].sum()])
+        return float(((got[:, 8:12] > 0).double().mean() / (signals[:, 8:12] > 0).double().mean() - 1).abs())
 
-    true = torch.stack(
-        [(signals[:, 8:12] > 0).double().mean(), signals[:, 8:12].double().sum() / signals[:, 8:32].sum()]
-    )
-    before = (shares() / true - 1).abs()
+    assert miss() > 0.2
     coder.trim(made, signals, state, energy)
-    after = (shares() / true - 1).abs()
-    assert (before > 0.04).all()
-    assert (after < 0.01).all()
+    assert miss() < 0.02

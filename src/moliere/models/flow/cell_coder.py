@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,24 +16,10 @@ from moliere.preprocess.voxels import LayerShares
 _LOGISTIC, _SUREST = math.pi / math.sqrt(3), 13.0
 #: lit cells that say all about the ranks at an incident energy; fewer say less
 _FEWEST = 50.0
-#: rounds in which the corrections are changed until what a network makes agrees with the training showers
+#: rounds in which the odds are changed until what a network makes agrees with the training showers
 _TRIMS = 8
 #: showers that are made at once where the tables are trimmed: bounds memory
 _AT_ONCE = 250
-
-
-class _Spectra(NamedTuple):
-    """Of each group of cells at each knot of the incident energy, (n_knots, n_groups): the mean cell.
-
-    Args:
-        lit: how often it is lit, times the weight of the knot's showers.
-        mean: of the logits of its ranks where it is lit.
-        spread: their standard deviation, kept away from zero.
-    """
-
-    lit: Tensor
-    mean: Tensor
-    spread: Tensor
 
 
 class CellCoder(nn.Module):
@@ -115,19 +100,24 @@ class CellCoder(nn.Module):
     def _follow_incident(self, signals: Tensor, state: LayerState, energy: Tensor) -> None:
         """Correct occupancies, and the ranks' mean and spread, at each knot of the incident energy."""
         expected = torch.where(state.counts[:, self.layer] > 0, self._lit(state, energy), torch.zeros(()))
-        place = self.incident.place(energy)
-        predicted = torch.stack([self._pool(_hat(place, knot) @ expected) for knot in range(self.n_knots)])
-        found = self._spectra(signals, state, energy)
-        self.lit_change.copy_(_log_ratio(found.lit, predicted).clamp(-2, 2))
-        sure = (found.lit * self._members).clamp(max=_FEWEST) / _FEWEST  # of few cells, little is known
-        self.move.copy_(sure * found.mean)
-        self.spread.copy_(torch.lerp(torch.ones(()), found.spread / _LOGISTIC, sure))
+        lit = self._lit_of(signals, energy)
+        self.lit_change.copy_(_log_ratio(lit, self._at_knots(expected, energy)).clamp(-2, 2))
+        row, cell = torch.nonzero(signals > 0, as_tuple=True)
+        ranks = torch.zeros_like(signals)
+        noise = torch.rand(len(row), generator=torch.Generator().manual_seed(0))
+        ranks[row, cell] = self._rank(signals, state, row, cell, noise)
+        mean, square = (self._at_knots(x, energy) / lit.clamp(min=1e-9) for x in (ranks, ranks.square()))
+        spread = (square - mean.square()).clamp(min=0).sqrt().clamp(0.3 * _LOGISTIC, 3 * _LOGISTIC)
+        sure = (lit * self._members).clamp(max=_FEWEST) / _FEWEST  # of few cells, little is known
+        self.move.copy_(sure * mean)
+        self.spread.copy_(torch.lerp(torch.ones(()), spread / _LOGISTIC, sure))
 
     def trim(self, values: Tensor, signals: Tensor, state: LayerState, energy: Tensor) -> None:
-        """Let a network's numbers become cells with the occupancies and spectra of the training showers.
+        """Let a network's numbers light each cell as often as the training showers do.
 
-        What a network makes is nearly N(0, 1) in each cell, not exactly, and the inverse moves ranks besides until a
-        layer has its energy. So the corrections at each incident energy are changed until the mean cell agrees.
+        What a network makes is nearly N(0, 1) in each cell, not exactly, and the inverse lights just as many cells as a
+        layer has. So the odds at each incident energy are changed until the mean cell agrees. Moving and spreading the
+        ranks until signals agree, too, was tried: it changes how cells vary together, and classifiers notice.
 
         Args:
             values: what the network made for the layers of the showers, (n, n_channels).
@@ -135,37 +125,21 @@ class CellCoder(nn.Module):
             state: their layers.
             energy: their incident energies.
         """
-        wanted = self._spectra(signals, state, energy)
-        n_lit = wanted.lit * self._members
+        wanted = self._lit_of(signals, energy)
+        n_lit = wanted * self._members
         sure = n_lit / (n_lit + _FEWEST)
         for _ in range(_TRIMS):
-            decoded = torch.cat([self.decode(values[k], state[k], energy[k]).float() for k in pieces(len(values))])
-            made = self._spectra(decoded, state, energy)
-            self.lit_change += sure * _log_ratio(wanted.lit, made.lit).clamp(-1, 1)
-            self.move += sure * self._apart(wanted.mean - made.mean, n_lit)
-            self.spread *= 1 + sure * (wanted.spread / made.spread - 1).clamp(-0.5, 0.5)
+            made = torch.cat([self.decode(values[k], state[k], energy[k]) for k in pieces(len(values))])
+            self.lit_change += sure * _log_ratio(wanted, self._lit_of(made, energy)).clamp(-1, 1)
 
-    def _apart(self, move: Tensor, n_lit: Tensor) -> Tensor:
-        """Moves of groups without what all of a layer's move together, which the layer's energy undoes."""
-        layer = self.groups.new_zeros(self.n_groups).scatter(0, self.groups, self.layer)
-        moved, total = (x.new_zeros(self.n_knots, len(self.low)).index_add(1, layer, x) for x in (n_lit * move, n_lit))
-        return move - (moved / total.clamp(min=1e-9))[:, layer]
+    def _lit_of(self, signals: Tensor, energy: Tensor) -> Tensor:
+        """How often the mean cell of each group is lit, times the weight of each knot of the incident energy."""
+        return self._at_knots((signals > 0).float(), energy)
 
-    def _spectra(self, signals: Tensor, state: LayerState, energy: Tensor) -> _Spectra:
-        """How many cells are lit, and the ranks that they have, at each knot of the incident energy."""
-        row, cell = torch.nonzero(signals > 0, as_tuple=True)
-        ranks = torch.zeros_like(signals, dtype=torch.float32)
-        noise = torch.rand(len(row), generator=torch.Generator().manual_seed(0))
-        ranks[row, cell] = self._rank(signals.float(), state, row, cell, noise)
+    def _at_knots(self, columns: Tensor, energy: Tensor) -> Tensor:
+        """Sums of columns (n, n_channels) around each knot of the incident energy, meant over each group of cells."""
         place = self.incident.place(energy)
-        sums = [
-            [self._pool(_hat(place, knot) @ values) for values in ((signals > 0).float(), ranks, ranks.square())]
-            for knot in range(self.n_knots)
-        ]
-        lit, mean, square = (torch.stack(tables) for tables in zip(*sums, strict=True))
-        mean, square = mean / lit.clamp(min=1e-9), square / lit.clamp(min=1e-9)
-        spread = (square - mean.square()).clamp(min=0).sqrt().clamp(0.3 * _LOGISTIC, 3 * _LOGISTIC)
-        return _Spectra(lit, mean, spread)
+        return torch.stack([self._pool(_hat(place, knot) @ columns) for knot in range(self.n_knots)])
 
     def _pool(self, columns: Tensor) -> Tensor:
         """Mean over the cells of each group."""

@@ -92,7 +92,7 @@ class ParticleTables(nn.Module):
                 cells.fit(signals[rows], state[rows], energy[rows])
 
     def trim(self, condition: Tensor, scores: Tensor, signals: Tensor) -> None:
-        """Let the numbers that a network made for the layers of showers become cells that have the showers' spectra."""
+        """Let the numbers that a network made for the layers of showers light cells as often as the showers do."""
         own, energy, state = self._own(condition), self._energy(condition), self.measure(signals)
         for k, cells in enumerate(self._cells):
             rows = own == k
