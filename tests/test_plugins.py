@@ -39,6 +39,28 @@ def test_a_plugin_is_seen_by_the_command_line(tmp_path: Path) -> None:
     assert "strangers" in outcome.stdout
 
 
+VERB = """
+from moliere.cli.options import FileNames, Output, examples, verbs
+from moliere.pipelines.verbs import ROLES, Role
+
+@verbs.register("count")
+@examples("moliere count showers.h5 -o count.txt")
+def count(events: FileNames, output: Output, overwrite: bool = False) -> None:
+    "Count events."
+    output.write_text("many")
+
+ROLES["count"] = Role({"events": "events"}, {"output": ".txt"})
+"""
+
+
+def test_a_plugin_brings_a_verb_that_is_a_step_too(tmp_path: Path) -> None:
+    install(tmp_path, "strange-verbs", "strange_verbs", VERB)
+    (tmp_path / "p.toml").write_text('[count]\nevents = "photons-mini"\n')
+    outcome = moliere(tmp_path, "run", str(tmp_path / "p.toml"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert (tmp_path / "p" / "count.txt").read_text() == "many"
+
+
 CALORIMETER = """
 from moliere.detectors import Calorimeter, CartesianGrid, Layer, Plate, catalog
 

@@ -9,6 +9,7 @@ import errno
 import io
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ from moliere.cli import (
     transfer,
     tune,
 )
-from moliere.cli.options import SafeConsole, add_verbs
+from moliere.cli.options import SafeConsole, add_verb, add_verbs, verbs
 from moliere.errors import MoliereError
 from moliere.plugins import load_plugins
 
@@ -58,8 +59,8 @@ add_verbs(app, "Proof", evaluate.evaluate, compare.compare, transfer.transfer)
 add_verbs(app, "What there is", listing.list_)
 app.add_typer(geant4.group, name="geant4", rich_help_panel="What there is")
 
-#: options that are answered without looking at anything that has a name
-_ASKS_LITTLE = {"-h", "--help", "--version"}
+#: ours, whose help is shown without looking at plugins
+_OURS = {str(command.name) for command in (*app.registered_commands, *app.registered_groups)}
 
 #: what the system says of a full disk or a closed pipe
 _FULL = {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}
@@ -89,6 +90,15 @@ def _options(
     """Fast detector simulation with generative models: shower data in, a trained and proven fast simulation out."""
 
 
+@cache
+def _add_plugins() -> tuple[str, ...]:
+    """Import plugins and add their verbs; returns what is said of those that are skipped."""
+    skipped = load_plugins()
+    for name, verb in verbs.items():
+        add_verb(app, name, verb, "Plugins")
+    return skipped
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; the entry point ``moliere``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -99,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that has no μ shows its code
     try:
-        if not _ASKS_LITTLE & {*arguments}:
-            for sentence in load_plugins():
+        if not ("--version" in arguments or (_OURS & {*arguments} and {"-h", "--help"} & {*arguments})):
+            for sentence in _add_plugins():
                 _warn(sentence)
         code = int(app(arguments, standalone_mode=False, prog_name="moliere") or 0)
     except MoliereError as error:

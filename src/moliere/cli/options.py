@@ -25,6 +25,7 @@ from rich.text import Text
 
 from moliere.audience import tell
 from moliere.cli import complete
+from moliere.registry import Registry
 
 if TYPE_CHECKING:
     from moliere.evaluation.reading import Condition
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from moliere.progress import Progress as Watched
 
 Function = TypeVar("Function", bound=Callable[..., None])
+
+#: verbs of plugins, which stand beside ours; in pipelines, too, where :data:`moliere.pipelines.verbs.ROLES` has them
+verbs: Registry[Callable[..., None]] = Registry("verb")
 
 
 def sample_argument(help: str, **more: Any) -> Any:
@@ -83,7 +87,7 @@ Branches = Annotated[
     str | None,
     typer.Option(
         "--branches",
-        help="Of ROOT hits: incident=E_beam:GeV,energy=dE:MeV,x=X:cm,y=Y:cm,z=Z:cm, or a TOML file of these.",
+        help="For ROOT hits: incident=E_beam:GeV,energy=dE:MeV,x=X:cm,y=Y:cm,z=Z:cm, or a TOML file of these.",
     ),
 ]
 NegativeSignals = Annotated[
@@ -168,8 +172,12 @@ def add_verbs(app: typer.Typer, panel: str | None, *verbs: Callable[..., None]) 
         verbs: in the order of the help.
     """
     for verb in verbs:
-        name = verb.__name__.rstrip("_").replace("_", "-")
-        app.command(name, epilog=verb.__dict__["epilog"], rich_help_panel=panel)(verb)
+        add_verb(app, verb.__name__.rstrip("_").replace("_", "-"), verb, panel)
+
+
+def add_verb(app: typer.Typer, name: str, verb: Callable[..., None], panel: str | None) -> None:
+    """Add a function as a verb, with its examples where it notes some."""
+    app.command(name, epilog=verb.__dict__.get("epilog"), rich_help_panel=panel)(verb)
 
 
 def parse_count(text: str) -> int:

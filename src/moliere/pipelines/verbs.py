@@ -166,7 +166,7 @@ class Role:
 _EVENTS: dict[str, Kind] = {"detector": "detector", "branches": "file"}
 
 #: every verb that a pipeline can hold
-ROLES: Mapping[str, Role] = {
+ROLES: dict[str, Role] = {
     "simulate": Role({"detector": "detector", "fast": "bundle"}, remains=".parts/run.json"),
     "convert": Role({"files": "events", **_EVENTS}),
     "check": Role({"events": "events", **_EVENTS}, {"report": ".html", "fix": ".h5"}, "report", "fix", page="report"),
