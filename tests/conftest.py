@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from moliere.detectors import Calorimeter, CartesianGrid, Layer, PolarGrid
 from moliere.events import Events
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker of xdist has one thread: those of several workers would wait for each other, and spin while they do."""
+    if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"  # of libraries that are imported later, and of processes that tests start
+        threadpool_limits(1)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 
 import moliere
 from moliere.cli.options import follow, progress_console
+from moliere.events import Events
 from moliere.progress import parts
 
 
@@ -34,17 +35,11 @@ def test_parts_share_the_work_by_their_efforts() -> None:
 
 
 @pytest.mark.slow
-def test_an_evaluation_tells_how_far_it_is(tmp_path: Path) -> None:
-    sample = moliere.samples.open("photons-mini")
+def test_an_evaluation_tells_how_far_it_is(polar_events: Events, tmp_path: Path) -> None:
+    first, second = polar_events[:300], polar_events[300:]
     watch = Watcher()
     moliere.evaluate(
-        sample[:320],
-        sample[320:640],
-        tmp_path / "page",
-        classifier_seeds=1,
-        threads=1,
-        baseline=sample[640:960],
-        progress=watch,
+        first, second, tmp_path / "page", classifier_seeds=1, threads=1, baseline=first[:250], progress=watch
     )
     assert watch.steps[0] == "observables"
     assert "classifier: mlp on voxels" in watch.steps

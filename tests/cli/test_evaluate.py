@@ -16,9 +16,12 @@ Run = Callable[..., Any]
 def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trained: Path, tmp_path: Path) -> None:
     arguments = ["evaluate", files / "one.h5", files / "other.h5", "-o", tmp_path, "--threads", 1]
     speed = ["--bundle", trained / "tiny.bundle", "--reference-ms", 12, "--reference-on", "one core"]
-    outcome = run(*arguments, *speed, "--max-events", 100)
-    assert outcome.code == 0, outcome.err
-    assert "too few events for a verdict" in outcome.out
+    suite = ["--suite", "calochallenge", "--classifier-seeds", 0]
+    outcome = run(*arguments, *speed, *suite, "--max-events", 100, "--fail-if", "separation-mean>=0")
+    assert outcome.code == 1
+    assert "failed: separation-mean>=0" in outcome.out
+    assert "separation power E_tot / E_inc" in outcome.out
+    assert "no verdict: classifiers, which decide it, were left out" in outcome.out
     assert "warning: 100 events are too few" in outcome.out
     assert (tmp_path / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
     report = Report.from_dict(json.loads((tmp_path / "report.json").read_text()))
@@ -29,6 +32,11 @@ def test_a_page_and_its_numbers_are_written_and_kept(run: Run, files: Path, trai
     again = run(*arguments)
     assert again.code == 1
     assert "--overwrite" in again.err
+
+
+def test_a_suite_that_nobody_has_is_named(run: Run, files: Path, tmp_path: Path) -> None:
+    outcome = run("evaluate", files / "one.h5", files / "other.h5", "-o", tmp_path / "q", "--suite", "calochalenge")
+    assert "did you mean 'calochallenge'" in outcome.err
 
 
 @pytest.mark.parametrize(

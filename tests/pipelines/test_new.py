@@ -86,6 +86,9 @@ def test_names_that_cannot_be(run: Run, tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 def test_three_commands_from_nothing_to_a_proven_fast_simulation(run: Run, tmp_path: Path) -> None:
     assert run("new", tmp_path / "my.toml").code == 0
+    mine = (tmp_path / "my.toml").read_text()
+    assert mine.count("repeat = 12") == 2
+    (tmp_path / "my.toml").write_text(mine.replace("repeat = 12", "repeat = 3"))  # as the comments say: change it
     settings = [word for key, value in _TINY.items() for word in ("--set", f"{key}={value}")]
     outcome = run("run", tmp_path / "my.pipeline.toml", *settings)
     assert outcome.code == 0, outcome.err

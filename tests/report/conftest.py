@@ -20,7 +20,8 @@ from moliere.evaluation.findings.response import Response
 from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.response import ResponsePoint
 from moliere.evaluation.result import Report, Sample, Timing
-from moliere.report.html import write_report
+from moliere.report.html import render_report, write_report
+from moliere.report.section import Section
 
 
 def make_histogram(name: str = "layer_energy[0]", n_bins: int = 20, log_x: bool = False) -> HistogramPair:
@@ -129,6 +130,18 @@ def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(written: Path) -> str:
     """The page of the report."""
     return (written / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def drawn(report: Report) -> tuple[list[Section], str]:
+    """The sections and the page of the report, drawn a second time."""
+    return render_report(report)
+
+
+@pytest.fixture(scope="session")
+def sections(drawn: tuple[list[Section], str]) -> list[Section]:
+    """The sections of the report."""
+    return drawn[0]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from moliere.cli.app import app
 from moliere.evaluation import Metric, Report
 from moliere.evaluation.findings.classifiers import Classifiers
 from moliere.report.advice import command, next_steps
-from moliere.report.html import render_report
 
 
 def _auc(value: float, error: float = 0.01) -> Classifiers:
@@ -67,8 +66,7 @@ def test_the_command_of_the_page_is_understood(bare_report: Report) -> None:
     assert (known["part"], known["bundle"], known["seed"], known["match_incident"]) == ("test", "b c", 3, True)
 
 
-def test_pictures_come_before_tables_and_advice_comes_last(report: Report) -> None:
-    _, page = render_report(report)
+def test_pictures_come_before_tables_and_advice_comes_last(report: Report, page: str) -> None:
     verdict, glance, table = (
         page.index(mark) for mark in ('class="headline', 'class="glance"', '<table class="scores')
     )

@@ -7,9 +7,8 @@ import pytest
 from matplotlib.text import Text
 
 from moliere.evaluation.findings.correlations import Correlations
-from moliere.evaluation.result import Report
 from moliere.report.drawing.correlations import correlation_table, draw_correlations, worst_pairs
-from moliere.report.html import render_report
+from moliere.report.section import Section
 
 
 def _some(n: int) -> Correlations:
@@ -62,8 +61,7 @@ def test_the_pairs_that_differ_most_are_named(correlations: Correlations) -> Non
     ]
 
 
-def test_the_section_says_what_is_statistical(report: Report) -> None:
-    sections, _ = render_report(report)
+def test_the_section_says_what_is_statistical(sections: list[Section]) -> None:
     (picture,) = next(section for section in sections if section.anchor == "correlations").pictures
     assert picture.broad
     assert any("0.022" in note for note in picture.notes)  # two samples of 4000

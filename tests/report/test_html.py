@@ -19,6 +19,7 @@ from moliere.evaluation.histograms import HistogramPair
 from moliere.evaluation.result import Report, Sample
 from moliere.report.html import render_report, write_report
 from moliere.report.plots import draw_histogram
+from moliere.report.section import Section
 from moliere.report.style import to_pdf
 
 _EDGES = (0.0, 1.0, 2.0)
@@ -167,8 +168,10 @@ def test_page_without_curves_or_events(bare_report: Report) -> None:
     assert "0.6123" in page
 
 
-def test_the_same_report_gives_the_same_page(report: Report, histograms: tuple[HistogramPair, ...], page: str) -> None:
-    sections, again = render_report(report)
+def test_the_same_report_gives_the_same_page(
+    drawn: tuple[list[Section], str], histograms: tuple[HistogramPair, ...], page: str
+) -> None:
+    sections, again = drawn
     assert again == page
     figure = draw_histogram(histograms[0])
     assert sections[1].pictures[0].pdf == to_pdf(figure) == to_pdf(figure)
@@ -199,12 +202,12 @@ def test_page_shows_a_baseline_and_energies_that_were_left_out(bare_report: Repo
     assert "interpolation" not in page.split("</style>")[1].split("<script")[0]
 
 
-def test_a_drawing_that_raises_leaves_its_error_in_its_place(report: Report) -> None:
-    unknown = replace(report, findings=(*report.findings, Planes((replace(_PLANE, reference=((1.0,),)),))))
-    sections, page = render_report(unknown)
+def test_a_drawing_that_raises_leaves_its_error_in_its_place(bare_report: Report, response: Response) -> None:
+    broken = Planes((replace(_PLANE, reference=((1.0,),)),))
+    sections, page = render_report(replace(bare_report, findings=(response, broken)))
     assert sections[-1].title == "Not measured"
     assert "The finding &#39;planes&#39; could not be computed: its drawing raised" in page
-    assert [section.anchor for section in sections[:-1]] == [section.anchor for section in render_report(report)[0]]
+    assert [section.anchor for section in sections[:-1]] == ["response"]
 
 
 def test_bundle_exports_what_the_display_uses() -> None:

@@ -58,11 +58,11 @@ def test_the_table_holds_every_bin() -> None:
     assert table["generated"][5] == plane.generated[1][2]
 
 
-def test_the_page_has_them(report: Report) -> None:
+def test_the_page_has_them(bare_report: Report, page: str) -> None:
     share = Share("p above 100 GeV", 0.012, 0.001, 0.034, 0.002, 1e-9)
-    plain = render_report(report)[1]
+    plain = page
     more = Planes((make_plane("p", "r"), make_plane("a", "b"))), Shares((share,))
-    page = render_report(replace(report, findings=(*report.findings, *more)))[1]
+    page = render_report(replace(bare_report, findings=(*bare_report.findings, *more)))[1]
     for words in ("p above 100 GeV", "What users count", "All pairs of columns"):
         assert words in page
         assert words not in plain
