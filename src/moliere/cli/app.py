@@ -60,7 +60,7 @@ add_verbs(app, "What there is", listing.list_)
 app.add_typer(geant4.group, name="geant4", rich_help_panel="What there is")
 
 #: ours, whose help is shown without looking at plugins
-_OURS = {str(command.name) for command in (*app.registered_commands, *app.registered_groups)}
+_OURS = {str(verb.name) for verb in app.registered_commands} | {str(group.name) for group in app.registered_groups}
 
 #: what the system says of a full disk or a closed pipe
 _FULL = {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}
