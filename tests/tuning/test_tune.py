@@ -69,7 +69,7 @@ def test_an_interrupted_search_goes_on_and_tries_the_same(search: Tune, whole: T
         search(tmp_path, 4, seed=1, progress=stop_in_a_training)
     assert (tmp_path / "trials" / "0001" / "checkpoint.pt").exists()
     assert not (tmp_path / "trials" / "0000" / "checkpoint.pt").exists()
-    assert "1 have not ended" in (tmp_path / "tuning.html").read_text()
+    assert "1 has not ended" in (tmp_path / "tuning.html").read_text()
     resumed = search(tmp_path, 4, seed=1)
     assert resumed.n_new == 3
     assert tried(resumed) == tried(whole)
