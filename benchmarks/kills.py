@@ -18,7 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -132,7 +132,11 @@ class Slurm(Site):
         subprocess.run([_SLURM, "stop"], check=True)
 
     def kill_worker(self) -> None:
-        _said("scancel", "--signal=KILL", "--full", _said("squeue", "-h", "-t", "R", "-o", "%i").split()[0])
+        """All processes of a job; scancel would send SIGTERM first."""
+        job = _said("squeue", "-h", "-t", "R", "-o", "%A").split()[0]
+        for line in _said("scontrol", "listpids", job).splitlines()[1:]:
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(int(line.split()[0])).kill()
 
     def kill_scheduler(self) -> None:
         """The controller; whoever runs Slurm starts it again."""

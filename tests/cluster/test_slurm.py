@@ -6,10 +6,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ layer_blocks = 1
 knots = 4
 
 [training]
-iterations = 2_000
+iterations = 1_500
 batch_size = 16
 threads = 1
 validations = 2
@@ -84,11 +86,18 @@ def here(slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _until(what: Callable[[], object], seconds: float = 120) -> None:
+def _until(what: Callable[[], object], seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"{_said('squeue')}\n{[path.name for path in Path.cwd().rglob('*')]}"
         time.sleep(0.2)
+
+
+def _kill(job: str) -> None:
+    """All of its processes with -9; scancel would send SIGTERM first."""
+    for line in _said("scontrol", "listpids", job).splitlines()[1:]:
+        with suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGKILL)
 
 
 def _whole(here: Path) -> bytes:
@@ -138,7 +147,7 @@ def test_a_training_goes_on_after_every_kind_of_end(here: Path, capsys: pytest.C
     for sign in (here / "run" / "metrics.csv", checkpoint):
         job = _said("sbatch", "--parsable", str(script)).strip()
         _until(sign.exists)
-        _said("scancel", "--signal=KILL", "--full", job)
+        _kill(job)
         _until(lambda job=job: not _said("squeue", "-h", "-j", job).strip())
         assert not (here / "run" / "tiny.bundle").exists()
     before = checkpoint.stat().st_mtime
