@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from moliere.cli import main
+from moliere.deploy.parity import Parity
 from moliere.events import Events
 from moliere.models import Batch, BuildContext, Bundle, CalorimeterFlow, CalorimeterFlowConfig, save_bundle
 
@@ -59,3 +61,17 @@ def fixed(small_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--batch", "5", "--events", "50", "--threads", "1")
     assert main(["export", str(small_file), "-o", str(path), *options]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def in_c(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Parity]:
+    """The folder of the same in C, and how well it agrees with torch."""
+    pytest.importorskip("onnxscript")
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    from moliere.deploy.c.export import export
+
+    folder = tmp_path_factory.mktemp("c") / "small"
+    parity = export(small_bundle, folder, events=300)
+    assert parity is not None
+    return folder, parity

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from moliere.deploy.engines import Engine, InC, InOnnx, InTorch
+from moliere.deploy.parity import Parity
 from moliere.errors import BundleError, ExportError, InvalidQuantity
 from moliere.models import Bundle
 
@@ -26,12 +27,8 @@ KEY = np.stack([np.full(N, 3), np.arange(N) // 8, np.arange(N) % 8 + 2**32 - 8],
 
 
 @pytest.fixture(scope="module")
-def engines(small_bundle: Bundle, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
-    from moliere.deploy.c.export import export
-
-    folder = tmp_path_factory.mktemp("engines")
-    export(small_bundle, folder / "c", events=20)
-    return {"torch": InTorch(small_bundle), "onnx": InOnnx(exported), "c": InC(folder / "c")}
+def engines(small_bundle: Bundle, exported: Path, in_c: tuple[Path, Parity]) -> dict[str, Engine]:
+    return {"torch": InTorch(small_bundle), "onnx": InOnnx(exported), "c": InC(in_c[0])}
 
 
 def same(found: NDArray[Any], expected: NDArray[Any]) -> None:

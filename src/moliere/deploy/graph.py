@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import singledispatch
+from inspect import Parameter, signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from moliere.deploy.card import Port
 from moliere.detectors import SurfaceArray
 from moliere.errors import ExportError
 from moliere.models import Bundle, GenerativeModel, Model
@@ -25,23 +26,6 @@ from moliere.models.base import Reconstructor, Refiner
 _SILENT, _DECADES, _LATEST = 0.4, (-1.0, 3.0), 2e4
 #: where a bundle does not say its range: MeV, or any other unit
 _UNKNOWN = {"energy": (1e3, 1e5), "theta": (0.1, 1.0)}
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a graph.
-
-    Args:
-        name: in the file.
-        columns: what its columns are; empty where they are numbered.
-        width: how many.
-        dtype: of its numbers.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    width: int
-    dtype: torch.dtype = torch.float32
 
 
 class Graph(nn.Module, ABC):
@@ -57,7 +41,7 @@ class Graph(nn.Module, ABC):
     target: str = "onnx"
     kind: str
     model: Model
-    inputs: tuple[Input, ...]
+    inputs: tuple[Port, ...]
     output: str
 
     def __init__(self, bundle: Bundle) -> None:
@@ -82,12 +66,15 @@ class Graph(nn.Module, ABC):
         return {}
 
     def nest(self, each: Sequence[Any]) -> tuple[Any, ...]:
-        """Something for each input, in the shape of the arguments of :meth:`forward`."""
-        return tuple(each)
+        """Something for each input, in the shape of the arguments of :meth:`forward`: ``*others`` are one."""
+        *named, last = signature(self.forward).parameters.values()
+        if last.kind is not Parameter.VAR_POSITIONAL or len(each) == len(named):
+            return tuple(each)
+        return (*each[: len(named)], tuple(each[len(named) :]))
 
-    def _condition(self, columns: Sequence[str]) -> tuple[Input, ...]:
+    def _condition(self, columns: Sequence[str]) -> tuple[Port, ...]:
         """In double precision, as PDG identifiers of nuclei have ten digits; none where there are no columns."""
-        return (Input("condition", tuple(columns), len(columns), torch.float64),) if columns else ()
+        return (Port("condition", len(columns), "float64", tuple(columns)),) if columns else ()
 
 
 class Generation(Graph):
@@ -98,7 +85,7 @@ class Generation(Graph):
 
     def __init__(self, bundle: Bundle, model: GenerativeModel) -> None:
         super().__init__(bundle)
-        self.inputs = (Input("latent", (), model.latent_size), *self._condition(bundle.columns))
+        self.inputs = (Port("latent", model.latent_size), *self._condition(bundle.columns))
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """Decode."""
@@ -120,18 +107,14 @@ class Refinement(Graph):
     def __init__(self, bundle: Bundle, model: Refiner) -> None:
         super().__init__(bundle)
         self.refiner = model
-        latent = (Input("latent", (), model.latent_size),) if model.latent_size else ()
-        self.inputs = (Input("signals", (), bundle.detector.n_channels), *latent, *self._condition(bundle.columns))
+        latent = (Port("latent", model.latent_size),) if model.latent_size else ()
+        self.inputs = (Port("signals", bundle.detector.n_channels), *latent, *self._condition(bundle.columns))
 
     def forward(self, signals: Tensor, *others: Tensor) -> Tensor:
         """Refine."""
         given = dict(zip((port.name for port in self.inputs[1:]), others, strict=True))
         none = signals.new_zeros(len(signals), 0, dtype=torch.float64)
         return self.refiner.refine(signals, given.get("condition", none), given.get("latent"))
-
-    def nest(self, each: Sequence[Any]) -> tuple[Any, ...]:
-        """What stands beside the signals together, where there is anything."""
-        return (each[0], tuple(each[1:])) if len(each) > 1 else tuple(each)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Made-up signals of every size."""
@@ -150,8 +133,8 @@ class Reconstruction(Graph):
         super().__init__(bundle)
         detector = bundle.detector
         stations = detector.n_stations if isinstance(detector, SurfaceArray) else detector.n_channels
-        extras = (Input(name, (), stations, torch.float64) for name in model.extras)
-        self.inputs = (Input("signals", (), detector.n_channels), *extras)
+        extras = (Port(name, stations, "float64") for name in model.extras)
+        self.inputs = (Port("signals", detector.n_channels), *extras)
 
     def forward(self, signals: Tensor, *extras: Tensor) -> Tensor:
         """Reconstruct."""
@@ -161,10 +144,6 @@ class Reconstruction(Graph):
     def threshold(self) -> float:
         """None: no signal comes out."""
         return 0.0
-
-    def nest(self, each: Sequence[Any]) -> tuple[Any, ...]:
-        """Extras together, where there are any."""
-        return (each[0], tuple(each[1:])) if len(each) > 1 else tuple(each)
 
     def examples(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Made-up signals of every size, and times for stations that have any."""

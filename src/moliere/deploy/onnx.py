@@ -228,7 +228,7 @@ def describe(graph: Graph, batch: int | None = None, source: str | Path | None =
         detector=bundle.detector.to_spec(),
         unit=bundle.detector.unit,
         threshold=graph.threshold,
-        inputs=tuple(Port(i.name, i.width, str(i.dtype).removeprefix("torch."), i.columns) for i in graph.inputs),
+        inputs=graph.inputs,
         output=Port(graph.output, widths.get(graph.output, len(targets)), columns=targets),
         latent=tuple(Part(part.size, part.law, part.scale, part.share) for part in latent),
         validity={name: (float(low), float(high)) for name, (low, high) in bundle.validity.items()},

@@ -20,7 +20,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from moliere.deploy.graph import Graph, Input, as_graph, incident
+from moliere.deploy.card import Port
+from moliere.deploy.graph import Graph, as_graph, incident
 from moliere.detectors import Calorimeter, write_binning
 from moliere.errors import ExportError
 from moliere.models import Bundle, GenerativeModel
@@ -103,10 +104,10 @@ class FastCaloSim(Consumer):
                 f"bundle {bundle.name!r} has {self.parts[-1]}"
             )
         self.inputs = (
-            Input("inn_eta_in", (), 1),
-            Input("inn_einc_in", (), 1),
-            Input("cfm_z_shape", (), self.n_voxels),
-            Input("inn_z_energy", (), sum(self.parts[:-1])),
+            Port("inn_eta_in", 1),
+            Port("inn_einc_in", 1),
+            Port("cfm_z_shape", self.n_voxels),
+            Port("inn_z_energy", sum(self.parts[:-1])),
         )
 
     def forward(self, eta: Tensor, energy: Tensor, shape: Tensor, layers: Tensor) -> Tensor:
@@ -153,7 +154,7 @@ class Par04(Consumer):
         self.mesh = (n_r, n_alpha, len(grids))
         self.size = sum(self.parts)
         self.largest = float(bundle.validity.get("energy", (0.0, 1e6))[1])
-        self.inputs = (Input("input", (), self.size + _PAR04_CONDITION),)
+        self.inputs = (Port("input", self.size + _PAR04_CONDITION),)
 
     def forward(self, row: Tensor) -> Tensor:
         """Shares of the incident energy, (n, r · phi · z)."""

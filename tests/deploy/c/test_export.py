@@ -25,6 +25,7 @@ from moliere.deploy.c.header import header_of  # noqa: E402
 from moliere.deploy.c.write import Source, translate  # noqa: E402
 from moliere.deploy.graph import Generation, as_graph  # noqa: E402
 from moliere.deploy.onnx import describe, to_onnx  # noqa: E402
+from moliere.deploy.parity import Parity  # noqa: E402
 
 
 def generation(bundle: Bundle) -> Generation:
@@ -33,17 +34,16 @@ def generation(bundle: Bundle) -> Generation:
     return graph
 
 
-def test_a_bundle_becomes_two_files_that_make_its_showers(small_bundle: Bundle, tmp_path: Path) -> None:
-    parity = export(small_bundle, tmp_path / "c", events=300)
-    assert parity is not None
+def test_a_bundle_becomes_two_files_that_make_its_showers(small_bundle: Bundle, in_c: tuple[Path, Parity]) -> None:
+    folder, parity = in_c
     assert (parity.events, parity.largest < 1e-5) == (300, True)
-    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["small.c", "small.h"]
-    header = (tmp_path / "c" / "small.h").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == ["small.c", "small.h"]
+    header = (folder / "small.h").read_text()
     for line in ("CHANNELS 24", "LATENT 30", 'COLUMN_NAMES {"energy", "eta"}', "PARTICLES {22}", "THRESHOLD 1.0"):
         assert f"#define SMALL_{line}\n" in header
     assert "arXiv:2210.02747" in header
     with pytest.raises(OutputExists):
-        export(small_bundle, tmp_path / "c", events=1)
+        export(small_bundle, folder, events=1)
 
 
 def test_the_range_has_the_slack_of_single_precision(small_bundle: Bundle) -> None:
