@@ -44,6 +44,9 @@ class CalorimeterFlowConfig(Config):
     knots: int = Field(
         default=10, ge=2, le=100, description="counts and energies at which cells' spectra are tabulated"
     )
+    trim: bool = Field(
+        default=True, description="after training, let what the networks make light each cell as often as real showers"
+    )
     augment: bool = Field(default=True, description="rotate and mirror showers where the detector is symmetric")
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=4, ge=1, description="solver steps of stage two")
@@ -136,6 +139,8 @@ class CalorimeterFlow(GenerativeModel):
 
     def calibrate(self, batch: Batch, rng: torch.Generator) -> None:
         """Trim the tables of cells to what the trained network makes for the layers of these showers."""
+        if not self.settings.trim:
+            return
         batch = self._see(batch)
         state = self.tables.measure(batch.signals)
         latent = torch.randn(batch.signals.shape, generator=rng)
