@@ -13,7 +13,7 @@ import torch
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.surface_array import station_positions
-from moliere.errors import BundleError, InvalidEvents, UnsupportedIncident
+from moliere.errors import BundleError, InvalidEvents, InvalidQuantity, UnsupportedIncident
 from moliere.models import BuildContext, Bundle, TraceRefinerConfig, TraceRefinerGAN
 
 pytest.importorskip("onnxscript")
@@ -85,6 +85,10 @@ def test_outside_the_range_the_caller_chooses(runtime: Runtime) -> None:
     np.testing.assert_allclose(clipped, ends, rtol=1e-5, atol=1e-5)
     further = runtime.generate(energy=energy, eta=0.25, outside="extrapolate")
     assert not np.allclose(further[3], ends[3])
+    with pytest.raises(UnsupportedIncident, match="got energy -5 MeV, from which nothing can be extrapolated"):
+        runtime.generate(energy=[-5.0], eta=0.25, outside="extrapolate")
+    with pytest.raises(InvalidQuantity, match="outside='clp'; did you mean 'clip'"):
+        runtime.generate(energy=energy, eta=0.25, outside="clp")  # type: ignore[arg-type]
     assert str(runtime.tally) == "12 events made; 8 outside the range, 2 of them clipped"
 
 
@@ -110,6 +114,9 @@ def test_another_particle_is_refused(runtime: Runtime) -> None:
         ({"energy": [300.0, 400.0], "eta": [0.2, 0.2, 0.2]}, r"lengths \[2, 3\]"),
         ({"energy": [300.0, 400.0], "eta": 0.25, "track": [1, 2, 3]}, r"lengths \[2, 3\]"),
         ({"energy": [[300.0]], "eta": 0.25}, "one length"),
+        ({"energy": "5 GeV", "eta": 0.25}, "energy is '5 GeV'; expected numbers in MeV"),
+        ({"energy": 300.0, "eta": 0.25, "latent": np.zeros((1, 5))}, r"takes a latent \(n, \d+\) of finite .*\(1, 5\)"),
+        ({"energy": 300.0, "eta": 0.25, "latent": np.full((1, 7), np.nan)}, "of finite numbers"),
     ],
 )
 def test_what_makes_no_sense_is_refused(runtime: Runtime, incident: dict[str, object], words: str) -> None:

@@ -99,3 +99,8 @@ def test_what_no_simulation_can_do_is_refused(photons: Bundle) -> None:
     rare: Any = "a proposal"
     with pytest.raises(ConfigError, match="simulated events have none"):
         generate(photons, {"energy": ENERGY}, outside="gflash", proposal=rare)
+
+
+def test_a_way_that_does_not_exist_is_refused_even_where_nothing_is_outside(photons: Bundle) -> None:
+    with pytest.raises(ConfigError, match="outside='extrapolat'; did you mean 'extrapolate'"):
+        generate(photons, {"energy": ENERGY[:1]}, outside="extrapolat")  # type: ignore[arg-type]

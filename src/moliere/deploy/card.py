@@ -119,7 +119,10 @@ def read_card(path: Path, metadata: Mapping[str, str]) -> Card:
         check_sum(path)
         return _card(table)
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{path} was changed after it was exported: its metadata has no {error}") from error
+        reason = f"has no {error}" if isinstance(error, KeyError) else "cannot be read"
+        raise BundleError(
+            f"{path} was changed after it was exported: its metadata {reason}; export it again"
+        ) from error
 
 
 def _card(table: dict[str, Any]) -> Card:

@@ -14,14 +14,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moliere.deploy.card import Card, read_card
 from moliere.deploy.philox import draw
-from moliere.errors import BundleError, InvalidEvents, MissingExtra, UnsupportedIncident
+from moliere.errors import (
+    BundleError,
+    InvalidEvents,
+    InvalidQuantity,
+    MissingExtra,
+    UnsupportedIncident,
+    did_you_mean,
+)
 from moliere.units import format_energy
 
 Outside = Literal["refuse", "clip", "extrapolate"]
@@ -101,6 +108,8 @@ class Runtime:
         """
         self._expect("generative")
         n, columns = self._columns(incident, (run, event, track), latent)
+        if latent is not None:
+            self._check_latent(latent)
         condition = self._guarded(columns, n, outside)
         names = [run, event, np.arange(n) if track is None else track]
         numbers = [np.broadcast_to(np.asarray(name), n) for name in names]
@@ -187,6 +196,11 @@ class Runtime:
             raise InvalidEvents(f"{self._name} takes signals (n, {self.card.inputs[0].width}), got shape {given.shape}")
         return given
 
+    def _check_latent(self, latent: ArrayLike) -> None:
+        width, given = sum(part.size for part in self.card.latent), np.asarray(latent, np.float32)
+        if given.ndim != 2 or given.shape[1] != width or not np.isfinite(given).all():
+            raise InvalidEvents(f"{self._name} takes a latent (n, {width}) of finite numbers, got shape {given.shape}")
+
     def _columns(
         self, incident: Mapping[str, ArrayLike], names: tuple[ArrayLike | None, ...], rows: ArrayLike | None
     ) -> tuple[int, dict[str, NDArray[np.float64]]]:
@@ -194,7 +208,7 @@ class Runtime:
         missing = [name for name in self.card.columns if name not in incident]
         if missing:
             raise InvalidEvents(f"{self._name} needs {' and '.join(missing)}; got {sorted(incident) or 'nothing'}")
-        given = {name: np.asarray(values, np.float64) for name, values in incident.items()}
+        given = {name: _numbers(name, values) for name, values in incident.items()}
         numbers = [np.asarray(name) for name in names if name is not None]
         lengths = {len(values) for values in (*given.values(), *numbers) if values.ndim}
         lengths |= set() if rows is None else {len(np.asarray(rows))}
@@ -207,6 +221,13 @@ class Runtime:
 
     def _guarded(self, columns: dict[str, NDArray[np.float64]], n: int, outside: Outside) -> NDArray[np.float64]:
         """The condition (n, n_columns), inside of the range unless that is asked for."""
+        if outside not in (known := get_args(Outside)):
+            raise InvalidQuantity(f"outside={outside!r}; {did_you_mean(str(outside), known)}")
+        if "energy" in columns and outside == "extrapolate" and (columns["energy"] <= 0).any():
+            raise UnsupportedIncident(
+                f"{self._name} got energy {columns['energy'].min():g} MeV, from which nothing can be extrapolated; "
+                "give energies above 0"
+            )
         beyond = _outside(self.card, columns, n)
         strange = self._strange(columns, n)
         self.tally.outside += int((beyond | strange).sum())
@@ -265,6 +286,13 @@ def _open(path: Path, threads: int) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that share no other parent
         raise BundleError(f"{path} is truncated or no ONNX file ({str(error)[:100]}); export it again") from error
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidEvents(f"{name} is {values!r}; expected numbers in MeV or rad, without a unit") from error
 
 
 def _rows(values: ArrayLike, rows: slice) -> NDArray[np.float32]:

@@ -105,7 +105,10 @@ def polar_grids(detector: Detector) -> dict[int, PolarGrid]:
     layers = of_kind(detector, Calorimeter, "a list of rings and sectors").read_out
     grids = {layer.id: layer.grid for layer in layers if layer.grid is not None and layer.grid.kind == "polar"}
     if len(grids) != len(layers):
-        raise DetectorError(f"{detector.name} has others than layers of rings and sectors with different ids")
+        raise DetectorError(
+            f"{detector.name} has layers that are no rings and sectors, or that share an id; only layers of rings and "
+            "sectors, each with an id of its own, can be written so"
+        )
     return grids
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from moliere.detectors import Detector
-from moliere.errors import BundleError, ConfigError
+from moliere.errors import BundleError, ConfigError, did_you_mean
 from moliere.events import Events
 from moliere.generation.fallback import Fallback, Outside, fallback_for
 from moliere.generation.guard import check_incident, check_labels, outside_range
@@ -69,6 +69,8 @@ class Generation(Job):
 
     def __post_init__(self) -> None:
         """Fail before anything is made."""
+        if self.outside not in (known := get_args(Outside)):
+            raise ConfigError(f"outside={self.outside!r}; {did_you_mean(str(self.outside), known)}")
         if self._simulates and self.proposal is not None:
             raise ConfigError(
                 "rare events have weights that undo the model's choice, and simulated events have none: extrapolate "
