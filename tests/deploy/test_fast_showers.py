@@ -75,7 +75,7 @@ def test_all_make_the_same_showers(by_all: dict[str, ModelShowers]) -> None:
     assert expected.sum() > 0
     for showers in by_all.values():
         # in an untrained flow some cells lie just over the bar, where a logarithm enlarges rounding
-        np.testing.assert_allclose(showers.make(tracks(N)), expected, rtol=5e-5, atol=1e-5)
+        np.testing.assert_allclose(showers.make(tracks(N)), expected, rtol=2e-4, atol=1e-5)
 
 
 def test_an_exported_file_guards_as_its_bundle_does(by_all: dict[str, ModelShowers]) -> None:

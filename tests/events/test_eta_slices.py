@@ -65,7 +65,7 @@ def test_slices_of_other_cells_are_refused(polar_events: Events, simulated: Slic
 def test_eta_is_in_the_name_of_the_file_or_the_detector(polar_events: Events, simulated: Slice) -> None:
     assert eta_of("runs/dataset_eta_055_positive.h5", polar_events) == 0.55
     assert eta_of("any.h5", simulated("atlas-like-eta-040")) == 0.4
-    with pytest.raises(InvalidEvents, match="named like eta-020"):
+    with pytest.raises(InvalidEvents, match="name the file like eta-020"):
         eta_of("any.h5", polar_events)
 
 

@@ -23,7 +23,7 @@ def recipe(file: Path) -> Recipe:
         {
             "name": "toy",
             "data": {"events": str(file)},
-            "model": {"kind": "calorimeter-flow", **small},
+            "model": {"kind": "calorimeter-flow", "trim": False, **small},
             "training": training,
         }
     )

@@ -110,13 +110,13 @@ def test_trials_that_diverge_are_failed_and_counted(search: Tune, tmp_path: Path
     assert {"complete", "failed"} == set(states)
     for trial in found.trials:
         assert (trial.settings["training.learning_rate"] == "1e30") == (trial.state == "failed")
-        assert trial.state == "complete" or "smaller learning_rate" in trial.said
+        assert trial.state == "complete" or "smaller training.learning_rate" in trial.said
     assert f"{states.count('failed')} failed" in found.page.read_text()
 
 
 def test_a_search_in_which_every_trial_fails_says_why(search: Tune, tmp_path: Path) -> None:
     with pytest.raises(
-        IncompleteRun, match=r"none of 2 trials reached its end; most often because: .*smaller learning_rate"
+        IncompleteRun, match=r"none of 2 trials reached its end; most often because: .*smaller training.learning_rate"
     ):
         search(tmp_path, 2, parameters=["training.learning_rate=1e29,1e30"])
     assert "No trial has reached its end" in (tmp_path / "tuning.html").read_text()

@@ -40,7 +40,7 @@ def _gaps(name: str, values: NDArray[np.float64]) -> list[Gap]:
     if name == "energy":
         wide = high > _FACTOR * low
     else:
-        wide = high - low > _SHARE * np.ptp(values) if len(values) else np.zeros(0, bool)
+        wide = high - low > (_SHARE + 1e-6) * np.ptp(values) if len(values) else np.zeros(0, bool)
     return [(float(one), float(other)) for one, other in zip(low[wide], high[wide], strict=True)]
 
 
