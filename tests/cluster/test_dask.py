@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_on_one_worker(cluster: distributed.LocalCluster, jo
         done: list[int] = []
         with suppress(WriteError):  # the last block may come to the same worker again and again
             produce(job, engine=engine, progress=done.append)
-        assert sum(done) >= 500, "blocks of the worker whose disk is not full stand"
+        assert sum(done) >= 1600
         _limit(client, workers, resource.RLIM_INFINITY)
         if job.folder.exists():
             produce(job, engine=engine, resume=True)

@@ -35,7 +35,7 @@ def tracks(n: int) -> Tracks:
 @pytest.fixture(scope="module")
 def bundle(small_bundle: Bundle, polar_events: Events) -> Bundle:
     """The small flow without the angle, which no track says of itself."""
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     config = small_bundle.model.config
     assert isinstance(config, CalorimeterFlowConfig)
     model = CalorimeterFlow(config, BuildContext(polar_events.detector, ("energy",), (22,)))
@@ -75,7 +75,7 @@ def test_all_make_the_same_showers(by_all: dict[str, ModelShowers]) -> None:
     assert expected.sum() > 0
     for showers in by_all.values():
         # in an untrained flow some cells lie just over the bar, where a logarithm enlarges rounding
-        np.testing.assert_allclose(showers.make(tracks(N)), expected, rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(showers.make(tracks(N)), expected, rtol=5e-5, atol=1e-5)
 
 
 def test_an_exported_file_guards_as_its_bundle_does(by_all: dict[str, ModelShowers]) -> None:
