@@ -129,7 +129,7 @@ class CellCoder(nn.Module):
         n_lit = wanted * self._members
         sure = n_lit / (n_lit + _FEWEST)
         for _ in range(_TRIMS):
-            made = torch.cat([self.decode(values[k], state[k], energy[k]) for k in pieces(len(values))])
+            made = torch.cat([self._above(values[k], state[k], energy[k]) for k in pieces(len(values))])
             self.lit_change += sure * _log_ratio(wanted, self._lit_of(made, energy)).clamp(-1, 1)
 
     def _lit_of(self, signals: Tensor, energy: Tensor) -> Tensor:
@@ -164,8 +164,7 @@ class CellCoder(nn.Module):
 
     def decode(self, values: Tensor, state: LayerState, energy: Tensor) -> Tensor:
         """Back to MeV: the cells that are most surely lit, as many as each layer has, with the layer's energy."""
-        above = self._lit(state, energy).log() + nn.functional.softplus(to_logit(values))
-        above = above - self._bar(above, state.counts)[:, self.layer]
+        above = self._above(values, state, energy)
         lit = above > 0
         rank = torch.expm1(above.clamp(min=1e-9)).log()
         rank = rank * self._at_incident(self.spread, energy) + self._at_incident(self.move, energy)
@@ -174,6 +173,11 @@ class CellCoder(nn.Module):
         over = torch.where(lit, (signals - self.threshold).clamp(min=1e-6), torch.zeros_like(signals))
         full: Tensor = self.shares.join(excess, over.double()) + self.threshold * lit
         return full
+
+    def _above(self, values: Tensor, state: LayerState, energy: Tensor) -> Tensor:
+        """How far each cell lies above the bar that just as many cells exceed as its layer has; lit where above 0."""
+        above = self._lit(state, energy).log() + nn.functional.softplus(to_logit(values))
+        return above - self._bar(above, state.counts)[:, self.layer]
 
     def _rank(self, signals: Tensor, state: LayerState, row: Tensor, cell: Tensor, noise: Tensor) -> Tensor:
         place = self._energy_place(state)[row, self.layer[cell]]
