@@ -153,14 +153,14 @@ class Model(nn.Module, ABC):
         """Take the statistics that transforms need from a sample of training events; called once before training."""
         del batch
 
-    def calibrate(self, batch: Batch, rng: torch.Generator) -> None:
+    def calibrate(self, sample: Callable[[], Batch], rng: torch.Generator) -> None:
         """Adjust what is not trained by gradients to what the trained networks make; called once after training.
 
         Args:
-            batch: the sample of training events that the transforms were fitted to, on the CPU.
+            sample: reads the training events that the transforms were fitted to, on the CPU; only who needs them asks.
             rng: of the CPU.
         """
-        del batch, rng
+        del sample, rng
 
     def respond(self, batch: Batch, rng: torch.Generator) -> Tensor:
         """Signals that this model makes for some events, to be compared with the sample it shall agree with.

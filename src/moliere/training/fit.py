@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,8 @@ def _fit(
     bundle = _pack(recipe, prepared, outcome, ranks)
     if ranks.is_first:
         rng = torch.Generator().manual_seed(derive_seed(recipe.training.seed, Purpose.CALIBRATION))
-        outcome.model.calibrate(_sample(outcome.model, recipe, prepared.source, prepared.split, prepared.second), rng)
+        sample = partial(_sample, outcome.model, recipe, prepared.source, prepared.split, prepared.second)
+        outcome.model.calibrate(sample, rng)
         save_bundle(bundle, path, overwrite=True)
     return bundle, outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -137,11 +138,11 @@ class CalorimeterFlow(GenerativeModel):
         self.encoding.fit(batch.condition)
         self.tables.fit(batch.condition, batch.signals)
 
-    def calibrate(self, batch: Batch, rng: torch.Generator) -> None:
+    def calibrate(self, sample: Callable[[], Batch], rng: torch.Generator) -> None:
         """Trim the tables of cells to what the trained network makes for the layers of these showers."""
         if not self.settings.trim:
             return
-        batch = self._see(batch)
+        batch = self._see(sample())
         state = self.tables.measure(batch.signals)
         latent = torch.randn(batch.signals.shape, generator=rng)
         with torch.no_grad():
