@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,3 +79,23 @@ def regular() -> Calorimeter:
 def regular_events(regular: Calorimeter) -> Events:
     """400 showers in the regular toy."""
     return make_events(regular, 400, seed=2)
+
+
+class Losing(ThreadPoolExecutor):
+    """Loses what it is told to lose, the numbers of calls from 0, and makes one call at a time."""
+
+    def __init__(self, losses: Callable[[int], bool], error: Exception, **beginning: Any) -> None:
+        super().__init__(1, **beginning)
+        self._losses, self._error, self._calls = losses, error, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._calls += 1
+        if self._losses(self._calls - 1):
+            raise self._error
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def losing() -> type[ThreadPoolExecutor]:
+    """An executor that loses calls: ``losing(losses, error)``."""
+    return Losing

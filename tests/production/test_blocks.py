@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,20 +21,6 @@ from moliere.simulators import Gflash, Production
 
 PLATES = (Plate("G4_Pb", 5.0), Plate("G4_Si", 5.0, 0, active=True)) * 10
 DETECTOR = Calorimeter("toy", (Layer(0, PolarGrid((0.0, 10.0, 50.0), 2)),), PLATES, particles=(11,))
-
-
-class Losing(ThreadPoolExecutor):
-    """Loses what it is told to lose: the numbers of calls, from 0."""
-
-    def __init__(self, losses: Callable[[int], bool], error: Exception, **beginning: Any) -> None:
-        super().__init__(1, **beginning)
-        self._losses, self._error, self._calls = losses, error, 0
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._calls += 1
-        if self._losses(self._calls - 1):
-            raise self._error
-        return super().submit(fn, *args, **kwargs)
 
 
 @pytest.fixture
@@ -56,14 +42,16 @@ def test_any_executor_makes_the_same_file(job: Production, whole: bytes) -> None
     assert job.output.read_bytes() == whole
 
 
-def test_what_is_lost_twice_is_done_again(job: Production, whole: bytes) -> None:
-    produce(job, engine=partial(Losing, {0, 1, 5, 6}.__contains__, BrokenExecutor("gone")))
+def test_what_is_lost_twice_is_done_again(job: Production, whole: bytes, losing: Callable[..., Any]) -> None:
+    produce(job, engine=partial(losing, {0, 1, 5, 6}.__contains__, BrokenExecutor("gone")))
     assert job.output.read_bytes() == whole
 
 
-def test_an_executor_that_is_broken_ends_the_run_and_what_is_whole_is_kept(job: Production, whole: bytes) -> None:
+def test_an_executor_that_is_broken_ends_the_run_and_what_is_whole_is_kept(
+    job: Production, whole: bytes, losing: Callable[..., Any]
+) -> None:
     with pytest.raises(IncompleteRun, match=r"events 1000-1499 .* missing: the executor lost it: BrokenExecutor gone"):
-        produce(job, engine=partial(Losing, lambda call: call > 1, BrokenExecutor("gone")))
+        produce(job, engine=partial(losing, lambda call: call > 1, BrokenExecutor("gone")))
     assert [path.name for path in sorted(job.folder.glob("0*"))] == ["000000.h5", "000001.h5"]
     produce(job, engine=partial(ThreadPoolExecutor, 2), resume=True)
     assert job.output.read_bytes() == whole
@@ -96,17 +84,19 @@ def test_another_version_and_a_folder_that_is_not_seen(job: Production) -> None:
     assert not job.folder.exists()
 
 
-def test_answers_come_in_the_order_of_the_calls_and_what_is_lost_three_times_is_a_failure() -> None:
+def test_answers_come_in_the_order_of_the_calls_and_what_is_lost_three_times_is_a_failure(
+    losing: Callable[..., Any],
+) -> None:
     dead = IncompleteRun("a worker process died")
-    with Losing({0, 2}.__contains__, dead) as executor:
+    with losing({0, 2}.__contains__, dead) as executor:
         done: list[int] = []
         answers = answers_of(executor, [(abs, -1), (abs, -2), (divmod, 1, 0)], done.append)
         assert answers[:2] == [1, 2]
         assert isinstance(answers[2].error, ZeroDivisionError)
         assert sorted(done) == [0, 1, 2]
-    with Losing({0, 2, 3}.__contains__, dead) as executor:
+    with losing({0, 2, 3}.__contains__, dead) as executor:
         assert answers_of(executor, [(abs, -1), (abs, -2)]) == [Failure(dead), 2]
-    with Losing({0, 2, 3}.__contains__, BrokenExecutor("gone")) as executor, pytest.raises(Lost, match="gone"):
+    with losing({0, 2, 3}.__contains__, BrokenExecutor("gone")) as executor, pytest.raises(Lost, match="gone"):
         answers_of(executor, [(abs, -1), (abs, -2)])
 
 

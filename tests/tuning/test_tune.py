@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -182,20 +182,6 @@ def test_the_page_links_every_trial(whole: Tuned) -> None:
     assert "best so far" in page
 
 
-class Losing(ThreadPoolExecutor):
-    """Loses what it is told to lose, the numbers of calls from 0, and makes one trial at a time."""
-
-    def __init__(self, losses: Callable[[int], bool], error: Exception) -> None:
-        super().__init__(1)
-        self._losses, self._error, self._calls = losses, error, 0
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._calls += 1
-        if self._losses(self._calls - 1):
-            raise self._error
-        return super().submit(fn, *args, **kwargs)
-
-
 @pytest.fixture
 def as_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials are made in this process, which has no start of its own."""
@@ -204,16 +190,18 @@ def as_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("as_worker")
 def test_any_executor_makes_the_trials_of_one_worker_again_where_it_loses_them(
-    search: Tune, whole: Tuned, tmp_path: Path
+    search: Tune, whole: Tuned, tmp_path: Path, losing: Callable[..., Any]
 ) -> None:
-    engine = partial(Losing, {0, 2}.__contains__, BrokenExecutor("gone"))
+    engine = partial(losing, {0, 2}.__contains__, BrokenExecutor("gone"))
     assert tried(search(tmp_path, 2, seed=1, workers=2, cluster=engine)) == tried(whole)[:2]
     assert not list(tmp_path.glob("driver-*"))
 
 
 @pytest.mark.usefixtures("as_worker")
-def test_an_executor_that_is_gone_ends_the_search_which_goes_on(search: Tune, whole: Tuned, tmp_path: Path) -> None:
-    engine = partial(Losing, lambda call: call > 0, BrokenExecutor("gone"))
+def test_an_executor_that_is_gone_ends_the_search_which_goes_on(
+    search: Tune, whole: Tuned, tmp_path: Path, losing: Callable[..., Any]
+) -> None:
+    engine = partial(losing, lambda call: call > 0, BrokenExecutor("gone"))
     with pytest.raises(IncompleteRun, match="the executor lost it: BrokenExecutor gone"):
         search(tmp_path, 2, seed=1, cluster=engine)
     resumed = search(tmp_path, 2, seed=1)
@@ -222,8 +210,10 @@ def test_an_executor_that_is_gone_ends_the_search_which_goes_on(search: Tune, wh
 
 
 @pytest.mark.usefixtures("as_worker")
-def test_a_trial_that_kills_its_process_is_failed_and_others_are_made(search: Tune, tmp_path: Path) -> None:
-    engine = partial(Losing, {0, 1}.__contains__, IncompleteRun("a worker process died (SIGKILL)"))
+def test_a_trial_that_kills_its_process_is_failed_and_others_are_made(
+    search: Tune, tmp_path: Path, losing: Callable[..., Any]
+) -> None:
+    engine = partial(losing, {0, 1}.__contains__, IncompleteRun("a worker process died (SIGKILL)"))
     one, other = search(tmp_path, 2, cluster=engine).trials
     assert (one.state, other.state) == ("failed", "complete")
     assert one.said == "a worker process died (SIGKILL); was its memory enough?"
