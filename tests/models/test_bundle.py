@@ -86,6 +86,13 @@ def test_truncated_files_are_recognised(path: Path, keep: float) -> None:
         load_bundle(path)
 
 
+def test_a_recipe_is_no_bundle_and_says_how_to_train_it(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('name = "mine"\n')
+    with pytest.raises(BundleError, match=r"is a recipe.* moliere train .*mine\.toml"):
+        load_bundle(recipe)
+
+
 def test_other_tensors_are_not_a_bundle(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(3)}, tmp_path / "a.bundle")
     with pytest.raises(BundleError, match="not a moliere bundle"):

@@ -149,7 +149,10 @@ class Par04(Consumer):
         grids = detector.grids if isinstance(detector, Calorimeter) else ()
         shapes = {grid.shape for grid in grids if grid.kind == "polar"}
         if len(shapes) != 1 or any(grid.kind != "polar" for grid in grids):
-            raise ExportError(f"par04 takes layers of the same rings and sectors, got {detector.describe()}")
+            raise ExportError(
+                f"par04 takes layers of the same rings and sectors, got {detector.describe()}; "
+                "export the bundle as onnx, fastcalosim or c"
+            )
         (n_alpha, n_r) = shapes.pop()
         self.mesh = (n_r, n_alpha, len(grids))
         self.size = sum(self.parts)

@@ -211,6 +211,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if path.suffix == ".toml":
+            raise BundleError(
+                f"{path} is a recipe, not a trained model; train it with: moliere train {path}"
+            ) from error
         raise BundleError(f"{path} is truncated or not a bundle ({error}); copy or train it again") from error
     if "moliere" not in metadata:
         raise BundleError(f"{path} holds tensors, but not a moliere bundle")
