@@ -22,6 +22,7 @@ def test_two_samples_are_ranked_and_a_pipeline_can_stop(run: Run, polar_events: 
     assert stopped.code == 1
     assert (tmp_path / "c" / "compare.html").exists()
     assert "best first" in stopped.out
+    assert "warning: two: 120 events are too few" in " ".join(stopped.out.split())
     assert f"failed: {two}: separation-mean>=0" in stopped.out
     assert run("compare", one, two, two, "-o", tmp_path / "d").code == 1
 

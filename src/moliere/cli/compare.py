@@ -82,6 +82,9 @@ def _show(rows: Sequence[Row]) -> None:
         metrics = [row.metrics.get(column) for row in rows]
         table.add_row(column, *(_in_words(metric) for metric in metrics))
     console.print(table)
+    for row in rows:
+        for warning in row.report.warnings:
+            console.print(f"warning: {Path(row.name).stem}: {warning}", style="yellow")
 
 
 def _in_words(metric: Metric | None) -> str:
