@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from moliere.detectors import Calorimeter, CartesianGrid, Layer
+from moliere.detectors import Calorimeter, CartesianGrid
 from moliere.detectors.base import Floats
 from moliere.errors import ConfigError
 
@@ -21,17 +21,120 @@ from moliere.errors import ConfigError
 ANGLES = ("theta", "mtheta")
 
 
-class ShearedFrame(nn.Module):
-    r"""Moves each layer of a Cartesian stack back by whole cells, and keeps a window around the axis.
+@dataclass(frozen=True)
+class Track:
+    r"""The straight line that a particle flies along.
 
-    A particle that enters at (x, y) with the angles θ and φ crosses the layer at depth z at
+    A particle that enters at (x, y) with the angles θ and φ crosses the depth z at
 
     .. math:: x + z \tan\varphi, \qquad y + z \cot\theta / \cos\varphi.
 
-    The cell that holds this point becomes the middle of the layer's window. Whole cells keep every signal as it was
-    recorded: for what lies inside the window, ``inverse(forward(signals)) == signals`` to the last bit. How far the
-    axis is from the middle of its cell, between -1/2 and 1/2 of a cell, is lost by that move: a model must get it as a
-    condition, see :meth:`offsets`. Signals outside the window are left out, see :meth:`outside`.
+    Args:
+        columns: names of the condition's columns; ``theta`` or ``mtheta``, ``phi``, ``x`` and ``y`` are used where they
+            are given, and without them particles fly straight into the middle.
+    """
+
+    columns: tuple[str, ...]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether any column of the condition says something about the line."""
+        return bool({*ANGLES, "phi", "x", "y"} & set(self.columns))
+
+    def at(self, condition: Tensor, depths: Tensor) -> Tensor:
+        """Where it crosses depths (n_depths,) or (n, n_depths) in mm: (n, n_depths, 2), x and y in mm."""
+        entry = torch.stack([self._column(condition, name) for name in ("x", "y")], dim=1)
+        return entry[:, None] + depths[..., None] * self.slopes(condition)[:, None]
+
+    def slopes(self, condition: Tensor) -> Tensor:
+        """Along x and y in mm for each mm of depth: (n, 2)."""
+        phi = self._column(condition, "phi")
+        angle = next((name for name in ANGLES if name in self.columns), None)
+        along = 0 * phi if angle is None else 1 / (self._column(condition, angle).tan() * phi.cos())
+        return torch.stack([phi.tan(), along], dim=1)
+
+    def mirror(self, condition: Tensor, axis: int, which: Tensor) -> Tensor:
+        """The condition of some particles as a mirror shows them, x as -x (axis 0) or y as -y (axis 1); which: (n,)."""
+        opposites = (("x", 0.0), ("phi", 0.0)) if axis == 0 else (*((angle, torch.pi) for angle in ANGLES), ("y", 0.0))
+        seen = condition.clone()
+        for name, zero in opposites:
+            if name in self.columns:
+                column = self.columns.index(name)
+                seen[:, column] = torch.where(which, zero - condition[:, column], condition[:, column])
+        return seen
+
+    def _column(self, condition: Tensor, name: str) -> Tensor:
+        """One column of the condition, (n,) float64; zeros where there is none of that name."""
+        if name not in self.columns:
+            return condition.new_zeros(len(condition), dtype=torch.float64)
+        return condition[:, self.columns.index(name)].double()
+
+
+class LayerWindows(nn.Module):
+    """A window of whole cells in each Cartesian layer, whose middle is the cell that a shower crosses.
+
+    Args:
+        detector: layers of equal cells; their grids may differ.
+        cells: numbers of cells of each layer's window along x and y; odd, so that one of them is the middle.
+    """
+
+    low: Tensor
+    pitch: Tensor
+    layer: Tensor
+    steps: Tensor
+    sizes: Tensor
+    first: Tensor
+
+    def __init__(self, detector: Calorimeter, cells: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        self.n_channels = detector.n_channels
+        low = [[edges[0] for edges in grid.edges] for grid in detector.grids]
+        pitch = [[np.diff(edges).mean() for edges in grid.edges] for grid in detector.grids]
+        steps = [np.indices(size).reshape(2, -1).T - np.array(size) // 2 for size in cells]
+        layer = np.repeat(np.arange(len(cells)), [len(part) for part in steps])
+        of_layers = {"sizes": [grid.shape for grid in detector.grids], "first": detector.boundaries[:-1]}
+        tables = {"low": low, "pitch": pitch, "layer": layer, "steps": np.concatenate(steps), **of_layers}
+        for name, values in tables.items():
+            self.register_buffer(name, torch.tensor(np.array(values)), persistent=False)
+        self.detector = _window_of(detector, np.array(pitch), cells)
+
+    def places(self, points: Tensor) -> Tensor:
+        """Points in mm, (n, n_layers, 2), in cells from the first edges of their layers."""
+        return (points - self.low) / self.pitch
+
+    def offsets(self, points: Tensor) -> Tensor:
+        """From the middle of the window to points in mm, in cells along x and y: (n, n_layers, 2), in [-1/2, 1/2)."""
+        where = self.places(points)
+        return where - where.floor() - 0.5
+
+    def channels(self, points: Tensor) -> Tensor:
+        """The detector's channel of each cell of windows around points in mm, (n, detector.n_channels).
+
+        One behind the last stands for what lies beyond the detector.
+        """
+        middle, size = self.places(points).floor().long(), self.sizes[self.layer]
+        x, y = (middle[..., axis][:, self.layer] + self.steps[:, axis] for axis in (0, 1))
+        inside = (x >= 0) & (x < size[:, 0]) & (y >= 0) & (y < size[:, 1])
+        return torch.where(inside, self.first[self.layer] + x * size[:, 1] + y, self.n_channels)
+
+    def gather(self, cells: Tensor, channels: Tensor) -> Tensor:
+        """Numbers of the detector's cells, (n, n_channels), in the windows; 0 beyond the detector."""
+        return torch.cat([cells, cells.new_zeros(len(cells), 1)], dim=1).gather(1, channels)
+
+    def scatter(self, framed: Tensor, channels: Tensor) -> Tensor:
+        """Back to the detector's cells, (n, n_channels); 0 outside the windows."""
+        empty = framed.new_zeros(len(framed), self.n_channels + 1)
+        return empty.scatter(1, channels, framed)[:, :-1]
+
+
+class ShearedFrame(nn.Module):
+    """Moves each layer of a Cartesian stack back by whole cells, and keeps a window around the axis.
+
+    The cell where the particle's :class:`Track` crosses a layer becomes the middle of the layer's window. Whole cells
+    keep every signal as it was recorded: for what lies inside the window, ``inverse(forward(signals)) == signals`` to
+    the last bit. How far the axis is from the middle of its cell, between -1/2 and 1/2 of a cell, is lost by that move:
+    a model must get it as a condition, see :meth:`offsets`. Signals outside the window are left out, see
+    :meth:`outside`.
 
     Depths are those of the active plates, or the middles of layers without plates.
 
@@ -63,9 +166,10 @@ class ShearedFrame(nn.Module):
         super().__init__()
         lattice = _Lattice.of(detector)
         _check_window(lattice, cells)
-        self.columns, self.cells = tuple(columns), cells
+        self.track, self.cells = Track(tuple(columns)), cells
         self.shape, self.n_channels = lattice.shape, detector.n_channels
-        self.detector = _window_of(detector, lattice, cells)
+        self.windows = LayerWindows(detector, [cells] * len(detector.grids))
+        self.detector = self.windows.detector
         for name, values in {"depths": lattice.depths, "low": lattice.low, "pitch": lattice.pitch}.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64), persistent=False)
 
@@ -80,17 +184,14 @@ class ShearedFrame(nn.Module):
 
     def forward(self, signals: Tensor, condition: Tensor) -> Tensor:
         """The window's cells: (n, n_channels), (n, n_columns) → (n, detector.n_channels); 0 beyond the detector."""
-        framed: Tensor = _with_nowhere(signals).gather(1, self._channels(condition))
-        return framed
+        return self.windows.gather(signals, self.windows.channels(self._axis(condition)))
 
     def inverse(self, framed: Tensor, condition: Tensor) -> Tensor:
         """Back to all cells: (n, detector.n_channels), (n, n_columns) → (n, n_channels), 0 outside the window.
 
         What the window holds beyond the detector is lost, as it is of a real shower.
         """
-        empty = framed.new_zeros(len(framed), self.n_channels + 1)
-        signals: Tensor = empty.scatter(1, self._channels(condition), framed)[:, :-1]
-        return signals
+        return self.windows.scatter(framed, self.windows.channels(self._axis(condition)))
 
     def outside(self, signals: Tensor, condition: Tensor) -> Tensor:
         """What the window leaves out of each shower, (n,), in the unit of the signals."""
@@ -98,13 +199,12 @@ class ShearedFrame(nn.Module):
 
     def offsets(self, condition: Tensor) -> Tensor:
         """From the middle of the window to the axis, in cells along x and y: (n, n_layers, 2), in [-1/2, 1/2)."""
-        where = self._axis(condition)
-        return where - where.floor() - 0.5
+        return self.windows.offsets(self._axis(condition))
 
     def shifts(self, condition: Tensor) -> Tensor:
         """From the middle of the detector to that of the window, in whole or half cells: (n, n_layers, 2)."""
         middle = torch.tensor(self.shape[1:], device=condition.device) / 2
-        return self._axis(condition).floor() + 0.5 - middle
+        return self.windows.places(self._axis(condition)).floor() + 0.5 - middle
 
     def across(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """From the axis to the middle of each cell of the window, in mm: along x (n, n_layers, n_x), y (…, n_y)."""
@@ -117,7 +217,7 @@ class ShearedFrame(nn.Module):
 
     def distances(self, condition: Tensor) -> Tensor:
         """Of each cell's middle from the axis, perpendicular to it, in mm: (n, n_layers, n_x, n_y)."""
-        slopes = self._slopes(condition)
+        slopes = self.track.slopes(condition)
         x, y = self.across(condition)
         x, y = x[..., :, None], y[..., None, :]
         along_x, along_y = (slopes[:, axis, None, None, None] for axis in (0, 1))
@@ -138,46 +238,11 @@ class ShearedFrame(nn.Module):
             which: showers that are mirrored, (n,) bool.
         """
         turned = signals.unflatten(1, self.shape).flip(3).flatten(1)
-        seen = condition.clone()
-        for name, zero in (*((angle, torch.pi) for angle in ANGLES), ("y", 0.0)):
-            if name in self.columns:
-                column = self.columns.index(name)
-                seen[:, column] = torch.where(which, zero - condition[:, column], condition[:, column])
-        return torch.where(which[:, None], turned, signals), seen
-
-    def _slopes(self, condition: Tensor) -> Tensor:
-        """Of the axis, along x and y in mm for each mm of depth: (n, 2)."""
-        phi = self._column(condition, "phi")
-        angle = next((name for name in ANGLES if name in self.columns), None)
-        along = 0 * phi if angle is None else 1 / (self._column(condition, angle).tan() * phi.cos())
-        return torch.stack([phi.tan(), along], dim=1)
+        return torch.where(which[:, None], turned, signals), self.track.mirror(condition, 1, which)
 
     def _axis(self, condition: Tensor) -> Tensor:
-        """Where the axis crosses each layer, in cells from the detector's first edges: (n, n_layers, 2)."""
-        entry = torch.stack([self._column(condition, name) for name in ("x", "y")], dim=1)
-        points = entry[:, None] + self.depths[:, None] * self._slopes(condition)[:, None]
-        return (points - self.low) / self.pitch
-
-    def _column(self, condition: Tensor, name: str) -> Tensor:
-        """One column of the condition, (n,) float64; zeros where there is none of that name."""
-        if name not in self.columns:
-            return condition.new_zeros(len(condition), dtype=torch.float64)
-        return condition[:, self.columns.index(name)].double()
-
-    def _channels(self, condition: Tensor) -> Tensor:
-        """The detector's channel of each cell of the window; one behind the last for what lies beyond the detector."""
-        n_layers, n_x, n_y = self.shape
-        first = self._axis(condition).floor().long() - torch.tensor(self.cells, device=condition.device) // 2
-        x, y = (first[..., axis, None] + torch.arange(n, device=first.device) for axis, n in enumerate(self.cells))
-        layer = torch.arange(n_layers, device=first.device)[:, None, None]
-        x, y = x[..., :, None], y[..., None, :]
-        inside = (x >= 0) & (x < n_x) & (y >= 0) & (y < n_y)
-        return torch.where(inside, (layer * n_x + x) * n_y + y, self.n_channels).flatten(1)
-
-
-def _with_nowhere(signals: Tensor) -> Tensor:
-    """A last channel without a signal."""
-    return torch.cat([signals, signals.new_zeros(len(signals), 1)], dim=1)
+        """Where the axis crosses each layer, in mm: (n, n_layers, 2)."""
+        return self.track.at(condition, self.depths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +302,12 @@ def _check_window(lattice: _Lattice, cells: tuple[int, int]) -> None:
             raise ConfigError(f"a window of {n} cells along {name}; expected an odd number up to the detector's {most}")
 
 
-def _window_of(detector: Calorimeter, lattice: _Lattice, cells: tuple[int, int]) -> Calorimeter:
-    """The detector that a model in the frame sees: the same layers with fewer cells, the axis in their middle."""
-    x, y = (tuple((step * (np.arange(n + 1) - n / 2)).tolist()) for n, step in zip(cells, lattice.pitch, strict=True))
-    grid = CartesianGrid(x, y)
-    layers: list[Layer] = [layer if layer.grid is None else replace(layer, grid=grid) for layer in detector.layers]
-    return replace(detector, name=f"{detector.name}-frame", layers=tuple(layers))
+def _window_of(detector: Calorimeter, pitch: Floats, cells: Sequence[tuple[int, int]]) -> Calorimeter:
+    """The detector that a model in the windows sees: the same layers with other cells, the axis in their middle."""
+    edges = [
+        [tuple((step * (np.arange(n + 1) - n / 2)).tolist()) for n, step in zip(*part, strict=True)]
+        for part in zip(cells, pitch, strict=True)
+    ]
+    grids = iter(CartesianGrid(x, y) for x, y in edges)
+    layers = tuple(layer if layer.grid is None else replace(layer, grid=next(grids)) for layer in detector.layers)
+    return replace(detector, name=f"{detector.name}-frame", layers=layers)

@@ -14,6 +14,7 @@ from moliere.config import Config, Table
 from moliere.detectors import Calorimeter, of_kind
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
+from moliere.models.flow.aim import Aim, InWindows
 from moliere.models.flow.cell_coder import pieces
 from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries
 from moliere.models.flow.geometry_mixer import GeometryMixer
@@ -74,6 +75,10 @@ class CalorimeterFlow(GenerativeModel):
     (:class:`~moliere.preprocess.ShearedFrame`) where ``window`` is set: of 3DGAN's 65,025 cells only those around the
     axis cost anything. What lies outside the window, 0.1 % of the energy for 25 × 25 cells there, is not made.
 
+    Where the condition tells a place or an angle and layers are Cartesian, cells are told by where the particle's track
+    crosses them (:class:`~moliere.models.flow.aim.Aim`): their tables by the share of a mean shower that they expect,
+    the network by windows around the track, and showers are mirrored together with their conditions.
+
     The latent is N(0, 1): first the numbers of stage one, then one a cell.
 
     References:
@@ -99,10 +104,13 @@ class CalorimeterFlow(GenerativeModel):
         self.settings = config
         self.threshold = readout_threshold(config.threshold, detector)
         self.frame = ShearedFrame(detector, context.columns, config.window) if config.window else None
+        aimed = self.frame is None and Aim.fits(detector, context.columns)
+        self.aim = Aim(detector, context.columns) if aimed else None
         seen = detector if self.frame is None else self.frame.detector
         turns = symmetries(seen, context.columns)
-        self.register_buffer("symmetries", torch.tensor(turns if config.augment else turns[:1]), persistent=False)
-        alike = cells_alike(turns) if self.frame is None else places_alike(seen)
+        augment = config.augment and self.aim is None  # else condition and shower are mirrored together
+        self.register_buffer("symmetries", torch.tensor(turns if augment else turns[:1]), persistent=False)
+        alike = self.aim or (cells_alike(turns) if self.frame is None else places_alike(seen))
         sizes = [grid.n_cells for grid in seen.grids]
         self.n_channels = seen.n_channels
         self.encoding = ConditionEncoding(context.columns, context.particles)
@@ -111,16 +119,17 @@ class CalorimeterFlow(GenerativeModel):
         self.layer_velocity = NormalPath(
             ResidualMLP(self.tables.width, self.encoding.width, config.layer_width, config.layer_blocks)
         )
-        self.cell_velocity = NormalPath(
-            GeometryMixer(
-                describe_cells(seen, config.slabs),
-                self.encoding.width,
-                4 if self.frame is None else 6,
-                config.width,
-                config.global_width,
-                config.blocks,
-            )
+        windows = None if self.aim is None else self.aim.windows
+        mixer = GeometryMixer(
+            describe_cells(seen if windows is None else windows.detector, config.slabs),
+            self.encoding.width,
+            _told_of_layers(self.frame, self.aim),
+            config.width,
+            config.global_width,
+            config.blocks,
+            vectors=0 if self.aim is None else 2,
         )
+        self.cell_velocity = NormalPath(mixer if windows is None else InWindows(windows, mixer))
 
     @property
     def latent(self) -> tuple[Latent, ...]:
@@ -188,13 +197,16 @@ class CalorimeterFlow(GenerativeModel):
     def _carry(self, path: NormalPath, x: Tensor, steps: int, *given: Tensor) -> Tensor:
         return solvers[self.settings.solver](lambda y, t: path(y, y.new_full((len(y),), t), *given), x, steps)
 
-    def _given(self, condition: Tensor, state: LayerState) -> tuple[Tensor, Tensor]:
-        """Encoded condition, and what describes each layer: (n, n_layers, 4), or 6 with the axis' place in its cell."""
+    def _given(self, condition: Tensor, state: LayerState) -> tuple[Tensor, ...]:
+        """Encoded condition, what describes each layer (n, n_layers, …), and the windows' channels if there are any."""
         described = self.tables.describe(condition, state)
         layers = described.unflatten(1, (4, self.tables.n_layers)).transpose(1, 2)
         if self.frame is not None:
             layers = torch.cat([layers, self.frame.offsets(condition).float()], dim=2)
-        return self.encoding(condition), layers
+        if self.aim is None:
+            return self.encoding(condition), layers
+        layers = torch.cat([layers, self.aim.vectors(condition)], dim=2)
+        return self.encoding(condition), layers, self.aim.channels(condition)
 
     def _see(self, batch: Batch, rng: torch.Generator | None = None) -> Batch:
         """The events as the networks see them: in the frame, some in a mirror with a generator, and without noise."""
@@ -203,6 +215,8 @@ class CalorimeterFlow(GenerativeModel):
             if rng is not None and self.settings.augment and self.frame.has_mirror:
                 signals, condition = self.frame.mirror(signals, condition, _coin(len(batch), rng))
             signals = self.frame(signals, condition)
+        elif self.aim is not None and rng is not None and self.settings.augment:
+            signals, condition = self.aim.mirror(signals, condition, rng)
         return replace(batch, signals=self.tables.cut(signals), condition=condition)
 
     def _turn(self, signals: Tensor, rng: torch.Generator) -> Tensor:
@@ -216,6 +230,11 @@ def _number_tables(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: A
     for part in ("layers", "cells"):
         for name in [name for name in tensors if name.startswith(f"{prefix}{part}.")]:
             tensors[f"{prefix}tables.{part}.0.{name.removeprefix(f'{prefix}{part}.')}"] = tensors.pop(name)
+
+
+def _told_of_layers(frame: ShearedFrame | None, aim: Aim | None) -> int:
+    """Numbers that describe a layer: four of what it holds, and where the shower's axis lies in its cells."""
+    return 4 + (2 if frame is not None else 4 if aim is not None else 0)
 
 
 def _coin(n: int, rng: torch.Generator) -> Tensor:

@@ -66,8 +66,8 @@ def describe_cells(detector: Calorimeter, n_slabs: int) -> CellGeometry:
     n_slabs = min(n_slabs, n_layers)
     slab = np.arange(n_layers) * n_slabs // n_layers
     n_sectors = common_sectors(detector)
-    depth, thickness = _depths(detector)
-    radius = _moliere_radius(detector)
+    depth, thickness = layer_depths(detector)
+    radius = moliere_radius(detector)
     channels, sectors, shares, features = [], [], [], []
     for layer, (grid, part) in enumerate(zip(detector.grids, detector.slices, strict=True)):
         cell, sector, share, r, turn = _sort_cells(grid, n_sectors)
@@ -129,11 +129,11 @@ def symmetries(detector: Calorimeter, columns: Sequence[str]) -> Ints:
         return identity
     if all(grid.kind == "polar" for grid in detector.grids):
         return identity if told & (_ALONG_X | _ALONG_Y) else _turned(detector)
-    if not all(grid.kind == "cartesian" and _is_centred(grid) for grid in detector.grids):
+    if not all(grid.kind == "cartesian" and is_centred(grid, 0) and is_centred(grid, 1) for grid in detector.grids):
         return identity
     broken = {axis for axis, names in ((1, _ALONG_X), (2, _ALONG_Y)) if told & names}
     mirrors = [axes for axes in ((1,), (2,), (1, 2)) if not broken.intersection(axes)]
-    return np.concatenate([identity, *(_mirrored(detector, axes)[None] for axes in mirrors)])
+    return np.concatenate([identity, *(mirrored(detector, axes)[None] for axes in mirrors)])
 
 
 def _turned(detector: Calorimeter) -> Ints:
@@ -171,11 +171,13 @@ def places_alike(detector: Calorimeter) -> list[int]:
     return np.unique(np.array(names), axis=0, return_inverse=True)[1].tolist()  # type: ignore[no-any-return]
 
 
-def _is_centred(grid: Grid) -> bool:
-    return all(np.allclose(edge, -np.asarray(edge)[::-1]) for edge in grid.edges)
+def is_centred(grid: Grid, axis: int) -> bool:
+    """Whether the cells look the same with the x axis (0) or the y axis (1) turned around."""
+    return np.allclose(grid.edges[axis], -grid.edges[axis][::-1])
 
 
-def _mirrored(detector: Calorimeter, axes: tuple[int, ...]) -> Ints:
+def mirrored(detector: Calorimeter, axes: tuple[int, ...]) -> Ints:
+    """Channels of Cartesian layers with the x axis (1) or the y axis (2) turned around, (n_channels,)."""
     parts = []
     for grid, part in zip(detector.grids, detector.slices, strict=True):
         channels = np.arange(part.start, part.stop).reshape(grid.shape)
@@ -222,7 +224,7 @@ def _waves(values: Floats, n: int) -> list[Floats]:
     return [values, *(wave(k * values) for k in range(1, n) for wave in (np.sin, np.cos))]
 
 
-def _depths(detector: Calorimeter) -> tuple[Floats, Floats]:
+def layer_depths(detector: Calorimeter) -> tuple[Floats, Floats]:
     """Depth of each layer's middle and its thickness in radiation lengths; in tenths of a layer where no stack says."""
     n = len(detector.grids)
     lengths = _radiation_lengths(detector)
@@ -246,7 +248,7 @@ def _radiation_lengths(detector: Calorimeter) -> list[float] | None:
     return lengths or None
 
 
-def _moliere_radius(detector: Calorimeter) -> float:
+def moliere_radius(detector: Calorimeter) -> float:
     """Of the mixture, in mm: plates' inverse radii weighted by their lengths; the outermost cell's fifth without."""
     lengths = _radiation_lengths(detector)
     if lengths is None:
@@ -257,3 +259,11 @@ def _moliere_radius(detector: Calorimeter) -> float:
         for plate, length in zip(detector.stack, lengths, strict=True)
     )
     return total / inverse
+
+
+def critical_energy(detector: Calorimeter) -> float:
+    """Of the mixture in MeV, from its radiation length and Molière radius; that of lead tungstate without a stack."""
+    lengths = _radiation_lengths(detector)
+    if lengths is None:
+        return materials.get("G4_PbWO4").critical_energy
+    return _SCALE_ENERGY * sum(plate.thickness for plate in detector.stack) / sum(lengths) / moliere_radius(detector)

@@ -28,6 +28,7 @@ class _Weights:
     outward: Tensor
     local: Tensor
     overall: Tensor
+    sides: Tensor | None
     kernels: tuple[Tensor | None, ...]
 
 
@@ -51,6 +52,8 @@ class GeometryMixer(nn.Module):
         width: width of a token, a multiple of 4.
         global_width: width of the global vector.
         blocks: number of blocks.
+        vectors: pairs among the numbers that describe a layer, the last ones, that point across the axis; every sector
+            is also told how they look from its side.
     """
 
     order: Tensor
@@ -60,9 +63,17 @@ class GeometryMixer(nn.Module):
     features: Tensor
     layer_features: Tensor
     slab: Tensor
+    turns: Tensor
 
     def __init__(
-        self, geometry: CellGeometry, condition_width: int, layer_width: int, width: int, global_width: int, blocks: int
+        self,
+        geometry: CellGeometry,
+        condition_width: int,
+        layer_width: int,
+        width: int,
+        global_width: int,
+        blocks: int,
+        vectors: int = 0,
     ) -> None:
         super().__init__()
         self.n_sectors, self.width, self.layer_width = geometry.n_sectors, width, layer_width
@@ -76,6 +87,9 @@ class GeometryMixer(nn.Module):
         self.inward, self.outward = (_weights_from(scaled.shape[1], width) for _ in range(2))
         self.own = nn.Parameter(torch.zeros(2, len(distinct), width))
         self.words = _weights_from(layers.shape[1], layer_width * (width + global_width))
+        self.vectors = vectors
+        self.sides = _weights_from(layers.shape[1], 2 * vectors * width) if vectors else None
+        self.register_buffer("turns", _turns(geometry.n_sectors), persistent=False)
         self.time = TimeEmbedding()
         self.told = nn.Sequential(
             nn.Linear(condition_width + self.time.width, global_width), nn.SiLU(), nn.Linear(global_width, global_width)
@@ -109,6 +123,8 @@ class GeometryMixer(nn.Module):
         weights, held = self._weights(), layers.flatten(1)
         tokens = torch.bmm(self._gather(x), weights.inward)
         tokens = tokens + (held @ weights.local).repeat_interleave(self.n_sectors, 0)
+        if weights.sides is not None:
+            tokens = tokens + self._from_sides(layers, weights.sides)
         overall = held @ weights.overall + self.told(torch.cat([condition, self.time(t)], dim=1))
         for block, kernel in zip(self.blocks, weights.kernels, strict=True):
             tokens, overall = block(tokens, overall, kernel)
@@ -119,7 +135,7 @@ class GeometryMixer(nn.Module):
         mixed = torch.is_autocast_enabled(self.own.device.type)
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or mixed:
             return self._make_weights()
-        sources = (self.inward, self.outward, self.words, *(block.reach for block in self._blocks))
+        sources = (self.inward, self.outward, self.words, self.sides, *(block.reach for block in self._blocks))
         numbers = [self.own, *(number for source in sources if source is not None for number in source.parameters())]
         # what changes a tensor in its place raises its version, and what moves it changes where its data lie
         state = [(number.data_ptr(), 0 if number.is_inference() else number._version) for number in numbers]
@@ -130,7 +146,8 @@ class GeometryMixer(nn.Module):
 
     def _make_weights(self) -> _Weights:
         inward, outward = self._cell_weights()
-        return _Weights(inward, outward, *self._layer_weights(), tuple(block.kernel() for block in self._blocks))
+        kernels = tuple(block.kernel() for block in self._blocks)
+        return _Weights(inward, outward, *self._layer_weights(), self._side_weights(), kernels)
 
     @property
     def _blocks(self) -> Iterator[_Block]:
@@ -150,6 +167,20 @@ class GeometryMixer(nn.Module):
         words = self.words(self.layer_features).view(m, -1) * m**-0.5
         own = self.slab.repeat_interleave(self.layer_width, 0).T[:, :, None]
         return own * words[:, : self.width], words[:, self.width :]
+
+    def _side_weights(self) -> Tensor | None:
+        """Of vectors as a sector sees them, for the tokens of each slab: (n_slabs, n_layers · 2 vectors, width)."""
+        if self.sides is None:
+            return None
+        n = 2 * self.vectors
+        words: Tensor = self.sides(self.layer_features).view(-1, self.width) * (n * len(self.layer_features)) ** -0.5
+        return self.slab.repeat_interleave(n, 0).T[:, :, None] * words
+
+    def _from_sides(self, layers: Tensor, weights: Tensor) -> Tensor:
+        """What the layers' vectors tell each token, (n_tokens, n, width)."""
+        vectors = layers[:, :, -2 * self.vectors :].unflatten(2, (self.vectors, 2))
+        seen = torch.stack([(vectors @ turn).flatten(1) for turn in self.turns])
+        return (seen @ weights[:, None]).flatten(0, 1)
 
     def _gather(self, x: Tensor) -> Tensor:
         """Cells of each token, (n_tokens, n, p)."""
@@ -241,6 +272,12 @@ def _waves(n_slabs: int, n_sectors: int) -> Tensor:
 
 def _size(wave: int, n_sectors: int) -> float:
     return float((min(wave + 1, 2) / n_sectors) ** 0.5)
+
+
+def _turns(n_sectors: int) -> Tensor:
+    """From x and y to towards each sector's middle and around the axis, (n_sectors, 2, 2)."""
+    angle = (torch.arange(n_sectors) + 0.5) * (2 * torch.pi / n_sectors) - torch.pi
+    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(-1, 2, 2)
 
 
 def _by_head(matrices: Tensor, z: Tensor, rows: int) -> Tensor:

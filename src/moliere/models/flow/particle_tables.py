@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from moliere.models.flow.aim import N_TABLES, Aim
 from moliere.models.flow.cell_coder import CellCoder
 from moliere.models.networks.layer_state import LayerScores, LayerState
 
@@ -21,7 +22,7 @@ class ParticleTables(nn.Module):
     Args:
         sizes: number of cells of each layer.
         threshold: in MeV; the smallest signal of a lit cell.
-        groups: cells with the same number share their tables, (n_channels,).
+        groups: cells with the same number share their tables, (n_channels,), or what tells it from a condition.
         columns: of the condition.
         particles: that ``pdg_id`` may take, if it is one of the columns.
         n_knots: counts and energies at which the tables of cells are made.
@@ -33,7 +34,7 @@ class ParticleTables(nn.Module):
         self,
         sizes: Sequence[int],
         threshold: float,
-        groups: Sequence[int],
+        groups: Sequence[int] | Aim,
         columns: Sequence[str],
         particles: Sequence[int],
         n_knots: int = 10,
@@ -45,7 +46,9 @@ class ParticleTables(nn.Module):
         kinds = list(particles) if self.column is not None else [0]
         self.register_buffer("particles", torch.tensor(kinds, dtype=torch.float64), persistent=False)
         self.layers = nn.ModuleList(LayerScores(sizes, threshold) for _ in kinds)
-        self.cells = nn.ModuleList(CellCoder(sizes, threshold, groups, n_knots) for _ in kinds)
+        self.aim = groups if isinstance(groups, Aim) else None
+        of_cells = N_TABLES if isinstance(groups, Aim) else groups
+        self.cells = nn.ModuleList(CellCoder(sizes, threshold, of_cells, n_knots) for _ in kinds)
 
     @property
     def _layers(self) -> list[LayerScores]:
@@ -85,19 +88,21 @@ class ParticleTables(nn.Module):
     def fit(self, condition: Tensor, signals: Tensor) -> None:
         """Make the tables from training showers, particle by particle; signals below the threshold must be zero."""
         own, energy, state = self._own(condition), self._energy(condition), self.measure(signals)
+        groups = self._groups(condition)
         for k, (layers, cells) in enumerate(zip(self._layers, self._cells, strict=True)):
             rows = own == k
             if rows.any():
                 layers.fit(state[rows], energy[rows])
-                cells.fit(signals[rows], state[rows], energy[rows])
+                cells.fit(signals[rows], state[rows], energy[rows], _of(groups, rows))
 
     def trim(self, condition: Tensor, scores: Tensor, signals: Tensor) -> None:
         """Let the numbers that a network made for the layers of showers light cells as often as the showers do."""
         own, energy, state = self._own(condition), self._energy(condition), self.measure(signals)
+        groups = self._groups(condition)
         for k, cells in enumerate(self._cells):
             rows = own == k
             if rows.any():
-                cells.trim(scores[rows], signals[rows], state[rows], energy[rows])
+                cells.trim(scores[rows], signals[rows], state[rows], energy[rows], _of(groups, rows))
 
     def encode_layers(self, condition: Tensor, state: LayerState, rng: torch.Generator) -> Tensor:
         """What layers hold → N(0, 1), (n, width) float32."""
@@ -113,20 +118,24 @@ class ParticleTables(nn.Module):
 
     def encode_cells(self, condition: Tensor, signals: Tensor, state: LayerState, rng: torch.Generator) -> Tensor:
         """Cells of given showers → N(0, 1), dark ones spread by noise; signals below the threshold must be zero."""
-        own, energy = self._own(condition), self._energy(condition)
+        own, energy, groups = self._own(condition), self._energy(condition), self._groups(condition)
         scores = torch.empty_like(signals)
         for k, coder in enumerate(self._cells):
             rows = own == k
-            scores[rows] = coder.encode(signals[rows], state[rows], energy[rows], rng)
+            scores[rows] = coder.encode(signals[rows], state[rows], energy[rows], rng, _of(groups, rows))
         return scores
 
     def decode_cells(self, condition: Tensor, scores: Tensor, state: LayerState) -> Tensor:
         """Back to MeV, float32: each layer gets exactly its count and its energy."""
-        energy = self._energy(condition)
-        return self._choose(condition, [coder.decode(scores, state, energy) for coder in self._cells]).float()
+        energy, groups = self._energy(condition), self._groups(condition)
+        return self._choose(condition, [coder.decode(scores, state, energy, groups) for coder in self._cells]).float()
 
     def _energy(self, condition: Tensor) -> Tensor:
         return condition[:, self.energy_column]
+
+    def _groups(self, condition: Tensor) -> Tensor | None:
+        """Of each cell, where the condition tells them, (n, n_channels)."""
+        return None if self.aim is None else self.aim.tables(condition)
 
     def _own(self, condition: Tensor) -> Tensor:
         """Place of each event's particle, (n,)."""
@@ -141,3 +150,7 @@ class ParticleTables(nn.Module):
         for k, other in enumerate(said[1:], start=1):
             chosen = torch.where(own == k, other, chosen)
         return chosen
+
+
+def _of(groups: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if groups is None else groups[rows]
