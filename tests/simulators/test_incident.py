@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moliere.errors import InvalidQuantity, UnknownName
-from moliere.simulators.incident import PARTICLES, particle_id, particle_name, sample_incident, spectra
+from moliere.simulators.incident import sample_incident, spectra
 
 
 def draw(spectrum: str, low: float = 256.0, high: float = 32768.0, n: int = 20_000) -> np.ndarray:
@@ -45,11 +45,7 @@ def test_bad_ranges_are_refused(bounds: tuple[float, float]) -> None:
         draw("log", *bounds)
 
 
-def test_names_are_known_both_ways() -> None:
-    assert all(particle_name(particle_id(name)) == name for name in PARTICLES)
-    assert particle_name(130) == "pdg 130"
-    with pytest.raises(UnknownName, match="did you mean 'gamma'"):
-        particle_id("gama")
+def test_an_unknown_spectrum_is_named() -> None:
     with pytest.raises(UnknownName, match="spectrum"):
         draw("logg")
 

@@ -104,9 +104,9 @@ def join(
     from moliere.errors import ConfigError
     from moliere.events.convert import choose_format
     from moliere.events.join import join as joined
+    from moliere.events.particles import particle_id
     from moliere.files import check_free
     from moliere.samples import open_source
-    from moliere.simulators.incident import particle_id
 
     check_free(output, overwrite=overwrite)
     sources = [open_source(file, detector) for file in files]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class Collected:
         feature_names: of its columns.
         kept: the first of the events used, with signals, as many as memory allows.
         mean_signals: (1 + n_bins, n_channels): over all events, then in each bin of the scale.
+        particles: PDG identifiers of what came in, (n_used,); ``None`` where nobody says.
     """
 
     n_events: int
@@ -42,6 +44,7 @@ class Collected:
     feature_names: tuple[str, ...]
     kept: Kept
     mean_signals: Floats
+    particles: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Events used."""
@@ -103,7 +106,7 @@ def collect(
         part = order[start : start + rows]
         events = _seen_by(detector, source.take(_as_slice(chosen[part])))
         measured = suite.look(events, threshold)
-        table.put(part, measured, events.incident.get("theta"))
+        table.put(part, measured, events.incident)
         means.add(measured)
     return Collected(
         n_events=len(source),
@@ -113,6 +116,7 @@ def collect(
         feature_names=table.feature_names,
         kept=Kept(detector, table.scale[:kept_rows], table.signals, table.times, table.theta),
         mean_signals=means.values(),
+        particles=table.particles,
     )
 
 
@@ -131,12 +135,13 @@ class _Table:
         self.signals = np.zeros((n_kept, n_channels), np.float32)
         self.times: Floats | None = None
         self.theta: Floats | None = None
+        self.particles: NDArray[np.int64] | None = None
         self.observables: dict[str, Floats] = {}
         self.features = np.zeros((n_events, 0), np.float32)
         self.feature_names: tuple[str, ...] = ()
 
-    def put(self, rows: NDArray[np.int64], measured: Measured, theta: Floats | None) -> None:
-        """The events of these rows, and their incident angles where they have some."""
+    def put(self, rows: NDArray[np.int64], measured: Measured, incident: Mapping[str, NDArray[Any]]) -> None:
+        """The events of these rows, with the angles and the kinds of what came in where these are known."""
         if not self.observables:
             self.observables = {name: np.zeros(self._n_events) for name in measured.observables}
             self.features = np.zeros((self._n_events, measured.features.shape[1]), np.float32)
@@ -154,9 +159,12 @@ class _Table:
             if self.times is None:
                 self.times = np.full((len(self.signals), measured.times.shape[1]), np.nan)
             self.times[rows[keep]] = measured.times[keep]
-        if theta is not None:
+        if (theta := incident.get("theta")) is not None:
             self.theta = np.full(len(self.signals), np.nan) if self.theta is None else self.theta
             self.theta[rows[keep]] = theta[keep]
+        if (particles := incident.get("pdg_id")) is not None:
+            self.particles = np.zeros(self._n_events, np.int64) if self.particles is None else self.particles
+            self.particles[rows] = particles
 
 
 class _Means:

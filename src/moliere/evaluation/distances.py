@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy  # its rooms are imported when they are named: stats takes half a second
@@ -256,3 +257,32 @@ def matrix_distance(first: Floats, second: Floats) -> float:
         0.3535...
     """
     return float(np.linalg.norm(first - second) / max(len(first), 1))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the observables of some events agree.
+
+    Args:
+        p_value: of all observables together.
+        worst: the observable that agrees least.
+        worst_p_value: its Kolmogorov-Smirnov p-value, corrected for having looked at so many.
+    """
+
+    p_value: float
+    worst: str
+    worst_p_value: float
+
+
+def agreement(reference: Mapping[str, Floats], generated: Mapping[str, Floats]) -> Agreement | None:
+    """Compare all observables; ``None`` where none of them varies.
+
+    Args:
+        reference: name → values, (n,).
+        generated: name → values, (m,).
+    """
+    p_values = {name: ks_test(values, generated[name])[1] for name, values in reference.items() if np.ptp(values) > 0}
+    if not p_values:
+        return None
+    worst = min(p_values, key=lambda name: p_values[name])
+    return Agreement(combine_p_values(list(p_values.values())), worst, min(1.0, p_values[worst] * len(p_values)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from moliere.detectors.base import Floats
 _MAX_POINTS = 20
 _BINS = 10
 _LEAST = 10  # events a point
+#: what total over incident energy is called
+_RESPONSES = ("response", "sampling_fraction")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ def response_points(
             centre = float(reference_energy[(reference_energy >= low) & (reference_energy <= high)].mean())
             points.append(ResponsePoint(centre, len(one), len(other), *moments(one), *moments(other)))
     return tuple(points)
+
+
+def name_of_response(observables: Container[str]) -> str | None:
+    """Which observable is the total over the incident energy, if one is."""
+    return next((name for name in _RESPONSES if name in observables), None)
 
 
 def energy_bins(energy: Floats) -> list[tuple[float, float]]:

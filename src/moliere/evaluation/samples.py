@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from moliere.detectors import Detector
@@ -28,6 +29,8 @@ LEAST_FOR_FPD = 500
 _CLIFF, _FAINT_EVENTS, _FAINT_SIGNALS = 2.0, 2_000, 1_000
 #: fewer equal events may be chance
 _SHARED = 3
+#: p-value below which two samples certainly have other incident particles
+_CERTAIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,17 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
         yield f"not in every sample, and left out: {', '.join(names)}"
     if samples.mean_bins:
         distance, p = ks_test(one.scale, other.scale)
-        if p < 1e-3:
+        if p < _CERTAIN:
             yield (
                 f"the incident energies of the two samples differ (Kolmogorov-Smirnov distance {distance:.3f}, p = "
                 f"{p:.1e}): differences below may be those of the energies; generate with the "
                 "particles of the reference, or compare events of matching energies only"
             )
+    if (p := _same_particles(one, other)) < _CERTAIN:
+        yield (
+            f"the kinds of incident particles come in other shares in the two samples (p = {p:.1e}): differences below "
+            "may be those of the kinds; generate with the particles of the reference"
+        )
     if (shared := _shared_events(one, other)) >= _SHARED and not sources.reference.detector.repeats:
         yield (
             f"{shared} of {len(other)} generated events are also in the reference, with the same signals: an AUC below "
@@ -163,6 +171,15 @@ def sample_warnings(sources: Sources, samples: Samples) -> Iterator[str]:
         yield f"{n} events are too few for classifier tests, which start at {LEAST_FOR_CLASSIFIER}"
     if n < LEAST_FOR_FPD:
         yield f"{n} events are too few for FPD and KPD, which start at {LEAST_FOR_FPD}"
+
+
+def _same_particles(one: Collected, other: Collected) -> float:
+    """P-value of the kinds of particles having the same shares in both; 1 where a sample does not say its kinds."""
+    if one.particles is None or other.particles is None:
+        return 1.0
+    kinds = np.unique(np.concatenate([one.particles, other.particles]))
+    counts = [[int((sample.particles == kind).sum()) for kind in kinds] for sample in (one, other)]
+    return float(scipy.stats.chi2_contingency(counts).pvalue) if len(kinds) > 1 else 1.0
 
 
 def _shared_events(one: Collected, other: Collected) -> int:

@@ -23,6 +23,7 @@ from moliere.detectors import Calorimeter, from_spec
 from moliere.detectors.base import Floats
 from moliere.errors import BundleError
 from moliere.events.directions import to_angles, to_vectors
+from moliere.events.particles import particle_name
 from moliere.generation.guard import fixed_columns, is_inside
 from moliere.models import Bundle, GenerativeModel, load_bundle
 from moliere.models.gaps import Gap
@@ -31,7 +32,6 @@ from moliere.production import Worker
 from moliere.simulators.base import simulate_from
 from moliere.simulators.geant4 import Geant4
 from moliere.simulators.geant4.fast import Reason, Tracks
-from moliere.simulators.incident import particle_name
 from moliere.units import Quantity, format_energy, parse_angle, span
 from moliere.weights import find_bundle
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from moliere.errors import ConfigError, InvalidQuantity
 from moliere.events import EventSource
+from moliere.events.particles import particle_id
 from moliere.generation.guard import known_columns
 from moliere.models import Bundle
 from moliere.seeding import derive_seed
 from moliere.simulators import Simulator, simulators
-from moliere.simulators.incident import particle_id, sample_incident
+from moliere.simulators.incident import sample_incident
 from moliere.units import Quantity, parse_angle, parse_energy, parse_length, span
 
 #: what a derived seed is for: the energies; chunks and blocks of events count up from 0

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
+from moliere.events.particles import particle_id
 from moliere.models import Bundle
 from moliere.models.gaps import Gap, in_gaps
-from moliere.simulators.incident import particle_id
 from moliere.units import format_energy
 
 #: relative slack at both ends: files hold energies in float32

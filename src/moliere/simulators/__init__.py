@@ -6,7 +6,7 @@ from moliere.simulators.airshower import AirShower, AirShowerData, AirShowerSimu
 from moliere.simulators.base import Simulator, build_simulator, simulators
 from moliere.simulators.geant4 import Geant4
 from moliere.simulators.gflash import Gflash
-from moliere.simulators.incident import particle_id, sample_incident
+from moliere.simulators.incident import sample_incident
 from moliere.simulators.muons import Muons
 from moliere.simulators.production import Production
 
@@ -20,7 +20,6 @@ __all__ = [
     "Production",
     "Simulator",
     "build_simulator",
-    "particle_id",
     "sample_incident",
     "simulators",
 ]

@@ -1,4 +1,4 @@
-"""Incident particles to simulate: their names, and their energies drawn from a spectrum."""
+"""Incident particles to simulate: their directions, and their energies drawn from a spectrum."""
 
 from __future__ import annotations
 
@@ -9,23 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
-from moliere.errors import InvalidQuantity, UnknownName, UnsupportedIncident, did_you_mean
+from moliere.errors import InvalidQuantity, UnsupportedIncident
 from moliere.events.directions import to_vectors
 from moliere.registry import Registry
 from moliere.seeding import derive_rng
-
-#: particle name → PDG identifier
-PARTICLES = {
-    "e-": 11,
-    "e+": -11,
-    "gamma": 22,
-    "mu-": 13,
-    "mu+": -13,
-    "pi+": 211,
-    "pi-": -211,
-    "proton": 2212,
-    "iron": 1000260560,
-}
 
 #: cosine of the angle to the axis, below which a particle never gets into the detector
 _GRAZING = 1e-6
@@ -34,34 +21,6 @@ Spectrum = Callable[[int, float, float, np.random.Generator], Floats]
 
 #: name → function (n, low, high, rng) → energies
 spectra: Registry[Spectrum] = Registry("spectrum")
-
-
-def particle_id(name: str) -> int:
-    """PDG identifier of a particle.
-
-    Args:
-        name: such as ``e-``, ``gamma`` or ``pi+``.
-
-    Raises:
-        UnknownName: no such particle here.
-
-    Example:
-        >>> particle_id("e-"), particle_id("gamma")
-        (11, 22)
-    """
-    if name not in PARTICLES:
-        raise UnknownName(f"unknown particle {name!r}; {did_you_mean(name, PARTICLES)}")
-    return PARTICLES[name]
-
-
-def particle_name(pdg_id: int) -> str:
-    """Name of a particle, or ``pdg 130`` for one that has none here.
-
-    Example:
-        >>> particle_name(-11)
-        'e+'
-    """
-    return next((name for name, number in PARTICLES.items() if number == pdg_id), f"pdg {pdg_id}")
 
 
 def directions_of(incident: Mapping[str, NDArray[Any]], n: int) -> Floats:

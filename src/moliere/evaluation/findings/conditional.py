@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats
-from moliere.evaluation.distances import combine_p_values, ks_test
+from moliere.evaluation.distances import agreement
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings, interval_words
 from moliere.evaluation.samples import Samples
 
 #: fewer events of either sample say nothing
-_LEAST = 30
+LEAST = 30
 
 
 @dataclass(frozen=True)
@@ -97,22 +98,20 @@ def conditional_rows(
     """
     for low, high in bins:
         one, other = ((energy >= low) & (energy <= high) for energy in energies)
-        if min(one.sum(), other.sum()) < _LEAST:
+        if min(one.sum(), other.sum()) < LEAST:
             continue
-        p_values = {
-            name: ks_test(values[one], generated[name][other])[1]
-            for name, values in reference.items()
-            if np.ptp(values[one]) > 0
-        }
-        if not p_values:  # nothing varies
+        if (found := agreement(only(reference, one), only(generated, other))) is None:
             continue
-        worst = min(p_values, key=lambda name: p_values[name])
         yield ConditionalRow(
             energy=(low, high),
             n_reference=int(one.sum()),
             n_generated=int(other.sum()),
-            p_value=combine_p_values(list(p_values.values())),
-            worst=worst,
-            # corrected for having looked at so many
-            worst_p_value=min(1.0, p_values[worst] * len(p_values)),
+            p_value=found.p_value,
+            worst=found.worst,
+            worst_p_value=found.worst_p_value,
         )
+
+
+def only(observables: Mapping[str, Floats], events: NDArray[np.bool_]) -> dict[str, Floats]:
+    """The observables of some events."""
+    return {name: values[events] for name, values in observables.items()}

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from moliere.evaluation.finding import Finding, Metric, findings
-from moliere.evaluation.response import ResponsePoint, response_points
+from moliere.evaluation.response import ResponsePoint, name_of_response, response_points
 from moliere.evaluation.samples import Samples
 from moliere.evaluation.verdicts import judged
 from moliere.units import format_energy
 
-#: what total over incident energy is called
-_RESPONSES = ("response", "sampling_fraction")
 #: percent; a larger error hides differences that matter
 _TOLERANCE = 5.0
 #: draws of noise that a floor is the mean of
@@ -39,7 +37,7 @@ class Response(Finding):
     def look(cls, samples: Samples) -> Response | None:
         """Where events have an incident energy and a response."""
         one, other = samples.reference, samples.generated
-        name = next((name for name in _RESPONSES if name in one.observables), None)
+        name = name_of_response(one.observables)
         if name is None or not samples.mean_bins:
             return None
         points = response_points(one.scale, one.observables[name], other.scale, other.observables[name])

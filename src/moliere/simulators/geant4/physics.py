@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Ints
 from moliere.errors import ConfigError, UnknownName, UnsupportedIncident, did_you_mean
+from moliere.events.particles import particle_name
 from moliere.simulators.geant4.tables import Tables
-from moliere.simulators.incident import particle_name
 
 #: behind the name of a hadronic list: rough tables are accepted
 APPROXIMATE = ":approximate-tables"

@@ -17,6 +17,7 @@ from moliere.detectors.calorimeter import Calorimeter
 from moliere.errors import ConfigError, DetectorError, MissingExtra, UnsupportedIncident
 from moliere.events import Events
 from moliere.events.events import energy_of
+from moliere.events.particles import particle_id
 from moliere.production import Worker
 from moliere.simulators.base import Simulator, simulate_from, simulators
 from moliere.simulators.geant4.engine import Engine, Setup
@@ -27,7 +28,6 @@ from moliere.simulators.geant4.physics import DEFAULT, PhysicsList, choose_physi
 from moliere.simulators.geant4.primaries import a_row_an_event, primaries_of
 from moliere.simulators.geant4.tables import Tables, find_tables
 from moliere.simulators.geant4.tables.find import Choice
-from moliere.simulators.incident import particle_id
 
 #: Geant4's seeds are positive 32-bit numbers
 _HIGHEST_SEED = 2**31 - 1

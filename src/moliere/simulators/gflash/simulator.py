@@ -17,6 +17,7 @@ from moliere.detectors.grids import CartesianGrid, PolarGrid
 from moliere.errors import ConfigError, did_you_mean
 from moliere.events import Events
 from moliere.events.events import energy_of
+from moliere.events.particles import particle_id
 from moliere.simulators.base import Simulator, simulators
 from moliere.simulators.gflash.deposit import integrate_cells, throw_spots
 from moliere.simulators.gflash.medium import Medium
@@ -25,7 +26,6 @@ from moliere.simulators.gflash.showers import GflashShowers, draw_showers, mean_
 from moliere.simulators.gflash.steps import Steps, active_thickness, readout_steps, shower_medium
 from moliere.simulators.gflash.tuning import Tuning, scaled_tuning, tuning_for
 from moliere.simulators.gflash.validity import PDG_IDS, check_incident, warning_for
-from moliere.simulators.incident import particle_id
 from moliere.units import GeV
 
 # temporary arrays stay below about 200 MB: 20 numbers an event and step, 60 bytes a spot, 30 a cell

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import UnsupportedIncident
+from moliere.events.particles import particle_name
 from moliere.simulators.gflash.tuning import FITTED_PERIOD, FITTED_THICKNESS
-from moliere.simulators.incident import particle_name
 from moliere.units import GeV, TeV, format_energy
 
 #: energies in MeV
