@@ -57,16 +57,23 @@ def set_threads(threads: int) -> None:
     """
     import torch
 
-    torch.set_num_threads(_possible(threads) or idle_threads())
+    torch.set_num_threads(chosen_threads(threads))
 
 
-def _possible(threads: int) -> int:
-    """The number itself, if a machine can start so many; a process with far too many is ended by the system."""
+def chosen_threads(threads: int) -> int:
+    """The number itself, if a machine can start so many; a process with far too many is ended by the system.
+
+    Args:
+        threads: 0 takes as many as there are idle cores.
+
+    Raises:
+        ConfigError: fewer than none, or more than any machine has.
+    """
     if not 0 <= threads <= _MOST:
         raise ConfigError(
             f"{threads} CPU threads; expected 0 to {_MOST}; more than the {os.cpu_count()} cores here are of no use"
         )
-    return threads
+    return threads or idle_threads()
 
 
 @contextmanager
@@ -75,7 +82,7 @@ def limited_threads(threads: int) -> Iterator[None]:
     import torch
     from threadpoolctl import threadpool_limits
 
-    threads = _possible(threads) or idle_threads()
+    threads = chosen_threads(threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -6,14 +6,15 @@ import os
 import resource
 import signal
 import socket
-import time
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moliere.cli import main
 from moliere.cluster import find_engine
 from moliere.detectors import Calorimeter, Layer, Plate, PolarGrid
 from moliere.errors import ConfigError, WriteError
@@ -94,20 +95,73 @@ def test_workers_of_another_version_are_refused(
         produce(job, engine=find_engine(f"dask:{cluster.scheduler_address}", 1))
 
 
-def test_a_scheduler_that_does_not_answer(job: Production) -> None:
-    start = time.monotonic()
-    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1: .* use workers of"):
-        produce(job, engine=find_engine("dask:tcp://127.0.0.1:1", 1))
-    assert time.monotonic() - start < 60  # 10 on a machine that does nothing else
-    assert not job.folder.exists()
+@contextmanager
+def listening(words: bytes) -> Iterator[str]:
+    """The address of somebody who says the same to all, and nothing more."""
+    lines: list[socket.socket] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                lines.append(listener.accept()[0])
+                lines[-1].sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for line in lines:
+                line.close()
 
 
-def test_what_listens_and_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moliere.cluster.dask._PATIENCE", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        engine = find_engine(f"dask:tcp://127.0.0.1:{mute.getsockname()[1]}", 1)
-        with pytest.raises(ConfigError, match=r"no Dask scheduler answers .* use workers of this machine"), engine():
-            pass
+def refusal(address: str) -> str:
+    """What is said of a scheduler that is none, without the advice."""
+    advice = "; start one, or use workers of this machine"
+    with pytest.raises(ConfigError, match=advice) as caught, find_engine(f"dask:{address}", 1)():
+        pass
+    head, _, reason = str(caught.value).partition(advice)[0].partition(f"answers at {address}: ")
+    assert head == "no Dask scheduler "
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (b"", "no answer in 0.3 s"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "what is there is no scheduler, and says b'HTTP/1.1'"),
+        (b"220", "no answer in 0.3 s"),
+        ((100).to_bytes(8, "little"), "no answer in 0.3 s"),
+    ],
+    ids=["silence", "web", "few", "greeting"],
+)
+def test_what_listens_and_is_no_scheduler(words: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moliere.cluster.knock.PATIENCE", 0.3)
+    with listening(words) as address:
+        assert refusal(address) == reason
+
+
+def test_a_worker_s_address_is_no_scheduler(cluster: distributed.LocalCluster) -> None:
+    assert refusal(next(iter(cluster.scheduler_info["workers"]))).startswith("Dask is there, but no scheduler (")
+
+
+def test_addresses_where_nobody_is(tmp_path: Path) -> None:
+    assert refusal("tcp://127.0.0.1:1") == "Connection refused"
+    assert "neither a file nor an address" in refusal("localhost")
+    assert "neither a file nor an address" in refusal(str(tmp_path / "scheduler.json"))
+    for text in ('{"type": "Scheduler"}', "[]", "no"):
+        (tmp_path / "scheduler.json").write_text(text)
+        assert refusal(str(tmp_path / "scheduler.json")) == "the file is none that a scheduler has written"
+
+
+def test_the_command_line_says_it_before_anything_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["simulate", "no-simulator", "-o", str(tmp_path / "a.h5"), "--cluster", "dask:tcp://127.0.0.1:1"]
+    assert main(words) == 1
+    assert "Connection refused; start one, or use workers of this machine (--cluster" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_batch_system_that_nobody_answers_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

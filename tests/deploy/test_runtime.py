@@ -13,7 +13,7 @@ import torch
 
 from moliere.detectors import SurfaceArray
 from moliere.detectors.surface_array import station_positions
-from moliere.errors import BundleError, InvalidEvents, InvalidQuantity, UnsupportedIncident
+from moliere.errors import BundleError, ConfigError, InvalidEvents, InvalidQuantity, UnsupportedIncident
 from moliere.models import BuildContext, Bundle, TraceRefinerConfig, TraceRefinerGAN
 
 pytest.importorskip("onnxscript")
@@ -69,6 +69,13 @@ def test_a_fixed_batch_makes_the_same(runtime: Runtime, fixed: Path) -> None:
     for n in (0, 1, 5, 12):
         names = {"energy": ENERGY[:n], "eta": ETA[:n], "run": 1}
         np.testing.assert_allclose(five.generate(**names), runtime.generate(**names), rtol=1e-5, atol=1e-5)
+
+
+def test_threads_that_no_machine_has(exported: Path) -> None:
+    for threads in (-1, 100_000):
+        with pytest.raises(ConfigError, match=f"{threads} CPU threads; expected 0 to"):
+            Runtime(exported, threads=threads)
+    assert Runtime(exported, threads=0).generate(energy=300.0, eta=0.25).shape == (1, 24)
 
 
 def test_an_event_of_no_showers(runtime: Runtime) -> None:

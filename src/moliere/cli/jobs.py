@@ -9,11 +9,22 @@ import typer
 
 from moliere.cli.options import console
 
+
+def _reached(context: typer.Context, cluster: str | None) -> str | None:
+    """A cluster that is there, so that one that is not is said at once, before torch is imported."""
+    if cluster is not None and not context.resilient_parsing:
+        from moliere.cluster import find_engine
+
+        find_engine(cluster, 1)
+    return cluster
+
+
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 takes as many as there are idle cores.")]
 Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
+        callback=_reached,
         help="Who works instead, with Dask: dask, dask:tcp://HOST:PORT, or jobs of slurm, htcondor, pbs, with settings "
         "as in slurm:queue=short,walltime=02:00:00; --workers says how many.",
     ),

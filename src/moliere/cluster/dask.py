@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -25,13 +24,12 @@ from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client, LocalCluster, Status
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from moliere.cluster.knock import PATIENCE, in_time, nobody_there
 from moliere.errors import ConfigError
 from moliere.files import cache_folder
 from moliere.version import installed_version
 
 _LOG = logging.getLogger("moliere")
-#: seconds in which a scheduler must answer
-_PATIENCE = 6
 _CLUSTERS = {"slurm": SLURMCluster, "htcondor": HTCondorCluster, "pbs": PBSCluster}
 #: of a job, where neither the user nor Dask's own configuration says it
 _QUIET = {"dashboard_address": ":0"}
@@ -97,11 +95,11 @@ def _submit(cluster: Any, kind: str, jobs: int) -> None:
     for log in logs:  # Dask tries for ever, and only its log says why
         log.addFilter(hear)
     cluster.scale(jobs=jobs)
-    late = time.monotonic() + _PATIENCE
+    late = time.monotonic() + PATIENCE
     while not said and not any(getattr(job, "job_id", None) for job in cluster.workers.values()):
         time.sleep(0.1)
         if time.monotonic() > late:
-            _LOG.warning("%s has not answered for %d s; if it is down, use workers of this machine", kind, _PATIENCE)
+            _LOG.warning("%s has not answered for %g s; if it is down, use workers of this machine", kind, PATIENCE)
             late = math.inf
     if said:
         for job in cluster.workers.values():
@@ -130,25 +128,11 @@ def at_scheduler(address: str, **beginning: Any) -> Iterator[Executor]:
 
 
 def _client(address: str) -> Any:
-    """A connection, in a thread of its own: what is no Dask may take any time to answer, or answer anything."""
-    where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
-    found = Future[Any]()
-
-    def connect() -> None:
-        try:
-            found.set_result(Client(timeout=_PATIENCE, **where))
-        except Exception as error:
-            found.set_exception(error)
-
-    threading.Thread(target=connect, daemon=True).start()
+    """A connection; what answers as Dask does may be a worker, or say no more."""
     try:
-        return found.result(_PATIENCE + 1)
+        return in_time(partial(Client, timeout=PATIENCE), address)
     except Exception as error:
-        reason = "what is there does not speak as one" if isinstance(error, TimeoutError) else error
-        raise ConfigError(
-            f"no Dask scheduler answers at {address}: {reason}; start one, or use workers of this machine",
-            options=("--cluster dask", "--workers 8"),
-        ) from error
+        raise nobody_there(address, error) from error
 
 
 @contextmanager

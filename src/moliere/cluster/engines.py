@@ -11,6 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from moliere.cluster.knock import scheduler_at
 from moliere.errors import ConfigError, MissingExtra, did_you_mean
 from moliere.production import Engine, Workers
 from moliere.threads import idle_threads
@@ -34,7 +35,7 @@ def find_engine(name: str, workers: int) -> Engine:
         workers: processes or jobs to start, where the engine starts them.
 
     Raises:
-        ConfigError: no such engine, or the batch system is not here.
+        ConfigError: no such engine, nobody who answers as a scheduler, or the batch system is not here.
         MissingExtra: Dask is not installed.
     """
     kind, _, rest = name.partition(":")
@@ -43,11 +44,12 @@ def find_engine(name: str, workers: int) -> Engine:
         raise ConfigError(f"there is no cluster {name!r}; {near}\nexpected {_SPELLINGS}")
     if find_spec("distributed") is None or find_spec("dask_jobqueue") is None:
         raise MissingExtra('clusters come with Dask: pip install "moliere[cluster]"')
+    address = scheduler_at(rest) if kind == "dask" and rest else ""
     from moliere.cluster import dask
 
     if kind == "dask":
-        make: Callable[..., Any] = dask.at_scheduler if rest else dask.on_this_machine
-        return partial(make, rest or workers)
+        make: Callable[..., Any] = dask.at_scheduler if address else dask.on_this_machine
+        return partial(make, address or workers)
     if shutil.which(SUBMITTERS[kind]) is None:
         raise ConfigError(
             f"{kind} is not on this machine: there is no program {SUBMITTERS[kind]}; start where jobs are submitted, "

@@ -29,6 +29,7 @@ from moliere.errors import (
     UnsupportedIncident,
     did_you_mean,
 )
+from moliere.threads import chosen_threads
 from moliere.units import format_energy
 
 Outside = Literal["refuse", "clip", "extrapolate"]
@@ -63,16 +64,18 @@ class Runtime:
 
     Args:
         path: the file, as ``moliere export`` writes it.
-        threads: of one call; showers of a multi-threaded simulation take one each.
+        threads: of one call; showers of a multi-threaded simulation take one each; 0 takes as many as there are idle
+            cores.
 
     Raises:
         BundleError: no such file, not one of moliere's, changed after it was written, or of a newer version.
+        ConfigError: threads that no machine has.
         MissingExtra: onnxruntime is not installed.
     """
 
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:
         self.path = Path(path)
-        self._session = _open(self.path, threads)
+        self._session = _open(self.path, chosen_threads(threads))
         self.card: Card = read_card(self.path, self._session.get_modelmeta().custom_metadata_map)
         if self.card.target != "onnx":
             raise BundleError(f"{path} is arranged for {self.card.target}; export it for onnx to run it here")
