@@ -140,6 +140,7 @@ def refusal(address: str) -> str:
 )
 def test_what_listens_and_is_no_scheduler(words: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moliere.cluster.knock.PATIENCE", 0.3)
+    monkeypatch.setattr("moliere.cluster.dask._PATIENCE", 0.3)
     with listening(words) as address:
         assert refusal(address) == reason
 

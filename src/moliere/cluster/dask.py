@@ -30,6 +30,8 @@ from moliere.files import cache_folder
 from moliere.version import installed_version
 
 _LOG = logging.getLogger("moliere")
+#: seconds in which a scheduler must accept a client: it may have much to do
+_PATIENCE = 20.0
 _CLUSTERS = {"slurm": SLURMCluster, "htcondor": HTCondorCluster, "pbs": PBSCluster}
 #: of a job, where neither the user nor Dask's own configuration says it
 _QUIET = {"dashboard_address": ":0"}
@@ -130,7 +132,7 @@ def at_scheduler(address: str, **beginning: Any) -> Iterator[Executor]:
 def _client(address: str) -> Any:
     """A connection; what answers as Dask does may be a worker, or say no more."""
     try:
-        return in_time(partial(Client, timeout=PATIENCE), address)
+        return in_time(_PATIENCE, partial(Client, timeout=_PATIENCE), address)
     except Exception as error:
         raise nobody_there(address, error) from error
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from moliere.errors import ConfigError
 
-#: seconds in which somebody must answer a knock, and in which a scheduler must then accept a client
-PATIENCE = 4.0
+#: seconds in which somebody must answer a knock
+PATIENCE = 5.0
 #: bytes that a greeting has at most
 _GREETING = 1_000_000
 
@@ -34,7 +34,7 @@ def scheduler_at(given: str) -> str:
     """
     try:
         address = _address(given)
-        in_time(_knock, address)
+        in_time(PATIENCE, _knock, address)
     except (OSError, ValueError) as error:
         raise nobody_there(given, error) from error
     return address
@@ -51,7 +51,7 @@ def nobody_there(where: str, error: Exception) -> ConfigError:
     )
 
 
-def in_time(function: Callable[[str], Any], address: str) -> Any:
+def in_time(seconds: float, function: Callable[[str], Any], address: str) -> Any:
     """What a function gives, in a thread that may take longer than anybody waits: name servers may, too.
 
     Raises:
@@ -67,9 +67,9 @@ def in_time(function: Callable[[str], Any], address: str) -> Any:
 
     threading.Thread(target=call, daemon=True).start()
     try:
-        return found.result(PATIENCE)
+        return found.result(seconds)
     except TimeoutError:
-        raise TimeoutError(f"no answer in {PATIENCE:g} s") from None
+        raise TimeoutError(f"no answer in {seconds:g} s") from None
 
 
 def _address(given: str) -> str:
