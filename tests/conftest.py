@@ -69,6 +69,17 @@ def cartesian_events(cartesian: Calorimeter) -> Events:
 
 
 @pytest.fixture(scope="session")
+def aimed_events() -> Events:
+    """300 positrons and photons that enter layers of different cells at angles and places of their own."""
+    strips, squares = (CartesianGrid((-30.0, -10.0, 10.0, 30.0), tuple(np.linspace(-30, 30, n + 1))) for n in (8, 3))
+    layers = Layer(id=0, grid=strips, z=(0.0, 40.0)), Layer(id=1, grid=squares, z=(40.0, 120.0))
+    events = make_events(Calorimeter(name="toy-aimed", layers=layers, threshold=1.0), 300, seed=6)
+    rng = np.random.default_rng(0)
+    told = {"theta": rng.uniform(1.4, 1.7, 300), "x": rng.uniform(-15, 15, 300), "pdg_id": rng.choice([-11, 22], 300)}
+    return Events(events.detector, {**events.incident, **told}, events.signals)
+
+
+@pytest.fixture(scope="session")
 def regular() -> Calorimeter:
     """Five layers of six sectors and four rings each; 120 channels."""
     grid = PolarGrid((0.0, 5.0, 15.0, 30.0, 60.0), 6)

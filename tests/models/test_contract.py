@@ -37,6 +37,7 @@ class Small:
     columns: tuple[str, ...] = ("energy",)
     teacher: str | None = None
     exported: bool = True
+    particles: tuple[int, ...] = ()
 
 
 #: of a flow for calorimeters
@@ -86,6 +87,12 @@ SMALL: dict[str, list[Small]] = {
             {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False, "steps": 1, "layer_steps": 1},
         ),
         Small("ecal", {**TINY_FLOW, "window": (9, 9), "threshold": 0.01, "steps": 1}, 80, 12, ("energy", "theta")),
+        Small(
+            "aimed",
+            {**TINY_FLOW, "steps": 1, "layer_steps": 1},
+            columns=("energy", "theta", "x", "pdg_id"),
+            particles=(-11, 22),
+        ),
     ],
     "calorimeter-flow-student": [
         Small("polar", {**TINY_FLOW, "slabs": 2}, teacher="calorimeter-flow", exported=False),
@@ -172,7 +179,7 @@ def build(name: str, k: int, request: pytest.FixtureRequest) -> tuple[Model, Bat
     events: Events = request.getfixturevalue(f"{small.toy}_events")
     config: Config = models[name].config_type.from_table({"kind": name, **small.settings})
     torch.manual_seed(0)
-    model = models[name](config, BuildContext(events.detector, small.columns))
+    model = models[name](config, BuildContext(events.detector, small.columns, small.particles))
     batch = to_batch(events, small.columns)
     model.fit_transforms(batch)
     if small.teacher:
