@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     SECOND_SAMPLE = 6
     MATCHED_ENERGIES = 7
     CALIBRATION = 8
+    TIMES = 9
 
 
 def derive_seed(seed: int, *path: int) -> int:

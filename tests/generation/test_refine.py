@@ -37,9 +37,11 @@ def events(n: int = 30, detector: SurfaceArray = ARRAY) -> Events:
     return Events(detector, incident, traces.reshape(n, -1), extras={"arrival_times": times})
 
 
-def bundle(noise: int = 0) -> Bundle:
+def bundle(noise: int = 0, *, times: bool = False) -> Bundle:
     torch.manual_seed(0)
-    config = TraceRefinerConfig(features=4, noise=noise, trace_channels=(4,), critic_features=4, critic_width=8)
+    config = TraceRefinerConfig(
+        features=4, noise=noise, times=times, trace_channels=(4,), critic_features=4, critic_width=8
+    )
     return Bundle("refiner", TraceRefinerGAN(config, BuildContext(ARRAY, ("energy",))))
 
 
@@ -90,6 +92,23 @@ def test_the_noise_of_an_event_is_its_own() -> None:
     np.testing.assert_allclose(whole.signals, parts.signals, rtol=1e-4, atol=1e-5)
     assert not np.allclose(whole.signals, other.signals)
     assert "original" not in whole.incident
+
+
+def test_times_get_the_noise_that_they_lack() -> None:
+    """Of 50 ns, of each event its own, and another one in each copy; silent stations have none."""
+    source, drawn = events(200), bundle(noise=1, times=True)
+    assert isinstance(drawn.model, TraceRefinerGAN)
+    assert drawn.model.times is not None
+    drawn.model.times.spread[1] = 50.0
+    whole, parts = (
+        Events.concatenate(list(refine_batches(drawn, source, batch_size=size, seed=1, copies=2))) for size in (100, 7)
+    )
+    times, before = whole.extras["arrival_times"], np.tile(source.extras["arrival_times"], (2, 1))
+    assert np.array_equal(times, parts.extras["arrival_times"], equal_nan=True)
+    assert np.array_equal(np.isnan(times), np.isnan(before))
+    first, second = np.split(times - before, 2)
+    assert np.nanstd(first) == pytest.approx(50, rel=0.1)
+    assert np.nanstd(second - first) == pytest.approx(50 * 2**0.5, rel=0.1)
 
 
 def test_copies_differ_and_stay_in_one_part() -> None:

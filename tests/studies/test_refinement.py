@@ -62,6 +62,11 @@ def test_a_refiner_that_draws_noise_refines_every_event_twice_and_a_map_once(
     refined = read_events(folder / "refined.h5")
     assert refined.incident["original"].tolist() == [*range(150)] * 2
     assert not np.array_equal(refined.signals[:150], refined.signals[150:])
+    # arrival times scatter as data's do, twice as much as the simulation's
+    times = {name: read_events(folder / f"{name}.h5").extras["arrival_times"] for name in ("simulation", "data")}
+    scatter = np.nanstd(refined.extras["arrival_times"])
+    assert scatter == pytest.approx(np.nanstd(times["data"]), rel=0.15)
+    assert scatter > 1.5 * np.nanstd(times["simulation"])
     own = {name: str(folder / f"{name}.h5") for name in ("simulation", "data")}
     found = run_refinement(TINY.model_copy(update={**own, "refiner": "airshower-refiner"}), tmp_path)
     assert len(read_events(tmp_path / "refined.h5")) == 150

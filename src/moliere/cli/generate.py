@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @examples(
     "moliere generate photons -n 10000 --energy 256MeV:32GeV --spectrum log -o fast.h5",
     "moliere generate runs/photons/photons.bundle --like photons-mini -o fast.h5",
-    "moliere generate runs/muons-aux-gan/muons-aux-gan.bundle -n 1e6 --rareness-scale 1.2 -o rare.root",
+    "moliere generate runs/muons-flow/muons-flow.bundle -n 1e6 --rareness-scale 1.5 -o rare.root",
 )
 def generate(
     context: typer.Context,

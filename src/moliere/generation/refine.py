@@ -26,7 +26,7 @@ from moliere.seeding import Purpose, derive_seed
 def refine_batches(
     bundle: Bundle, source: EventSource, *, batch_size: int = 256, seed: int = 0, copies: int = 1
 ) -> Iterator[Events]:
-    """Refine events in batches; incident columns, weights and extras stay.
+    """Refine events in batches; incident columns, weights and extras stay, arrival times but for the refiner's noise.
 
     A station that the refiner silences loses its arrival time. A refiner that draws noise makes other events of the
     same ones each time: a network that learns from several copies learns less of one draw. Copies follow each other,
@@ -62,7 +62,8 @@ def refine_batches(
                 signals = model.refine(torch.tensor(events.signals), condition, latent).numpy()
             metadata = {**events.metadata, "refined_by": f"moliere bundle {bundle.name}"}
             incident = events.incident if copies == 1 else {**events.incident, ORIGINAL: rows}
-            yield Events(source.detector, incident, signals, events.weights, metadata, _extras(events, signals))
+            extras = _extras(model, events, signals, derive_seed(seed, Purpose.TIMES, copy), rows)
+            yield Events(source.detector, incident, signals, events.weights, metadata, extras)
             first += len(events)
 
 
@@ -74,11 +75,17 @@ def _noise(model: Refiner, seed: int, rows: NDArray[np.int64]) -> Tensor:
     return torch.cat([model.draw_latent(1, rng.manual_seed(derive_seed(seed, row))) for row in rows.tolist()])
 
 
-def _extras(events: Events, signals: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def _extras(
+    model: Refiner, events: Events, signals: NDArray[np.float32], seed: int, rows: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Extras of refined events, with refined arrival times, none of stations that are silent now."""
     extras = dict(events.extras)
     if ARRIVAL_TIMES in extras and isinstance(events.detector, SurfaceArray):
+        size = 1 + events.detector.n_stations
+        noise = np.stack([np.random.default_rng(derive_seed(seed, row)).standard_normal(size) for row in rows.tolist()])
+        given = (torch.tensor(x) for x in (extras[ARRIVAL_TIMES], events.signals, signals, noise))
         heard = events.detector.footprint(signals) > 0
-        extras[ARRIVAL_TIMES] = np.where(heard, extras[ARRIVAL_TIMES], np.nan)
+        extras[ARRIVAL_TIMES] = np.where(heard, model.refine_times(*given).numpy(), np.nan)
     return extras
 
 

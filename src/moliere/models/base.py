@@ -132,6 +132,7 @@ class Model(nn.Module, ABC):
         config_type: its frozen configuration, with real defaults.
         citation: the paper to cite, one line with its address.
         extras: names of the recorded quantities that it needs besides incident columns and signals.
+        measured: names of others that its transforms are fitted to where all samples have them.
         resembles: the sample that its signals shall agree with: the events it is trained on (``events``), the recipe's
             second sample (``second``), or ``None`` where it makes no signals.
         of_the_detector: parts of the names of parameters whose sizes follow from the detector; all others carry over to
@@ -141,6 +142,7 @@ class Model(nn.Module, ABC):
     config_type: ClassVar[type[Config]]
     citation: ClassVar[str] = ""
     extras: ClassVar[tuple[str, ...]] = ()
+    measured: ClassVar[tuple[str, ...]] = ()
     resembles: ClassVar[Literal["events", "second"] | None] = None
     of_the_detector: ClassVar[tuple[str, ...]] = ()
 
@@ -295,6 +297,21 @@ class Refiner(Model):
         Raises:
             ConfigError: the refiner needs a latent, and it is missing.
         """
+
+    def refine_times(self, times: Tensor, signals: Tensor, refined: Tensor, noise: Tensor) -> Tensor:
+        """Arrival times beside refined signals; by default those of the simulation.
+
+        Args:
+            times: of the simulation in ns, NaN of silent stations, (n, n_stations).
+            signals: of the simulation, (n, n_channels).
+            refined: of the same shape.
+            noise: N(0, 1), (n, 1 + n_stations).
+
+        Returns:
+            In ns, (n, n_stations).
+        """
+        del signals, refined, noise
+        return times
 
 
 class Reconstructor(Model):

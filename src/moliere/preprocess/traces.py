@@ -26,7 +26,7 @@ from moliere.preprocess.scaling import at_knots, mean_squares
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen
 _MOST_DECADES = 12.0
-#: bins at a level from which their spread is trusted
+#: values at a level from which their spread is trusted
 _ENOUGH = 30
 
 
@@ -142,13 +142,9 @@ class Roughness(Encoding):
             return
         away, level = _curvature(values), _smooth(values)
         self.highest.copy_(level.max().clamp(min=1e-3))
-        squares, count = mean_squares(self._knots(level), away, len(self.spread))
-        filled = (count >= _ENOUGH).nonzero().squeeze(1)
-        if len(filled) == 0:
-            return
-        # a level that few traces reach takes the spread of the nearest one with enough
-        nearest = filled[(torch.arange(len(count))[:, None] - filled).abs().argmin(dim=1)]
-        self.spread.copy_(squares[nearest].sqrt().clamp(min=1e-4))
+        found = spreads(self._knots(level), away, len(self.spread))
+        if found is not None:
+            self.spread.copy_(found.clamp(min=1e-4))
 
     def forward(self, values: Tensor) -> Tensor:
         """Traces in decades (m, n_bins) → of the same shape, 0 at both ends."""
@@ -161,6 +157,25 @@ class Roughness(Encoding):
         """Levels in steps between knots."""
         last = len(self.spread) - 1
         return (level / self.highest * last).clamp(0, last)
+
+
+def spreads(place: Tensor, values: Tensor, n_knots: int) -> Tensor | None:
+    """Root mean squares of the values nearest to each knot; one that few reach takes that of the nearest with enough.
+
+    Args:
+        place: of each value, from 0 to the last knot; of any shape.
+        values: of the same shape.
+        n_knots: how many knots.
+
+    Returns:
+        (n_knots,), or ``None`` where no knot has enough values.
+    """
+    squares, count = mean_squares(place, values, n_knots)
+    filled = (count >= _ENOUGH).nonzero().squeeze(1)
+    if len(filled) == 0:
+        return None
+    nearest = filled[(torch.arange(n_knots)[:, None] - filled).abs().argmin(dim=1)]
+    return squares[nearest].sqrt()
 
 
 def _smooth(traces: Tensor) -> Tensor:

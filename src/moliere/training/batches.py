@@ -110,8 +110,9 @@ class BatchSource:
 
 
 def beside(batch: Batch, second: Batch) -> Batch:
-    """A batch with the signals of a second sample beside its own."""
-    return replace(batch, extras={**batch.extras, SECOND: second.signals})
+    """A batch with the signals of a second sample beside its own, and with its extras under names of their own."""
+    extras = {f"{SECOND} {name}": values for name, values in second.extras.items()}
+    return replace(batch, extras={**batch.extras, SECOND: second.signals, **extras})
 
 
 def open_batches(

@@ -117,11 +117,11 @@ def _paired(recipe: Recipe, source: EventSource, split: Split, second: tuple[Eve
 
 
 def _open(recipe: Recipe, events: str, store: Path) -> EventSource:
-    """A sample; one that does not fit in memory is unpacked, unless it has extras, which a store does not keep."""
-    data = recipe.data
+    """A sample; what does not fit in memory is unpacked, unless a model wants extras, which a store does not keep."""
+    data, model = recipe.data, models[recipe.kind]
     source = samples.open_source(events, data.detector, branches=data.branches, negative=data.negative)
     fits = signal_bytes(source.detector, len(source)) <= IN_MEMORY_BYTES
-    return source if fits or models[recipe.kind].extras else EventStore(store, source, recipe.data.store)
+    return source if fits or model.extras or model.measured else EventStore(store, source, recipe.data.store)
 
 
 def fit(
@@ -253,9 +253,11 @@ def _sample(
     model: Model, recipe: Recipe, source: EventSource, split: Split, second: tuple[EventSource, Split] | None
 ) -> Batch:
     """Training events that a model takes its statistics from, those of the second sample beside them."""
+    parts = ((source, split), *([second] if second else []))
+    extras = *model.extras, *(name for name in model.measured if all(name in x.take(slice(0)).extras for x, _ in parts))
     sample, *others = (
-        to_batch(events, _fit_sample(events, parts, recipe.training.seed), recipe.data.condition, model.extras)
-        for events, parts in ((source, split), *([second] if second else []))
+        to_batch(events, _fit_sample(events, part, recipe.training.seed), recipe.data.condition, extras)
+        for events, part in parts
     )
     return beside(sample, others[0]) if others else sample
 

@@ -329,6 +329,14 @@ def test_events_are_held_to_the_size_of_datas_events_of_the_same_rank() -> None:
         build(size_weight=1.0)
 
 
+def test_times_are_those_of_the_simulation_unless_both_samples_have_some() -> None:
+    batch = pair()
+    times, noise = torch.rand(64, 9, dtype=torch.float64), torch.ones(64, 10, dtype=torch.float64)
+    assert build().refine_times(times, batch.signals, batch.signals, noise) is times
+    with pytest.raises(ConfigError, match=r"set model\.times = false"):
+        build(times=True).fit_transforms(batch)
+
+
 def test_a_bundle_brings_back_the_same_refinement(tmp_path: Path) -> None:
     model, batch = build(trigger=3.0).eval(), pair()
     for parameter in model.parameters():

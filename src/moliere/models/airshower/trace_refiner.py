@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from moliere.config import Config
 from moliere.errors import ConfigError
+from moliere.events.events import ARRIVAL_TIMES
 from moliere.models.airshower.refinement import TotalsCritic, TraceCritic, TraceRefiner
 from moliere.models.airshower.surroundings import Surroundings
+from moliere.models.airshower.time_scatter import TimeScatter
 from moliere.models.airshower.trace_encoder import encode_triggered
 from moliere.models.airshower.wasserstein import critic_loss
 from moliere.models.base import SECOND, Batch, BuildContext, Latent, Loss, Objective, Refiner, models
@@ -51,6 +53,11 @@ class TraceRefinerConfig(Config):
     balanced: bool = Field(
         default=False,
         description="updates see small events, by their rank in each sample, more often; not as published",
+    )
+    times: bool = Field(
+        default=False,
+        description="refined events get arrival times that scatter as data's do, where both samples have times; "
+        "published: those of the simulation",
     )
     trigger: float | None = Field(
         default=None, ge=0, description="VEM; a refined station with a smaller total is silent; the data's by default"
@@ -93,7 +100,9 @@ class TraceRefinerGAN(Refiner):
     what is missing; with ``context`` it knows what stands around a station, and the critic of traces knows the same
     of refined and of measured showers (:class:`~moliere.models.airshower.surroundings.Surroundings`). Critics find the
     energy scale slowly; ``size_weight`` holds events to the size of those of data with the same rank, which have the
-    same energy where both samples have the same spectrum.
+    same energy where both samples have the same spectrum. With ``times`` arrival times scatter about the shower's front
+    as those of data do (:class:`~moliere.models.airshower.time_scatter.TimeScatter`): a reconstruction that learned
+    from more exact ones is misled by data's.
 
     Two critics tell refined from measured showers: one by single traces, one by the totals of an event's stations; see
     :class:`~moliere.models.airshower.refinement.TraceCritic` and ``TotalsCritic``. The first is shown the brightest
@@ -115,6 +124,7 @@ class TraceRefinerGAN(Refiner):
 
     config_type: ClassVar[type[Config]] = TraceRefinerConfig
     citation: ClassVar[str] = "Erdmann et al. 2018, arXiv:1802.03325"
+    measured: ClassVar[tuple[str, ...]] = (ARRIVAL_TIMES,)
 
     def __init__(self, config: TraceRefinerConfig, context: BuildContext) -> None:
         super().__init__(config, context)
@@ -128,6 +138,7 @@ class TraceRefinerGAN(Refiner):
             self.array.n_bins, config.trace_channels, config.critic_features, config.critic_width, known
         )
         self.totals_critic = TotalsCritic(min(_BRIGHTEST, self.array.n_stations))
+        self.times = TimeScatter(self.array) if config.times else None
         self.register_buffer("trigger", torch.tensor(config.trigger or 0.0))
         self.register_buffer("simulated_trigger", torch.zeros(()), persistent=config.context)
         self.register_buffer("share", torch.ones(()))
@@ -157,6 +168,16 @@ class TraceRefinerGAN(Refiner):
         self.simulated_trigger.copy_(simulation.sum(dim=1).min())
         self.share.fill_(self._stations_an_event(measured) / self._stations_an_event(batch.signals))
         self.roughness.fit(to_decades(data))
+        if self.times is not None:
+            simulated, recorded = self._times(batch)
+            self.times.fit((simulated, self._decades(batch.signals)), (recorded, self._decades(measured)))
+
+    def _times(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Arrival times of both samples, (n, n_stations) each."""
+        names = ARRIVAL_TIMES, f"{SECOND} {ARRIVAL_TIMES}"
+        if not set(names) <= set(batch.extras):
+            raise ConfigError(f"model.times wants {ARRIVAL_TIMES} in both samples; set model.times = false without")
+        return batch.extras[names[0]], batch.extras[names[1]]
 
     def objectives(self) -> tuple[Objective, ...]:
         """The critics first; then the refiner."""
@@ -176,6 +197,18 @@ class TraceRefinerGAN(Refiner):
         traces = from_decades(self._refine(to_decades(to_traces(signals, self.array)), noise))
         kept = traces.sum(dim=2, keepdim=True) >= self.trigger
         return (traces * kept).flatten(1)
+
+    @torch.no_grad()
+    def refine_times(self, times: Tensor, signals: Tensor, refined: Tensor, noise: Tensor) -> Tensor:
+        """With ``times``, as data's are; otherwise those of the simulation."""
+        if self.times is None:
+            return times
+        scattered: Tensor = self.times(times, self._decades(signals), self._decades(refined), noise)
+        return scattered
+
+    def _decades(self, signals: Tensor) -> Tensor:
+        """Signals (n, n_channels) in VEM → the stations' totals in decades (n, n_stations)."""
+        return to_decades(to_traces(signals, self.array).sum(dim=2))
 
     def _critic_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         simulation, data = self._parts(batch, rng)
@@ -232,8 +265,7 @@ class TraceRefinerGAN(Refiner):
 
     def _by_size(self, signals: Tensor) -> Tensor:
         """Rows of the events (n,), the smallest first."""
-        totals = to_decades(to_traces(signals, self.array).sum(dim=2))
-        return _sized(totals).sum(dim=1).argsort()
+        return _sized(self._decades(signals)).sum(dim=1).argsort()
 
     def _stations_an_event(self, signals: Tensor) -> float:
         """Mean number of stations with a signal, of events as often as updates see them."""
