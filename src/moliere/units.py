@@ -139,3 +139,21 @@ def format_energy(energy: float) -> str:
         if abs(energy) >= ENERGIES[name]:
             return f"{energy / ENERGIES[name]:.3g} {name}"
     return f"{energy / eV:.3g} eV"
+
+
+def format_incident(column: str, value: float) -> str:
+    """A value of an incident column with its unit.
+
+    Args:
+        column: its name.
+        value: in moliere's unit: MeV, rad, mm.
+
+    Example:
+        >>> format_incident("energy", 1000.0), format_incident("theta", 1.0472), format_incident("eta", 0.2)
+        ('1 GeV', '60 deg', '0.2')
+    """
+    if column == "energy":
+        return format_energy(value)
+    if column in ("theta", "phi"):
+        return f"{value / ANGLES['deg']:.4g} deg"
+    return f"{value:.4g} mm" if column in ("x", "y") else f"{value:g}"

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from moliere import samples
-from moliere.detectors import catalog
+from moliere.detectors import Calorimeter, catalog
 from moliere.events import Events
 from moliere.events.formats import read_events, write_events
 from moliere.events.split import split_events
+from moliere.models import Bundle, save_bundle
+from moliere.models.base import BuildContext
+from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig
 
 Run = Callable[..., Any]
 
@@ -62,7 +65,7 @@ def test_other_formats_and_particles(generate: Run, tmp_path: Path) -> None:
     [
         (["--particle", "pi+"], "all its training events have pdg_id 22; got pdg_id 211"),
         (["--particle", "e-"], "got pdg_id 11"),
-        (["--theta", "60deg"], "theta is not among them; got theta 1.0472"),
+        (["--theta", "60deg"], "theta is not among them; got theta 60 deg"),
         (["--phi", "10deg:20deg"], "phi is not among them"),
         (["--particle", "gamma", "--theta", "0deg"], "theta is not among them"),
     ],
@@ -74,6 +77,27 @@ def test_a_label_that_the_model_is_not_conditioned_on_is_refused(
     assert outcome.code != 0
     assert message in " ".join(outcome.err.split())
     assert not (tmp_path / "x.h5").exists()
+
+
+@pytest.mark.parametrize("missing", ["x", "pdg_id", "theta"])
+def test_a_column_that_the_model_needs_is_asked_for(run: Run, polar: Calorimeter, tmp_path: Path, missing: str) -> None:
+    config = CalorimeterFlowConfig(
+        slabs=2, width=8, global_width=8, blocks=1, layer_width=8, layer_blocks=1, knots=4, steps=1, layer_steps=1
+    )
+    columns, given = ("energy", "x", "pdg_id", "theta"), {"x": "3mm", "pdg_id": "e-", "theta": "90deg"}
+    validity = {"energy": (256.0, 2048.0), "x": (-5.0, 5.0), "pdg_id": (11.0, 22.0), "theta": (1.0, 2.0)}
+    model = CalorimeterFlow(config, BuildContext(polar, columns, (11, 22)))
+    save_bundle(Bundle("aimed", model, validity=validity), tmp_path / "aimed.bundle")
+    options = {"x": "--x", "pdg_id": "--particle", "theta": "--theta"}
+    words = [word for name in given if name != missing for word in (options[name], given[name])]
+    start = ["generate", tmp_path / "aimed.bundle", "-o", tmp_path / "a.h5", "--threads", 1, "-n", 3]
+    asked = run(*start, "--energy", "1GeV", *words)
+    known = {"x": "x from -5 mm to 5 mm", "pdg_id": "the particles e-, gamma", "theta": "theta from 57.3"}
+    assert f"conditioned on {missing}, too; it knows {known[missing]}" in " ".join(asked.err.split())
+    assert f"{options[missing]}, --like FILE" in " ".join(asked.err.split())
+    made = run(*start, "--energy", "1GeV", *words, options[missing], given[missing])
+    assert made.code == 0, made.err
+    assert read_events(tmp_path / "a.h5").incident["theta"] == pytest.approx([np.pi / 2] * 3)
 
 
 def test_columns_of_a_file_that_the_model_knows_nothing_of_are_left_out(generate: Run, tmp_path: Path) -> None:

@@ -90,14 +90,14 @@ def test_a_particle_that_was_not_trained_on_is_refused(polar: Calorimeter, polar
     )
     model = CalorimeterFlow(config, BuildContext(polar, ("energy", "pdg_id"), (11, 22)))
     two = Bundle("two", model, validity={"energy": (256.0, 2048.0), "pdg_id": (11.0, 22.0)})
-    with pytest.raises(UnsupportedIncident, match=r"identifiers \[11, 22\], got \[13\]"):
+    with pytest.raises(UnsupportedIncident, match="the particles e-, gamma, got mu-"):
         generate(two, {"energy": np.array([300.0]), "pdg_id": np.array([13])})
 
 
 @pytest.mark.parametrize("name", ["pdg_id", "theta", "phi", "eta", "mass"])
 def test_a_column_that_the_model_knows_nothing_of_is_refused(bundle: Bundle, name: str) -> None:
     incident = {"energy": ENERGY[:3], name: np.full(3, 22.0)}
-    with pytest.raises(UnsupportedIncident, match=f"on energy, and {name} is not among them; got {name} 22"):
+    with pytest.raises(UnsupportedIncident, match=f"on energy, and {name} is not among them; got {name} "):
         generate(bundle, incident, outside="extrapolate")
 
 
@@ -105,7 +105,7 @@ def test_a_column_may_repeat_what_all_training_events_had(bundle: Bundle) -> Non
     told = replace(bundle, provenance={"fixed_columns": {"theta": 0.5}, "events_metadata": {"particle": "gamma"}})
     incident = {"energy": ENERGY[:2], "theta": np.full(2, 0.5), "pdg_id": np.full(2, 22)}
     assert (generate(told, incident).incident["theta"] == 0.5).all()
-    with pytest.raises(UnsupportedIncident, match=r"all its training events have theta 0\.5; got theta 0\.5, 0\.6"):
+    with pytest.raises(UnsupportedIncident, match=r"all its training events have theta 28\.65 deg; got theta 28\.65 deg, 34\.38 deg"):
         generate(told, {**incident, "theta": np.array([0.5, 0.6])})
     with pytest.raises(UnsupportedIncident, match="all its training events have pdg_id 22; got pdg_id 11"):
         generate(told, {**incident, "pdg_id": np.full(2, 11)})

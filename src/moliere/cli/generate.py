@@ -45,6 +45,8 @@ def generate(
     particle: Annotated[
         str | None, typer.Option("--particle", help="With --energy: e-, e+, gamma, …, where the model knows several.")
     ] = None,
+    x: Annotated[str | None, typer.Option("--x", help="With --energy: where particles enter, -5mm:5mm.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="With --energy, as --x.")] = None,
     theta: Annotated[
         str | None, typer.Option("--theta", help="With --energy: angle to the beam line or its range, 60deg:120deg.")
     ] = None,
@@ -101,8 +103,8 @@ def generate(
     piece = read_shard(shard, cluster=cluster, replaces=resume or overwrite)
     model = front.load(bundle, apply_overrides({}, set_ or []))
     order = front.Order(
-        n, energy, spectrum, particle, theta, phi, like, part, to, rareness_scale, rareness_from, seed, batch_size,
-        device, outside,
+        n, energy, spectrum, particle, x, y, theta, phi, like, part, to, rareness_scale, rareness_from, seed,
+        batch_size, device, outside,
     )  # fmt: skip
     if print_job is not None:
         print_array(context, print_job, min(shards, order.job(model, output).n_blocks), output)

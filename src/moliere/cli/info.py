@@ -67,6 +67,7 @@ def info(
 def _show_bundle(path: Path, *, recipe: bool) -> None:
     import tomli_w
 
+    from moliere.events.particles import particle_name
     from moliere.models import load_bundle
 
     bundle = load_bundle(path)
@@ -74,12 +75,15 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
         comment, table = _startable(bundle)
         console.print(comment + tomli_w.dumps(table))
         return
-    validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in bundle.validity.items())
+    ranges = {name: ends for name, ends in bundle.validity.items() if name != "pdg_id"}  # numbers of a scheme have none
+    validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in ranges.items())
+    particles = ", ".join(map(particle_name, bundle.model.context.particles))
     gaps = ", ".join(f"{name} {_span(name, *ends)}" for name, each in bundle.gaps.items() for ends in each)
     rows = {
         "bundle": f"{bundle.name} ({type(bundle.model).__name__}, {bundle.n_parameters:,} parameters)",
         "detector": f"{bundle.detector.name}, {bundle.detector.n_channels} channels",
         "validity": validity,
+        **({"particles": particles} if particles else {}),
         **({"not between": gaps} if gaps else {}),
         "cite": bundle.model.citation,
         **{key: value for key, value in bundle.provenance.items() if not isinstance(value, dict)},
@@ -146,9 +150,9 @@ def _show_events(source: EventSource) -> None:
 
 
 def _span(name: str, low: float, high: float) -> str:
-    from moliere.units import format_energy
+    from moliere.units import format_incident
 
-    return f"{format_energy(low)} – {format_energy(high)}" if name == "energy" else f"{low:g} – {high:g}"
+    return f"{format_incident(name, low)} – {format_incident(name, high)}"
 
 
 def _print_rows(rows: dict[str, Any]) -> None:

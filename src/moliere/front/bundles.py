@@ -146,6 +146,8 @@ def generate(
     energy: Quantity | None = None,
     spectrum: str = "log",
     particle: str | None = None,
+    x: Quantity | None = None,
+    y: Quantity | None = None,
     theta: Quantity | None = None,
     phi: Quantity | None = None,
     like: str | Path | EventSource | None = None,
@@ -174,6 +176,8 @@ def generate(
         energy: one energy or a range, numbers in MeV or texts with a unit: ``"50 GeV"``, ``"1GeV:30GeV"``.
         spectrum: how energies are drawn from a range: flat, log, powers-of-2.
         particle: where the model knows several.
+        x: where particles enter, or its range, for models that are conditioned on it.
+        y: the same across it.
         theta: angle to the beam line, or its range.
         phi: azimuth, or its range.
         like: events, their file or a sample whose incident particles are taken instead.
@@ -206,8 +210,8 @@ def generate(
         check_free(Path(output), overwrite=overwrite)
     set_threads(threads)
     order = Order(
-        n, energy, spectrum, particle, theta, phi, like, part, to, rareness_scale, rareness_from, seed, batch_size,
-        device, outside,
+        n, energy, spectrum, particle, x, y, theta, phi, like, part, to, rareness_scale, rareness_from, seed,
+        batch_size, device, outside,
     )  # fmt: skip
     job = order.job(_loaded(bundle), output, tell)
     if output is None and len(job):

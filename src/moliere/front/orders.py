@@ -31,6 +31,8 @@ class Order:
     energy: Quantity | None = None
     spectrum: str = "log"
     particle: str | None = None
+    x: Quantity | None = None
+    y: Quantity | None = None
     theta: Quantity | None = None
     phi: Quantity | None = None
     like: str | Path | EventSource | None = None
@@ -45,11 +47,11 @@ class Order:
 
     def __post_init__(self) -> None:
         """Refuse words that would be ignored."""
-        drawn = (self.n, self.energy, self.particle, self.theta, self.phi)
+        drawn = (self.n, self.energy, self.particle, *self._spreads.values())
         if self.like is not None and any(word is not None for word in drawn):
             raise ConfigError(
-                "the incident particles are taken from other events, so leave out their number, energy, particle and "
-                "angles; or leave out the other events",
+                "the incident particles are taken from other events, so leave out their number, energy, particle, "
+                "place and angles; or leave out the other events",
                 options=("--like, or -n and --energy",),
             )
         if self.like is None and self.part != "all":
@@ -82,10 +84,13 @@ class Order:
             choose_format(path, bundle.detector.kind, self.to),
         )  # fmt: skip
 
+    @property
+    def _spreads(self) -> dict[str, Quantity | None]:
+        return {"x": self.x, "y": self.y, "theta": self.theta, "phi": self.phi}
+
     def _particles(self, bundle: Bundle, tell: Tell) -> tuple[Mapping[str, Any], int]:
         if self.like is None:
-            angles = {"theta": self.theta, "phi": self.phi}
-            return particles_for(bundle, self.n, self.energy, self.spectrum, self.seed, self.particle, **angles)
+            return particles_for(bundle, self.n, self.energy, self.spectrum, self.seed, self.particle, **self._spreads)
         source, _ = opened(self.like)
         incident, total = particles_like(bundle, source, self.part)
         if left := sorted({*source.incident} - {*incident}):

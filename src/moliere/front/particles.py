@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 
 from moliere.errors import ConfigError, InvalidQuantity
 from moliere.events import EventSource
-from moliere.events.particles import particle_id
+from moliere.events.particles import particle_id, particle_name
 from moliere.generation.guard import known_columns
 from moliere.models import Bundle
 from moliere.seeding import derive_seed
 from moliere.simulators import Simulator, simulators
 from moliere.simulators.incident import sample_incident
-from moliere.units import Quantity, parse_angle, parse_energy, parse_length, span
+from moliere.units import Quantity, format_incident, parse_angle, parse_energy, parse_length, span
 
 #: what a derived seed is for: the energies; chunks and blocks of events count up from 0
 _ENERGIES = 2**20
 #: events: more than fit on any disk
 _MOST = 10**12
+#: columns that are given under another name
+_WORDS = {"pdg_id": "particle"}
 _PARSERS = {"x": parse_length, "y": parse_length, "theta": parse_angle, "phi": parse_angle}
 
 Incident = Mapping[str, NDArray[Any]]
@@ -90,12 +92,13 @@ def particles_for(
     spectrum: str,
     seed: int,
     particle: str | None = None,
-    **angles: Quantity | None,
+    **spreads: Quantity | None,
 ) -> tuple[Incident, int]:
     """Incident columns drawn for a bundle, and how many events that makes.
 
     Raises:
-        ConfigError: the number or the energy is missing, or is given to a model that is conditioned on nothing.
+        ConfigError: the number, the energy or another column is missing, or is given to a model that is conditioned
+            on nothing.
     """
     if bundle.columns:
         if n is None or energy is None:
@@ -103,15 +106,30 @@ def particles_for(
                 "say which incident particles: their number and their energy, or events whose particles are taken",
                 options=("-n 1000 --energy 1GeV:100GeV", "--like FILE"),
             )
-        return draw(n, energy, spectrum, seed, particle, **angles), n
-    if any(given is not None for given in (energy, particle, *angles.values())):
+        incident = draw(n, energy, spectrum, seed, particle, **spreads)
+        if missing := [name for name in bundle.columns if name not in incident]:
+            raise ConfigError(
+                f"bundle {bundle.name!r} is conditioned on {' and '.join(missing)}, too; it knows "
+                f"{', '.join(_known(bundle, name) for name in missing)}: say which, or take particles of other events",
+                options=(*(f"--{_WORDS.get(name, name)}" for name in missing), "--like FILE"),
+            )
+        return incident, n
+    if any(given is not None for given in (energy, particle, *spreads.values())):
         raise ConfigError(
-            f"bundle {bundle.name!r} knows no incident particles; leave out energies, particles and angles"
+            f"bundle {bundle.name!r} knows no incident particles; leave out energies, particles, places and angles"
         )
     if n is None:
         raise ConfigError("say how many events are to be generated", options=("-n 1000000",))
     _check_count(n)
     return {}, n
+
+
+def _known(bundle: Bundle, column: str) -> str:
+    """Which values of a column a bundle knows, in words."""
+    if column == "pdg_id":
+        return "the particles " + ", ".join(map(particle_name, bundle.model.context.particles))
+    ends = bundle.validity.get(column, (-np.inf, np.inf))
+    return f"{column} from {' to '.join(format_incident(column, end) for end in ends)}"
 
 
 def check_multiplicity(simulator: Simulator, multiplicity: int) -> None:

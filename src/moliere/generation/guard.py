@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
-from moliere.events.particles import particle_id
+from moliere.events.particles import particle_id, particle_name
 from moliere.models import Bundle
 from moliere.models.gaps import Gap, in_gaps
-from moliere.units import format_energy
+from moliere.units import format_incident
 
 #: relative slack at both ends: files hold energies in float32
 _SLACK = 1e-4
@@ -34,13 +35,15 @@ def check_labels(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None:
     for name in incident:
         if name in bundle.columns or len(incident[name]) == 0:
             continue
-        values = np.unique(np.asarray(incident[name], dtype=np.float64))
+        values, show = np.unique(np.asarray(incident[name], dtype=np.float64)), partial(format_incident, name)
         if name in fixed and np.allclose(values, fixed[name], rtol=_SLACK, atol=0):
             continue
-        known = f"all its training events have {name} {fixed[name]:g}" if name in fixed else f"{name} is not among them"
+        known = f"{name} is not among them"
+        if name in fixed:
+            known = f"all its training events have {name} {show(fixed[name])}"
         raise UnsupportedIncident(
             f"bundle {bundle.name!r} is conditioned on {' and '.join(bundle.columns) or 'nothing'}, and {known}; "
-            f"got {name} {', '.join(f'{value:g}' for value in values[:3])}: leave {name} out, or use a model that is "
+            f"got {name} {', '.join(map(show, values[:3].tolist()))}: leave {name} out, or use a model that is "
             "conditioned on it"
         )
 
@@ -71,9 +74,10 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
     """
     strange = _strange_particles(bundle, incident)
     if strange.any():
+        kinds = bundle.model.context.particles, np.unique(incident["pdg_id"][strange]).tolist()
+        known, came = (", ".join(map(particle_name, numbers)) for numbers in kinds)
         raise UnsupportedIncident(
-            f"bundle {bundle.name!r} knows particles with PDG identifiers {sorted(bundle.model.context.particles)}, "
-            f"got {np.unique(incident['pdg_id'][strange]).tolist()}; choose among these, {_OVERRIDE}",
+            f"bundle {bundle.name!r} knows the particles {known}, got {came}; choose among these, {_OVERRIDE}",
             options=_OVERRIDES,
         )
     for name, (low, high) in bundle.validity.items():
@@ -81,7 +85,7 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
         outside = ~is_inside(values, (low, high), bundle.gaps.get(name, ()))
         if outside.any():
             worst = float(values[outside][0])
-            show = format_energy if name == "energy" else "{:g}".format
+            show = partial(format_incident, name)
             nothing = [f"{show(a)} and {show(b)}" for a, b in bundle.gaps.get(name, ()) if a < worst < b]
             raise UnsupportedIncident(
                 f"bundle {bundle.name!r} covers {name} {show(low)} – {show(high)}"
