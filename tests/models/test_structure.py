@@ -96,6 +96,15 @@ def test_the_picture_says_every_layer(calogan: Part, tmp_path: Path) -> None:
         save_network(calogan, tmp_path / "net.svg")
 
 
+@pytest.mark.parametrize("noise", [0, 1])
+def test_a_refiner_is_looked_at_with_its_critics(noise: int) -> None:
+    """They see a second sample, and the refiner may draw noise."""
+    small = {"features": 4, "trace_channels": [4], "critic_features": 4, "critic_width": 8}
+    found = structure("trace-refiner", "airshower-9x9", noise=noise, **small)
+    assert [part.name for part in found.parts] == ["refiner", "critic", "totals_critic"]
+    assert found.parts[0].parts[-1].shape == (81, 1 + noise, 80)  # of each station
+
+
 def test_looking_changes_nothing() -> None:
     torch.manual_seed(0)
     kind = models["calogan"]

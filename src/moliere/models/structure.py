@@ -98,7 +98,9 @@ def _events(model: Model, ranges: Mapping[str, tuple[float, float]], n: int, rng
         columns[context.columns.index("pdg_id")] = torch.full((n,), float(context.particles[0]), dtype=torch.float64)
     condition = torch.stack(columns, dim=1) if columns else torch.empty(n, 0, dtype=torch.float64)
     signals = 1 + torch.rand(n, context.detector.n_channels, generator=rng)
-    extras = {name: signals if name == SECOND else torch.zeros(n, context.detector.n_channels) for name in model.extras}
+    extras = {name: torch.zeros(n, context.detector.n_channels) for name in model.extras}
+    if model.resembles == SECOND:
+        extras[SECOND] = signals
     if ARRIVAL_TIMES in extras and isinstance(context.detector, SurfaceArray):
         extras[ARRIVAL_TIMES] = torch.zeros(n, context.detector.n_stations)
     return Batch(condition, signals, None, extras)
@@ -110,7 +112,7 @@ def _use(model: Model, batch: Batch, rng: torch.Generator) -> None:
     if isinstance(model, GenerativeModel):
         model.sample(batch.condition, rng)
     elif isinstance(model, Refiner):
-        model.refine(batch.signals, batch.condition)
+        model.respond(batch, rng)
     elif isinstance(model, Reconstructor):
         model.reconstruct(batch.signals, batch.extras)
 
