@@ -15,7 +15,7 @@ from moliere.evaluation.findings.examples import ExampleEvent, Examples
 from moliere.evaluation.findings.mean_showers import MeanShowers
 from moliere.evaluation.result import Report
 from moliere.events import Events
-from moliere.report.footprints import footprint_of, footprint_pairs, footprints_to_json
+from moliere.report.footprints import draw_ground, footprint_of, footprint_pairs, footprints_to_json
 from moliere.report.html import render_report
 
 ARRAY = SurfaceArray("small", station_positions(3, 1500e3, 0.0, "cartesian"), 10, 25.0, (3, 3))
@@ -72,3 +72,19 @@ def test_without_times_stations_are_grey_and_without_traces_nothing_plays(report
     flat = [replace(event, channels=(3,), signals=(1.0,)) for event in examples.events]
     assert footprints_to_json(flat, summed) is None
     assert footprints_to_json([], ARRAY) is None
+
+
+def test_a_ground_without_times_shows_signals_as_colours_on_one_scale() -> None:
+    array = SurfaceArray("line", station_positions(3, 1500e3, 0.0, "cartesian"), 1, 25.0)
+    bright, faint = (np.where(np.arange(9) < 3, height, 0.0) for height in (1e5, 1e3))
+    faint[0] = np.nan  # another way to say silence
+    for signals, lit in ((bright, 3), (faint, 2), (np.zeros(9), 0)):
+        ground, bar = draw_ground(signals, array, "", (1e2, 1e6)).axes
+        silent, stations = ground.collections
+        assert len(stations.get_offsets()) == lit
+        assert len(silent.get_offsets()) == 9 - lit
+        assert stations.get_clim() == (1e2, 1e6)
+        assert bar.get_ylabel() == "signal (VEM)"
+    own = draw_ground(bright, array, "").axes[0].collections[1]
+    assert own.get_clim()[0] == 1e5
+    assert draw_ground(np.zeros(9), array, "").axes[0].collections[0].get_offsets().shape == (9, 2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from moliere.detectors import SurfaceArray, from_spec, of_kind
 from moliere.evaluation.footprints import Curve, Epoch, FootprintResult
-from moliere.report.footprints import FOOTPRINT_KEY, draw_ground
+from moliere.report.footprints import GROUND_KEY, draw_ground
 from moliere.report.section import Picture
 from moliere.report.studies import draw_legend, quality_pictures, write_page
 from moliere.report.style import GENERATED, REFERENCE, new_figure, style
@@ -57,7 +57,7 @@ def write_footprint_study(result: FootprintResult, folder: str | Path, *, overwr
                 Picture("critic-loss", _draw_curves(result.curves), "loss of the critic", table=_curves(result))
             ],
             "footprints": _footprint_pictures(result),
-            "key": FOOTPRINT_KEY,
+            "key": GROUND_KEY,
         },
         overwrite=overwrite,
     )
@@ -106,11 +106,15 @@ def _footprint_pictures(result: FootprintResult) -> list[Picture]:
     """For each energy, a real footprint and those of each training, the first epoch beside it."""
     array = of_kind(from_spec(result.detector), SurfaceArray, "a footprint")
     order = {"real": result.real, **{f"epoch {n}": result.epochs[n] for n in sorted(result.epochs)}}
+    every = np.concatenate([example.signals for epoch in order.values() for example in epoch.examples])
+    ends = (float(every[every > 0].min()), float(every.max())) if (every > 0).any() else None
     pictures = []
     for k in range(len(result.real.examples)):
         for name, epoch in order.items():
             example = epoch.examples[k]
             signals = np.asarray(example.signals)
             title = f"{format_energy(example.energy)}, {name}: {signals.sum():,.0f} {array.unit}"
-            pictures.append(Picture(f"footprint-{k}-{name.replace(' ', '-')}", draw_ground(signals, array, ""), title))
+            pictures.append(
+                Picture(f"footprint-{k}-{name.replace(' ', '-')}", draw_ground(signals, array, "", ends), title)
+            )
     return pictures

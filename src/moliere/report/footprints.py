@@ -33,6 +33,7 @@ _COLOURS = "viridis"
 FOOTPRINT_KEY = (
     "Stations as circles: total signal as area, on a logarithmic scale, arrival time as colour; silent ones as rings."
 )
+GROUND_KEY = "Stations as circles: total signal as area and colour, on logarithmic scales; silent ones as rings."
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,21 +131,31 @@ def _draw_pair(pair: tuple[ExampleEvent, ExampleEvent], array: SurfaceArray) -> 
     return figure
 
 
-def draw_ground(signals: Floats, array: SurfaceArray, title: str) -> Figure:
+def draw_ground(signals: Floats, array: SurfaceArray, title: str, ends: tuple[float, float] | None = None) -> Figure:
     """A single shower, without its times.
 
     Args:
         signals: of all channels, (n_channels,).
         array: that recorded them.
         title: above.
+        ends: of the scale of colours, both above 0, so that several showers can be compared; by default its own.
     """
-    side = Footprint(signals.reshape(array.n_stations, array.n_bins), np.full(array.n_stations, np.nan))
+    from matplotlib.colors import LogNorm
+
+    totals = signals.reshape(array.n_stations, array.n_bins).sum(axis=1)
+    lit = totals > 0
+    low, high = ends or ((totals[lit].min(), totals[lit].max()) if lit.any() else (1.0, 10.0))
+    x, y = (array.stations[:, k] / _KM for k in (0, 1))
     with style():
-        figure = new_figure(4.8, 4.8)
-        axes = figure.add_axes((0.15, 0.12, 0.8, 0.8))
-        _draw_stations(axes, side, array, 0.0)
+        figure = new_figure(4.8, 3.5)
+        axes = figure.add_axes((0.13, 0.13, 0.68, 0.78))
+        axes.scatter(x[~lit], y[~lit], 6, facecolors="none", edgecolors=GUIDE, linewidths=0.6)
+        areas = _AREA * np.log10(1 + totals)
+        norm = LogNorm(low, max(high, 1.01 * low))
+        points = axes.scatter(x[lit], y[lit], areas[lit], c=totals[lit], cmap=_COLOURS, norm=norm)
         axes.set_aspect("equal")
         axes.set(xlabel="x (km)", ylabel="y (km)", title=title)
+        figure.colorbar(points, cax=figure.add_axes((0.84, 0.13, 0.03, 0.78)), label=f"signal ({array.unit})")
     return figure
 
 
