@@ -85,11 +85,12 @@ SMALL: dict[str, list[Small]] = {
         Small(
             "bright",
             {**TINY_FLOW, "slabs": 1, "threshold": 0.5, "augment": False, "steps": 1, "layer_steps": 1},
+            exported=False,
         ),
         Small("ecal", {**TINY_FLOW, "window": (9, 9), "threshold": 0.01, "steps": 1}, 80, 12, ("energy", "theta")),
         Small(
             "aimed",
-            {**TINY_FLOW, "steps": 1, "layer_steps": 1},
+            {**TINY_FLOW, "slabs": 1, "steps": 1, "layer_steps": 1},
             columns=("energy", "theta", "x", "pdg_id"),
             particles=(-11, 22),
         ),
