@@ -62,9 +62,9 @@ def print_response(bundle: Bundle, events: str, seed: int) -> None:
     assert isinstance(model, HierarchicalVAE)
     batch = to_batch(test, np.arange(min(500, len(test))), bundle.columns)
     for figure in level_figures(model, batch, torch.Generator().manual_seed(seed)):
-        told = f"hits {100 * figure.hit_accuracy:.2f} %, ln p {figure.log_likelihood:.1f}"
+        hits = "" if figure.hit_accuracy is None else f"hits {100 * figure.hit_accuracy:.2f} %, "
         used = f"{figure.active} of {figure.units} active, KL {figure.divergence:.2f} nats"
-        print(f"  level {figure.level}: {used}; from it on: {told}")
+        print(f"  level {figure.level}: {used}; from it on: {hits}ln p {figure.log_likelihood:.1f}")
 
 
 def main() -> None:

@@ -142,6 +142,7 @@ SMALL: dict[str, list[Small]] = {
         Small("regular", TINY_VAE | {"decoder": "plain", "layers": False, "prior": "none"}),
         Small("regular", TINY_VAE | {"slices": False, "gray": True, "reward": 1.0}),
         Small("regular", TINY_VAE | {"carried": 0, "positions": True, "slope": [0.05, 0.01]}),
+        Small("regular", TINY_VAE | {"cells": "normal", "augment": True, "reward": 0.5}),
     ],
     "trace-refiner": [
         Small(

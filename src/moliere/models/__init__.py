@@ -6,7 +6,8 @@ from moliere.models.airshower.aixnet import AixNet, AixNetConfig
 from moliere.models.airshower.footprint_gan import Constrainer, ConstrainerConfig, FootprintGAN, FootprintGANConfig
 from moliere.models.airshower.trace_refiner import TraceRefinerConfig, TraceRefinerGAN
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Loss, Model, Objective, models
-from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE, HierarchicalVAEConfig
+from moliere.models.boltzmann_vae.hierarchical_vae import HierarchicalVAE
+from moliere.models.boltzmann_vae.settings import HierarchicalVAEConfig
 from moliere.models.bundle import Bundle, load_bundle, save_bundle
 from moliere.models.calogan.calogan import CaloGAN, CaloGANConfig
 from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig

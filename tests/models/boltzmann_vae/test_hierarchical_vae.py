@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -144,16 +145,84 @@ def test_cells_scatter_as_far_as_they_did_in_training(regular_events: Events) ->
         assert torch.equal(model.decode(latent, condition), model.decode(without, condition))
         model.train()
         loss = model.objectives()[0].loss(batch, rng)
-        assert not (model.spread.squares > 0).any()  # a loss learns nothing by itself
+        assert not (model.cells.spread.squares > 0).any()  # a loss learns nothing by itself
         learn(loss)
         model.eval()
-        assert (model.spread.squares > 0).any()
+        assert (model.cells.spread.squares > 0).any()
         moved, still = model.decode(latent, condition), model.decode(without, condition)
     assert not torch.allclose(moved, still)
     energies = (model.coder.measure(made).energies for made in (moved, still))
     torch.testing.assert_close(*energies, rtol=1e-4, atol=1e-3)
     published, _ = fitted(regular_events, scatter=False)
     assert published.draw_latent(condition, rng).shape[1] == latent.shape[1] - 120
+
+
+def test_normal_cells_are_normal_before_anything_is_learned(regular_events: Events) -> None:
+    """Nothing is told, all is N(0, 1), and the likelihood is that of a normal distribution."""
+    model, batch = fitted(regular_events, cells="normal", decoder="plain")
+    model.eval()
+    shower = model.see(batch, torch.Generator().manual_seed(0))
+    assert shower.cells.mean(dim=0).abs().max() < 0.2
+    assert (shower.cells.std(dim=0) - 1).abs().max() < 0.2
+    wide, mean = torch.rand(2, *shower.cells.shape, generator=torch.Generator().manual_seed(0))
+    law = torch.distributions.Normal(mean, torch.tanh(wide).exp())
+    expected = -(law.log_prob(shower.cells) + math.log(2 * math.pi) / 2).sum(dim=1)
+    torch.testing.assert_close(model.cells.surprise((wide, mean), shower.cells), expected)
+
+
+def test_normal_cells_are_given_what_their_layer_holds(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, cells="normal")
+    train(model, batch, 5)
+    rng = torch.Generator().manual_seed(0)
+    latent = model.draw_latent(batch.condition[:20], rng)
+    with torch.no_grad():
+        made = model.decode(latent, batch.condition[:20])
+        bits, noise, _ = latent.split([18, model.coder.width, 120], dim=1)
+        assert model.head is not None
+        told = torch.cat([bits, model.encoding(batch.condition[:20])], dim=1)
+        state = model.coder.decode(model.head(told, noise), batch.condition[:20, 0])
+    measured = model.coder.measure(made)
+    torch.testing.assert_close(measured.energies, state.energies, rtol=1e-4, atol=1e-3)
+    assert torch.equal(measured.counts, state.counts)
+
+
+def test_what_hangs_together_in_normal_cells_reaches_the_bits(regular_events: Events) -> None:
+    """Showers on one side or on the other: their own bits make their cells likelier than those of another shower."""
+    cells = regular_events.signals.reshape(-1, 5, 6, 4).copy()
+    left = np.arange(len(cells)) % 2 == 0
+    cells[left, :, :3] /= 20
+    cells[~left, :, 3:] /= 20
+    model, batch = fitted(replace(regular_events, signals=cells.reshape(regular_events.signals.shape)), cells="normal")
+    assert float(model.cells.spreads[0]) > 3  # the sides are what varies most
+    train(model, batch, 40)
+    shower = model.see(batch, torch.Generator().manual_seed(0))
+    _, bits = model.encode(shower, lambda level: (level > 0).float())
+    with torch.no_grad():
+        own, other = (model.explain(shower, found)[1].mean() for found in (bits, [level.roll(1, 0) for level in bits]))
+    assert float(own) > float(other) + 5
+
+
+def test_showers_are_turned_in_training_alone(regular_events: Events) -> None:
+    model, batch = fitted(regular_events, augment=True)
+    rng = torch.Generator().manual_seed(0)
+    turned = model._turn(batch, rng).signals
+    assert not torch.equal(turned, batch.signals)
+    rings = [signals.view(-1, 5, 6, 4).sort(dim=2).values for signals in (turned, batch.signals)]
+    assert torch.equal(*rings)
+    assert torch.equal(model.eval()._turn(batch, rng).signals, batch.signals)
+    still, _ = fitted(regular_events)
+    assert torch.equal(still._turn(batch, rng).signals, batch.signals)
+
+
+def test_a_bundle_from_before_cells_had_names_still_loads(regular_events: Events) -> None:
+    model, batch = fitted(regular_events)
+    learn(model.objectives()[0].loss(batch, torch.Generator().manual_seed(0)))
+    old = model.state_dict()
+    old["spread.squares"] = old.pop("cells.spread.squares")
+    again = build(model.detector)
+    again.load_state_dict(old)
+    assert torch.equal(again.cells.spread.squares, model.cells.spread.squares)
+    assert (again.cells.spread.squares > 0).any()
 
 
 def test_bits_sharpen_as_training_goes_on(regular_events: Events) -> None:
@@ -328,6 +397,12 @@ def test_a_cell_with_more_than_the_incident_energy_is_refused(regular_events: Ev
 def test_sizes_that_fit_nothing_are_refused(regular: Calorimeter, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(regular, **settings)
+
+
+@pytest.mark.parametrize("settings", [{"layers": False}, {"scatter": False}, {"slope": (0.05, 0.0)}])
+def test_published_settings_that_normal_cells_have_not_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match='cells = "normal" needs layers = true and scatter = true, and has no slope'):
+        HierarchicalVAEConfig.from_table({"cells": "normal", **settings})
 
 
 def test_other_calorimeters_are_refused(polar: Calorimeter, cartesian: Calorimeter) -> None:

@@ -34,7 +34,7 @@ def coded() -> Coded:
     rng.manual_seed(1)
     coder = LayerNumbers([4, 4, 4], threshold=0.1)
     state = coder.measure(torch.where(signals < 0.1, torch.zeros_like(signals), signals))
-    coder.fit(state, energy, rng)
+    coder.fit(state, energy)
     return Coded(energy, state, coder, coder.encode(state, energy, rng), rng)
 
 

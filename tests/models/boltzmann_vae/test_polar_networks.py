@@ -10,6 +10,7 @@ from torch.distributions import Bernoulli, MultivariateNormal, kl_divergence
 
 from moliere.models.boltzmann_vae.bits import bernoulli_divergence, draw_bits, entropy, log_probability
 from moliere.models.boltzmann_vae.boltzmann import all_states
+from moliere.models.boltzmann_vae.cells import HitCells
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal
 from moliere.models.boltzmann_vae.polar_convolution import (
     LinearAttention,
@@ -86,7 +87,7 @@ def test_attention_is_the_sum_over_all_cells() -> None:
 
 def test_every_sub_decoder_has_a_say_in_all_layers() -> None:
     torch.manual_seed(0)
-    decoder = HierarchicalDecoder((7, 6, 4), (3, 3, 3), 2, (4, 8))
+    decoder = HierarchicalDecoder((7, 6, 4), (3, 3, 3), 2, (4, 8), HitCells.answer)
     bits, told = [torch.ones(1, 3, requires_grad=True) for _ in range(3)], torch.zeros(1, 2)
     hits, activations = decoder(bits, told)
     assert hits.shape == activations.shape == (1, 7 * 6 * 4)

@@ -53,7 +53,7 @@ class Toy(nn.Module):
 
 def event(n: int) -> Shower:
     x = torch.tensor([[0.7, -1.2]]).expand(n, -1)
-    return Shower(x, x, x, x)
+    return Shower(x, x, x, x, x)
 
 
 def true_slopes(toy: Toy, price: float, discount: float) -> list[Tensor]:

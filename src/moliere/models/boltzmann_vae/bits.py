@@ -78,9 +78,11 @@ class Shower:
         condition: encoded for networks, (n, width).
         clamped: the energy's bits, (n, n_clamped).
         layers: the response, layer energies and counts in network space, (n, 2 n_layers + 1).
+        cells: the numbers that the decoder is asked for, (n, n_channels).
     """
 
     x: Tensor
     condition: Tensor
     clamped: Tensor
     layers: Tensor
+    cells: Tensor

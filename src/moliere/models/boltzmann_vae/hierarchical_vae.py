@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,75 +23,22 @@ from moliere.models.boltzmann_vae.boltzmann import (
     contrastive_divergence,
     pseudo_likelihood,
 )
+from moliere.models.boltzmann_vae.cells import HitCells, NormalCells
 from moliere.models.boltzmann_vae.layer_numbers import CorrelatedNormal, LayerNumbers
 from moliere.models.boltzmann_vae.polar_convolution import Shape, check_signals, polar_stack
 from moliere.models.boltzmann_vae.reward import reward_loss
-from moliere.models.boltzmann_vae.voxel_decoder import CellSpread, Decoder, Voxels, build_decoder
+from moliere.models.boltzmann_vae.settings import HierarchicalVAEConfig
+from moliere.models.boltzmann_vae.voxel_decoder import Decoder, PlainDecoder, Voxels, build_decoder
 from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder
-from moliere.models.networks.layer_state import readout_threshold
+from moliere.models.flow.geometry import symmetries, turned
+from moliere.models.networks.layer_state import LayerScores, readout_threshold
+from moliere.models.networks.residual_mlp import zero_init
 from moliere.preprocess import ConditionEncoding, LogitFraction
 
 _SEED = 0  # of the noise in the layers' numbers that transforms and correlations are fitted to
 #: chains an event that the prior's means at its energy are taken from, and how close to 0 and 1 these may come: a bit
 #: that the chains never saw differ would otherwise cost as much as all others
 _CHAINS, _SUREST = 8, 1e-3
-
-
-class HierarchicalVAEConfig(Config):
-    """Settings of :class:`HierarchicalVAE`."""
-
-    kind: Literal["hierarchical-vae"] = "hierarchical-vae"
-    levels: tuple[int, ...] = Field(default=(302, 302, 302), min_length=1, description="bits of each level")
-    energy_bits: tuple[int, int, int] = Field(default=(19, 17, 17), description="of E, √E and ln E, in the prior")
-    clamped_nodes: int | None = Field(default=None, ge=1, description="of the prior; as many as energy bits by default")
-    gray: bool = Field(default=False, description="energy bits in Gray code")
-    prior: Literal["full", "zephyr", "none"] = Field(
-        default="full", description="couplings of the prior: all, those of an annealer's chip, or none (Bernoulli)"
-    )
-    chains: int = Field(default=256, ge=1, description="persistent chains that the prior learns by")
-    sweeps: int = Field(default=10, ge=1, description="of the chains, in each update")
-    prior_decay: float = Field(default=0.0, ge=0, description="weight decay of the couplings")
-    sampler: str = Field(default="gibbs", description="who samples the prior when events are generated")
-    sampler_settings: dict[str, Any] = Field(default_factory=lambda: {"steps": 500})
-    sampler_fall_back: bool = Field(default=False, description="take Gibbs sampling where the sampler cannot be had")
-    decoder: Literal["plain", "hierarchical"] = "hierarchical"
-    slices: bool = Field(default=True, description="sub-decoders share the layers; false: each makes all of them")
-    carried: int = Field(
-        default=64, ge=0, description="numbers from each sub-decoder to the next; 0: all of its voxels, as published"
-    )
-    positions: bool = Field(
-        default=False, description="earlier levels reach the encoder as one number added to every voxel, as published"
-    )
-    slope: tuple[float, float] | None = Field(
-        default=None,
-        description="of activations below 0, falling as bits sharpen (published: 0.05, 0); left as they are by default",
-    )
-    channels: tuple[int, ...] = Field(default=(32, 64, 128), min_length=2, description="of convolutions, finest first")
-    width: int = Field(default=256, ge=8, description="of perceptrons")
-    sharpness: tuple[float, float] = Field(default=(1.0, 100.0), description="of relaxed bits, first and last")
-    sharpen_steps: int = Field(default=20_000, ge=1, description="updates from the first sharpness to the last")
-    layers: bool = Field(
-        default=True,
-        description="layer energies and counts from a head of their own; false: as published",
-    )
-    scatter: bool = Field(
-        default=True, description="cells scatter around what is decoded, as in training; false: as published"
-    )
-    voxel_weight: float = Field(default=0.01, ge=0, description="of squared differences of voxels in network space")
-    hit_weight: float = Field(default=1.0, ge=0)
-    layer_weight: float = Field(default=1.0, ge=0)
-    kl_weight: float = Field(default=1.0, ge=0, description="of the divergence from the prior; 0 is an autoencoder")
-    kl_steps: int = Field(default=0, ge=0, description="updates in which that weight rises from 0, against collapse")
-    reward: float = Field(
-        default=0.0,
-        ge=0,
-        description="weight of the reward for what each level and those after it tell; 0 leaves it out, as 0.3 put all "
-        "levels to sleep after four epochs",
-    )
-    reward_discount: float = Field(default=0.9, ge=0, le=1, description="of the rewards of later levels, a level")
-    threshold: float | None = Field(
-        default=None, gt=0, description="MeV; smaller signals are learned and made as zero; the detector's by default"
-    )
 
 
 @models.register("hierarchical-vae")
@@ -103,16 +50,17 @@ class HierarchicalVAE(GenerativeModel):
     without ln Z, on which only the machine depends: it learns by contrastive divergence, which is the objective
     ``prior``; the shown value of that one is minus the pseudo-likelihood a node. ``vae`` moves encoder and decoder.
 
-    ln p(x | z) has a Bernoulli number for each cell's hit, a squared difference weighted by :math:`e^{u/2}` for the
-    cells that answer, and, with ``layers``, correlated normal numbers for the energy and the count of every layer.
-    Cells then only share their layer's energy, so that the response is as right as those few numbers are: without
-    them, errors of thousands of exponentials add up in every total.
+    ln p(x | z) is that of the cells, which are hits (:class:`~moliere.models.boltzmann_vae.cells.HitCells`) or normal
+    numbers (:class:`~moliere.models.boltzmann_vae.cells.NormalCells`), and, with ``layers``, of correlated normal
+    numbers for the energy and the count of every layer. Cells then only share their layer's energy, so that the
+    response is as right as those few numbers are: without them, errors of thousands of exponentials add up in every
+    total.
 
     With ``reward``, levels are rewarded for what they and those after them tell
     (:func:`~moliere.models.boltzmann_vae.reward.reward_loss`), each by a decoder of its own that never sees the levels
     before; these decoders are of no use in generation. A nat of divergence costs there what it costs above.
 
-    The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell's hit, and, with
+    The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell if cells are hits, and, with
     ``scatter``, N(0, 1) for its distance from the decoded value: a decoder trained with squared errors gives the mean.
 
     Differences to the original, of the recipe ``calo4pqvae-published`` too: the condition of the networks is the energy
@@ -120,11 +68,12 @@ class HierarchicalVAE(GenerativeModel):
     grow by repeated cells and a convolution instead of transposed convolutions with cropping; groups are normalised
     instead of batches; chains persist from the start, where the original's start from the data until its epoch 200.
 
-    The other recipes differ more: 100 bits a level for 302; a sub-decoder hands on ``carried`` = 64 numbers for its
-    2,160 to 2,352 voxels, so that the next one sees a summary and not which cells answered; earlier bits reach the
-    encoder one by one and not as one number (``positions``); activations below 0 are left as they are (``slope``); 500
-    Gibbs steps for 3,000, so that chains that mix slowly remember where they began; ``layers``, ``scatter`` and
-    ``reward`` are not in the original.
+    The other recipes differ more: in ``calo4pqvae`` cells are normal numbers, as in a short training bits say little of
+    single hits, and showers are turned at random (``augment``); 100 bits a level for 302; a sub-decoder hands on
+    ``carried`` = 64 numbers for its 2,160 to 2,352 voxels, so that the next one sees a summary and not which cells
+    answered; earlier bits reach the encoder one by one and not as one number (``positions``); activations below 0 are
+    left as they are (``slope``); 500 Gibbs steps for 3,000, so that chains that mix slowly remember where they began.
+    ``layers``, ``scatter`` and ``reward`` are not in the original.
 
     References:
         Zephyr quantum-assisted hierarchical Calo4pQVAE, I. Lu, 2024, https://arxiv.org/abs/2412.04677; Conditioned
@@ -135,6 +84,7 @@ class HierarchicalVAE(GenerativeModel):
     citation: ClassVar[str] = "Toledo-Marín et al. 2024, arXiv:2410.22870; Lu et al. 2024, arXiv:2412.04677"
 
     steps: Tensor
+    symmetries: Tensor
 
     def __init__(self, config: HierarchicalVAEConfig, context: BuildContext) -> None:
         super().__init__(config, context)
@@ -144,10 +94,24 @@ class HierarchicalVAE(GenerativeModel):
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
         self.voxels = LogitFraction()
-        self.coder = LayerNumbers([grid.n_cells for grid in self.detector.grids], self.threshold)
+        sizes, turns = [grid.n_cells for grid in self.detector.grids], symmetries(self.detector, context.columns)
+        self.coder: LayerNumbers | LayerScores
+        self.cells: HitCells | NormalCells
+        if config.cells == "normal":
+            self.coder = LayerScores(sizes, self.threshold)
+            self.cells = NormalCells(self.detector, self.threshold, turns)
+        else:
+            self.coder = LayerNumbers(sizes, self.threshold)
+            self.cells = HitCells(self.detector, self.threshold, (config.voxel_weight, config.hit_weight))
+        self.register_buffer("symmetries", torch.tensor(turns if config.augment else turns[:1]), persistent=False)
         condition_width = self.encoding.width
         self.encoder = HierarchicalEncoder(
-            shape, condition_width, config.channels, config.width, config.levels, positions=config.positions
+            shape,
+            condition_width + self.cells.n_directions,
+            config.channels,
+            config.width,
+            config.levels,
+            positions=config.positions,
         )
         self.decoder = build_decoder(
             config.decoder,
@@ -155,6 +119,7 @@ class HierarchicalVAE(GenerativeModel):
             config.levels,
             condition_width,
             config.channels,
+            self.cells.answer,
             slices=config.slices,
             carried=config.carried,
         )
@@ -165,10 +130,14 @@ class HierarchicalVAE(GenerativeModel):
         )
         following = [config.levels[k:] for k in range(1, len(config.levels))] if config.reward else []
         self.skips = nn.ModuleList(_Skip(config, shape, left, condition_width, self.coder.width) for left in following)
-        self.spread = CellSpread()
+        self.moves = nn.ModuleList(
+            zero_init(nn.Linear(sum(config.levels[k:]) + condition_width, self.cells.n_directions))
+            for k in range(1 + len(self.skips) if self.cells.n_directions else 0)
+        )
         self.machine = BoltzmannMachine(TOPOLOGIES[config.prior]((self.bits.n_nodes, *config.levels)))
         self.chains = PersistentChains(config.chains, self.machine.n_free)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_load_state_dict_pre_hook(_name_spread)  # type: ignore[no-untyped-call]
 
     def fit_transforms(self, batch: Batch) -> None:
         """Fit condition and layers; start the decoder from the mean shower, the layers from their correlations.
@@ -182,15 +151,13 @@ class HierarchicalVAE(GenerativeModel):
         check_signals(self.detector, signals, energy)
         self.encoding.fit(batch.condition)
         state = self.coder.measure(signals)
-        rng = torch.Generator().manual_seed(_SEED)
-        self.coder.fit(state, energy, rng)
-        numbers = self.coder.encode(state, energy, rng)
-        x = self.voxels(signals, energy).float()
-        lit = (x > 0).sum(dim=0)
+        self.coder.fit(state, energy)
+        numbers = self.coder.encode(state, energy, torch.Generator().manual_seed(_SEED))
+        said = self.cells.fit(signals, state, energy)
         for decoder, head in self._heads:
             if head is not None:
                 head.start(numbers)
-            decoder.start(lit / max(1, len(x)), x.sum(dim=0) / lit.clamp(min=1))
+            decoder.start(said)
 
     def objectives(self) -> tuple[Objective, ...]:
         """Evidence bound, with the reward where it is asked for, then contrastive divergence."""
@@ -200,22 +167,25 @@ class HierarchicalVAE(GenerativeModel):
         )
 
     def _network_parameters(self) -> list[nn.Parameter]:
-        parts = [part for part in (self.encoder, self.decoder, self.head, self.skips) if part is not None]
+        parts = [part for part in (self.encoder, self.decoder, self.head, self.skips, self.moves) if part is not None]
         return [parameter for part in parts for parameter in part.parameters()]
 
     def see(self, batch: Batch, rng: torch.Generator) -> Shower:
-        """Events as the networks see them; noise spreads whole numbers of cells over their bins."""
+        """Events as the networks see them; noise spreads whole numbers and empty cells over their bins."""
         energy, signals = self._energy(batch.condition), self._cut(batch.signals)
+        state = self.coder.measure(signals)
         return Shower(
             self.voxels(signals, energy).float(),
             self.encoding(batch.condition),
             self.bits.encode(energy),
-            self.coder.encode(self.coder.measure(signals), energy, rng),
+            self.coder.encode(state, energy, rng),
+            self.cells.see(signals, state, energy, rng),
         )
 
     def encode(self, shower: Shower, draw: Callable[[Tensor], Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Logits and bits of each level, (n, bits of the level)."""
-        logits, bits = self.encoder(shower.x, shower.condition, shower.clamped, draw)
+        told = torch.cat([shower.condition, self.cells.places(shower.cells)], dim=1)
+        logits, bits = self.encoder(shower.x, told, shower.clamped, draw)
         return logits, bits
 
     def explain(self, shower: Shower, bits: Bits, level: int = 0) -> tuple[Voxels, Tensor]:
@@ -227,19 +197,22 @@ class HierarchicalVAE(GenerativeModel):
             level: the first that is looked at; levels after the first have heads only with the reward.
 
         Returns:
-            Logits of hits and activations, (n, n_channels) each, and the logarithm of p(x | z≥level) with the settings'
+            Two numbers for each cell, (n, n_channels) each, and the logarithm of p(x | z≥level) with the settings'
             weights and up to a constant, (n,).
         """
-        decoder, head = self._heads[level]
-        hits, activations = decoder(bits[level:], shower.condition)
-        activations, lit, settings = self._bend(activations), shower.x > 0, self.settings
-        away = (shower.x - activations).square() * (shower.x / 2).exp() * lit
-        missed = F.binary_cross_entropy_with_logits(hits, lit.to(hits), reduction="none")
-        loss: Tensor = (settings.voxel_weight * away + settings.hit_weight * missed).sum(dim=1)
+        said, head = self._say(bits, shower.condition, level), self._heads[level][1]
+        loss = self.cells.surprise(said, shower.cells)
         if head is not None:
             given = torch.cat([*bits[level:], shower.condition], dim=1)
-            loss = loss + settings.layer_weight * head.negative_log_likelihood(given, shower.layers)
-        return (hits, activations), -loss
+            loss = loss + self.settings.layer_weight * head.negative_log_likelihood(given, shower.layers)
+        return said, -loss
+
+    def _say(self, bits: Bits, condition: Tensor, level: int = 0) -> Voxels:
+        """Two numbers for each cell, from a level and those after it and the encoded condition."""
+        first, second = self._heads[level][0](bits[level:], condition)
+        if isinstance(self.cells, NormalCells):
+            second = second + self.cells.move(self.moves[level](torch.cat([*bits[level:], condition], dim=1)))
+        return first, self._bend(second)
 
     def log_likelihood_from(self, level: int, bits: Bits, shower: Shower) -> Tensor:
         """The logarithm of p(x | z≥level), (n,); that of all levels learns from the bound, not from the reward."""
@@ -279,10 +252,10 @@ class HierarchicalVAE(GenerativeModel):
         return self.settings.kl_weight * (min(1.0, int(self.steps) / rise) if rise and self.training else 1.0)
 
     def _vae_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        shower, settings = self.see(batch, rng), self.settings
+        shower, settings = self.see(self._turn(batch, rng), rng), self.settings
         sharpness = self.sharpness if self.training else None
         logits, bits = self.encode(shower, lambda level: draw_bits(level, rng, sharpness))
-        (_, activations), evidence = self.explain(shower, bits)
+        said, evidence = self.explain(shower, bits)
         unsure = torch.stack([entropy(level) for level in logits]).sum(dim=0)
         divergence = self.machine.energy(shower.clamped, torch.cat(bits, dim=1)) - unsure
         loss = (self.kl_weight * divergence - evidence).mean()
@@ -292,14 +265,12 @@ class HierarchicalVAE(GenerativeModel):
         def learn() -> None:
             self.steps += 1
             if settings.scatter:
-                said, lit = activations.detach(), shower.x > 0
-                energies = self._log_energies(said, self._energy(batch.condition))
-                self.spread.learn(energies[lit], (shower.x - said)[lit])
+                self.cells.learn(said, shower.cells, self._energy(batch.condition))
 
         return Loss(loss, learn=learn)
 
     def _prior_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
-        shower = self.see(batch, rng)
+        shower = self.see(self._turn(batch, rng), rng)
         with torch.no_grad():
             bits = torch.cat(self.encode(shower, lambda level: draw_bits(level, rng))[1], dim=1)
         chains = self.chains.advance(self.machine, shower.clamped, self.settings.sweeps, rng)
@@ -315,7 +286,7 @@ class HierarchicalVAE(GenerativeModel):
         return (
             Latent(self.machine.n_free, "prior-bits"),
             Latent(0 if self.head is None else self.coder.width),
-            Latent(self.detector.n_channels, "logistic"),
+            Latent(self._n_hits, "logistic"),
             Latent(self._n_scattered),
         )
 
@@ -327,31 +298,30 @@ class HierarchicalVAE(GenerativeModel):
         bits = sampler.sample(self.machine, clamped, rng).to(condition.device, torch.float32)
         n_events, n_layers = len(condition), 0 if self.head is None else self.coder.width
         layers = torch.randn((n_events, n_layers), generator=rng, device=rng.device).to(bits)
-        hits = logistic_noise(bits.new_zeros(n_events, self.detector.n_channels), rng)
+        hits = logistic_noise(bits.new_zeros(n_events, self._n_hits), rng)
         scatter = torch.randn((n_events, self._n_scattered), generator=rng, device=rng.device).to(bits)
         return torch.cat([bits, layers, hits, scatter], dim=1)
 
     def decode(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """Latent → voxels, and with ``layers`` their layers' energies → signals in MeV."""
-        bits, noise, hits, scatter = latent.split([part.size for part in self.latent], dim=1)
+        """Latent → two numbers a cell, and with ``layers`` what their layers hold → signals in MeV."""
+        bits, noise, *rest = latent.split([part.size for part in self.latent], dim=1)
         energy, given = self._energy(condition), self.encoding(condition)
-        logits, decoded = self.decoder(bits.split(self.settings.levels, dim=1), given)
-        activations = self._bend(decoded)
-        if self.settings.scatter:
-            activations = activations + scatter * self.spread(self._log_energies(activations, energy))
-        lit, values = logits + hits, self.voxels.inverse(activations, energy)
-        if self.head is None:
-            return self._cut(torch.where(lit > 0, values, torch.zeros_like(values))).float()
-        state = self.coder.decode(self.head(torch.cat([bits, given], dim=1), noise), energy)
-        return self.coder.share_out(state, lit, values, self.detector.slices).float()
+        said, state = self._say(bits.split(self.settings.levels, dim=1), given), None
+        if self.head is not None:
+            state = self.coder.decode(self.head(torch.cat([bits, given], dim=1), noise), energy)
+        return self.cells.make(said, (rest[0], rest[1]), state, energy).float()
+
+    @property
+    def _n_hits(self) -> int:
+        return self.detector.n_channels if self.settings.cells == "hits" else 0
 
     @property
     def _n_scattered(self) -> int:
         return self.detector.n_channels if self.settings.scatter else 0
 
-    def _log_energies(self, activations: Tensor, energy: Tensor) -> Tensor:
-        """Of cells as decoded, ln of MeV, (n, n_channels)."""
-        return self.voxels.inverse(activations, energy).clamp(min=1e-30).log().to(activations)
+    def _turn(self, batch: Batch, rng: torch.Generator) -> Batch:
+        """In training, a random rotation and reflection of each shower."""
+        return replace(batch, signals=turned(batch.signals, self.symmetries, rng)) if self.training else batch
 
     def _energy(self, condition: Tensor) -> Tensor:
         return self.incident(condition, "energy")
@@ -367,5 +337,11 @@ class _Skip(nn.Module):
         self, config: HierarchicalVAEConfig, shape: Shape, levels: tuple[int, ...], condition_width: int, numbers: int
     ) -> None:
         super().__init__()
-        self.decoder = build_decoder("plain", shape, levels, condition_width, config.channels)
+        self.decoder = PlainDecoder(shape, levels, condition_width, config.channels)
         self.head = CorrelatedNormal(sum(levels) + condition_width, config.width, numbers) if config.layers else None
+
+
+def _name_spread(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    """Give the spread of a bundle that was written before cells had a meaning of their own the name that it has now."""
+    if f"{prefix}spread.squares" in tensors:
+        tensors[f"{prefix}cells.spread.squares"] = tensors.pop(f"{prefix}spread.squares")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from moliere.models.networks.layer_state import LayerReader, LayerState
 from moliere.models.networks.residual_mlp import zero_init
-from moliere.preprocess import Chain, Counts, EnergyStandardise, Facts, Logit, QuantileNormal, ZeroBand, keep_largest
+from moliere.preprocess import Chain, Counts, EnergyStandardise, Facts, Logit, QuantileNormal, ZeroBand
 
 #: logarithm of the largest spread, against that of the matrix
 _MOST = 3.0
@@ -101,8 +101,9 @@ class LayerNumbers(LayerReader):
         """Numbers a shower."""
         return 2 * self.n_layers + 1
 
-    def fit(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> None:
+    def fit(self, state: LayerState, energy: Tensor) -> None:
         """Take the statistics of training showers."""
+        rng = torch.Generator().manual_seed(0)
         self.energies.fit(self._logarithms(state, energy, rng), Facts(energy))
         self.counts.fit(state.counts, Facts(energy))
 
@@ -118,25 +119,6 @@ class LayerNumbers(LayerReader):
         energies = self.band.inverse(layers, energy)
         share = response * energy[:, None] / energies.sum(dim=1, keepdim=True).clamp(min=self.threshold)
         return self.possible(energies * share, self.counts.inverse(counts, energy))
-
-    def share_out(self, state: LayerState, lit: Tensor, values: Tensor, slices: Sequence[slice]) -> Tensor:
-        """Give each layer's energy to as many cells as it says, to the likeliest, in proportion to their values.
-
-        Args:
-            state: what each layer holds.
-            lit: how likely each cell has energy, on any scale, (n, n_channels).
-            values: in MeV, (n, n_channels).
-            slices: channels of each layer.
-
-        Returns:
-            Signals (n, n_channels) in MeV, none of them below the threshold unless its layer holds less.
-        """
-        rank = lit - lit.amin(dim=1, keepdim=True) + 1
-        chosen = keep_largest(rank, state.counts, slices) > 0
-        kept = torch.where(chosen, values.clamp(min=self.threshold), torch.zeros_like(values))
-        shared = self.shares.join(state.energies, kept)
-        # what the threshold takes goes to the cells that are left
-        return self.shares.join(state.energies, torch.where(shared < self.threshold, torch.zeros_like(shared), shared))
 
     def _logarithms(self, state: LayerState, energy: Tensor, rng: torch.Generator) -> Tensor:
         """Logarithms of the response and of the layers' energies in MeV, (n, 1 + n_layers)."""

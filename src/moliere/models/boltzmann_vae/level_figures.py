@@ -26,7 +26,8 @@ class LevelFigures:
         units: its bits.
         active: those whose posterior probability has a variance above 0.01 over the events.
         divergence: of its posterior from the prior's means at the event's energy, in nats, mean over the events.
-        hit_accuracy: share of cells whose hit is said right from this level and those after it.
+        hit_accuracy: share of cells whose hit is said right from this level and those after it; ``None`` where
+            cells are normal numbers, which do not say it.
         log_likelihood: ln p(x | this level and those after it), mean, with the settings' weights.
     """
 
@@ -34,7 +35,7 @@ class LevelFigures:
     units: int
     active: int
     divergence: float
-    hit_accuracy: float
+    hit_accuracy: float | None
     log_likelihood: float
 
 
@@ -67,12 +68,13 @@ def _figures(
     model: HierarchicalVAE, shower: Shower, k: int, head: int, bits: Bits, logits: Tensor, means: Tensor
 ) -> LevelFigures:
     (hits, _), log_likelihood = model.explain(shower, bits, head)
+    right = ((hits > 0) == (shower.x > 0)).float().mean() if model.settings.cells == "hits" else None
     return LevelFigures(
         level=k,
         units=logits.shape[1],
         active=int((logits.sigmoid().var(dim=0) > _ACTIVE).sum()),
         divergence=float(bernoulli_divergence(logits, means).sum(dim=1).mean()),
-        hit_accuracy=float(((hits > 0) == (shower.x > 0)).float().mean()),
+        hit_accuracy=None if right is None else float(right),
         log_likelihood=float(log_likelihood.mean()),
     )
 

@@ -1,8 +1,8 @@
-"""Decoders of a hierarchical VAE: levels of bits → for every cell whether it answers and with how much."""
+"""Decoders of a hierarchical VAE: levels of bits → two numbers for every cell."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import torch
@@ -11,56 +11,11 @@ from torch.nn import functional as F
 
 from moliere.errors import ConfigError
 from moliere.models.boltzmann_vae.polar_convolution import LinearAttention, PolarConvolution, RingLinear, Shape, pyramid
-from moliere.preprocess.scaling import at_knots, mean_squares
 
-#: natural logarithms of cell energies in MeV between which the spread is known, and its knots
-_LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43
-#: weight of an update, and the number of cells at a knot that an update needs
-_RATE, _ENOUGH = 0.02, 5
-
-
-class CellSpread(nn.Module):
-    """Root mean square of residuals as a function of the energy that the decoder gives to a cell.
-
-    A decoder that is trained with squared errors gives the mean. For the same bits, real cells scatter around it, and
-    faint cells scatter more. Without this scatter showers are too smooth: their centres move too little and their
-    widths are too much alike.
-
-    Example:
-        >>> spread = CellSpread()
-        >>> rng = torch.Generator().manual_seed(0)
-        >>> said = torch.tensor([-2.0, 5.0]).repeat(1000)
-        >>> for _ in range(200):
-        ...     spread.learn(said, torch.randn(2000, generator=rng) * torch.tensor([1.5, 0.1]).repeat(1000))
-        >>> [round(float(x), 1) for x in spread(torch.tensor([-2.0, 5.0]))]
-        [1.5, 0.1]
-    """
-
-    squares: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("squares", torch.zeros(_KNOTS))
-
-    @torch.no_grad()
-    def learn(self, said: Tensor, residuals: Tensor) -> None:
-        """Update with cells: ln of their decoded energies in MeV, and their distances from these, both (m,)."""
-        mean, count = mean_squares(self._knots(said), residuals, _KNOTS)
-        known = count >= _ENOUGH
-        first = known & (self.squares == 0)
-        moved = torch.where(first, mean, torch.lerp(self.squares, mean.to(self.squares), _RATE))
-        self.squares.copy_(torch.where(known, moved.to(self.squares), self.squares))
-
-    def forward(self, said: Tensor) -> Tensor:
-        """Spread of cells with these logarithms of decoded energies, of the same shape."""
-        return at_knots(self.squares.sqrt(), self._knots(said))
-
-    def _knots(self, said: Tensor) -> Tensor:
-        return ((said - _LOWEST) / (_HIGHEST - _LOWEST)).clamp(0, 1) * (_KNOTS - 1)
-
-
-#: logits that a cell answers and what it answers in network space, both (n, n_channels)
+#: two numbers a cell, both (n, n_channels); :mod:`~moliere.models.boltzmann_vae.cells` says what they mean
 Voxels = tuple[Tensor, Tensor]
+#: two numbers a cell → what the next sub-decoder sees of them, of order one
+Answer = Callable[[Tensor, Tensor], Tensor]
 
 
 class VoxelGenerator(nn.Module):
@@ -108,10 +63,10 @@ class VoxelGenerator(nn.Module):
         looked = self.attention(cells)
         return self.hits(cells, condition, picture), self.activations(looked, condition, picture)
 
-    def start(self, rates: Tensor, values: Tensor) -> None:
-        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
-        self.hits.rings.start(torch.logit(rates, eps=1e-3))
-        self.activations.rings.start(values)
+    def start(self, said: Voxels) -> None:
+        """Start from these numbers for all showers, both (n_channels,)."""
+        for head, numbers in zip((self.hits, self.activations), said, strict=True):
+            head.rings.start(numbers)
 
 
 def grow(cells: Tensor, shape: Shape) -> Tensor:
@@ -164,9 +119,9 @@ class PlainDecoder(nn.Module):
         voxels: Voxels = self.generator(torch.cat([*bits, condition], dim=1), condition)
         return voxels
 
-    def start(self, rates: Tensor, values: Tensor) -> None:
-        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
-        self.generator.start(rates, values)
+    def start(self, said: Voxels) -> None:
+        """Start from these numbers for all showers, both (n_channels,)."""
+        self.generator.start(said)
 
 
 class HierarchicalDecoder(nn.Module):
@@ -182,6 +137,7 @@ class HierarchicalDecoder(nn.Module):
         channels: finest first.
         slices: whether the first sub-decoders share the layers among them.
         carried: numbers that a sub-decoder's voxels become for the next one; 0 hands on all of them, as published.
+        answer: what it hands on of its two numbers a cell.
 
     Raises:
         ConfigError: fewer layers than levels cannot be shared.
@@ -196,12 +152,13 @@ class HierarchicalDecoder(nn.Module):
         levels: Sequence[int],
         condition_width: int,
         channels: Sequence[int],
+        answer: Answer,
         *,
         slices: bool = True,
         carried: int = 64,
     ) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.answer = shape, answer
         self.depths = shared_depth(shape[0], len(levels)) if slices else [shape[0]] * len(levels)
         self.slices = slices
         inward = sum(levels) + condition_width
@@ -223,15 +180,15 @@ class HierarchicalDecoder(nn.Module):
         everything = vector = torch.cat([*bits, condition], dim=1)
         made: list[Tensor] = []
         for part, carry, skip, level in zip(self.parts, self.carry, self.skips, reversed(bits), strict=True):
-            made.append(_answer(*part(vector, condition)))
+            made.append(self.answer(*part(vector, condition)))
             vector = torch.cat([everything, carry(made[-1])], dim=1) + skip(torch.cat([condition, level], dim=1))
         picture = torch.cat(made, dim=1) if self.slices else made[-1]
         voxels: Voxels = self.whole(vector, condition, picture.view(-1, 1, *self.shape))
         return voxels
 
-    def start(self, rates: Tensor, values: Tensor) -> None:
-        """Start from the share of events in which each cell answers, and from its mean answer, both (n_channels,)."""
-        self.whole.start(rates, values)
+    def start(self, said: Voxels) -> None:
+        """Start from these numbers for all showers, both (n_channels,)."""
+        self.whole.start(said)
 
 
 Decoder = PlainDecoder | HierarchicalDecoder
@@ -243,6 +200,7 @@ def build_decoder(
     levels: Sequence[int],
     condition_width: int,
     channels: Sequence[int],
+    answer: Answer,
     *,
     slices: bool = True,
     carried: int = 64,
@@ -254,7 +212,7 @@ def build_decoder(
     """
     if kind == "plain":
         return PlainDecoder(shape, levels, condition_width, channels)
-    return HierarchicalDecoder(shape, levels, condition_width, channels, slices=slices, carried=carried)
+    return HierarchicalDecoder(shape, levels, condition_width, channels, answer, slices=slices, carried=carried)
 
 
 def shared_depth(layers: int, parts: int) -> list[int]:
@@ -267,8 +225,3 @@ def shared_depth(layers: int, parts: int) -> list[int]:
     if layers < parts:
         raise ConfigError(f"{layers} layers cannot be shared among {parts} sub-decoders; set model.slices = false")
     return [layers // parts + (k < layers % parts) for k in range(parts)]
-
-
-def _answer(hits: Tensor, activations: Tensor) -> Tensor:
-    """Input of the next sub-decoder: a soft form of hit times activation, of order one."""
-    return torch.sigmoid(hits) * F.softplus(activations) / 8

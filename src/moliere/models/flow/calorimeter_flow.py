@@ -16,7 +16,7 @@ from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, GenerativeModel, Latent, Loss, Objective, models
 from moliere.models.flow.aim import Aim, InWindows
 from moliere.models.flow.cell_coder import pieces
-from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries
+from moliere.models.flow.geometry import cells_alike, describe_cells, places_alike, symmetries, turned
 from moliere.models.flow.geometry_mixer import GeometryMixer
 from moliere.models.flow.particle_tables import ParticleTables
 from moliere.models.networks.flow_matching import flow_matching_loss, solvers
@@ -172,7 +172,7 @@ class CalorimeterFlow(GenerativeModel):
 
     def _cell_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
-        signals = self._turn(batch.signals, rng)
+        signals = turned(batch.signals, self.symmetries, rng)
         state = self.tables.measure(signals)
         target = self.tables.encode_cells(batch.condition, signals, state, rng)
         return Loss(flow_matching_loss(self.cell_velocity, target, rng, *self._given(batch.condition, state)))
@@ -218,11 +218,6 @@ class CalorimeterFlow(GenerativeModel):
         elif self.aim is not None and rng is not None and self.settings.augment:
             signals, condition = self.aim.mirror(signals, condition, rng)
         return replace(batch, signals=self.tables.cut(signals), condition=condition)
-
-    def _turn(self, signals: Tensor, rng: torch.Generator) -> Tensor:
-        """A random rotation and reflection of each shower."""
-        choice = torch.randint(len(self.symmetries), (len(signals),), generator=rng, device=signals.device)
-        return signals.gather(1, self.symmetries[choice])
 
 
 def _number_tables(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: Any) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from moliere.detectors import Calorimeter, materials
 from moliere.detectors.grids import CartesianGrid, Grid, PolarGrid
@@ -149,6 +151,12 @@ def _turned(detector: Calorimeter) -> Ints:
     orders = [(mirror * np.arange(n) + turn) % n for mirror in (1, -1) for turn in range(n)]
     turns = [[sectors[order] if len(sectors) == n else sectors for sectors in layers] for order in orders]
     return np.array([np.concatenate([sectors.ravel() for sectors in turn]) for turn in turns])
+
+
+def turned(signals: Tensor, turns: Tensor, rng: torch.Generator) -> Tensor:
+    """Signals (n, n_channels), each shower permuted by one of the symmetries, drawn at random."""
+    choice = torch.randint(len(turns), (len(signals),), generator=rng, device=signals.device)
+    return signals.gather(1, turns[choice])
 
 
 def cells_alike(turns: Ints) -> list[int]:
