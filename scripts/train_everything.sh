@@ -75,8 +75,9 @@ fi
 if wanted vae; then
   train calo4pqvae-published calo4pqvae-published electrons
   judge calo4pqvae-published electrons
-  for reward in 0.001 0.3; do # with 0.001 the heads of the levels learn, and the levels do not notice
-    train "calo4pqvae-reward-$reward" calo4pqvae electrons --set "model.reward=$reward"
+  for pair in 0.001:1 0.3:0.77; do # with 0.001 the heads of the levels learn, and the levels do not notice
+    IFS=: read -r reward weight <<< "$pair"
+    train "calo4pqvae-reward-$reward" calo4pqvae electrons --set "model.reward=$reward" --set "model.kl_weight=$weight"
     judge "calo4pqvae-reward-$reward" electrons
   done
 fi

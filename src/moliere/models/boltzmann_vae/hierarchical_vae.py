@@ -58,7 +58,10 @@ class HierarchicalVAE(GenerativeModel):
 
     With ``reward``, levels are rewarded for what they and those after them tell
     (:func:`~moliere.models.boltzmann_vae.reward.reward_loss`), each by a decoder of its own that never sees the levels
-    before; these decoders are of no use in generation. A nat of divergence costs there what it costs above.
+    before; these decoders are of no use in generation. A nat of divergence costs there what it costs above, so that a
+    bit pays for every nat 1 + ``reward`` times what it brings to generation: with ``kl_weight`` at 1, where bits tell
+    hardly more than they cost, all levels fall asleep. With 1 / (1 + ``reward``) they stay awake, and late levels tell
+    more by themselves.
 
     The latent is the prior's bits, N(0, 1) for the layers, a logistic number for each cell if cells are hits, and, with
     ``scatter``, N(0, 1) for its distance from the decoded value: a decoder trained with squared errors gives the mean.

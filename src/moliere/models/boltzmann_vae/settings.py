@@ -64,8 +64,8 @@ class HierarchicalVAEConfig(Config):
     reward: float = Field(
         default=0.0,
         ge=0,
-        description="weight of the reward for what each level and those after it tell; 0 leaves it out, as 0.3 put all "
-        "levels to sleep after four epochs",
+        description="weight of the reward for what each level and those after it tell; 0 leaves it out; with it take "
+        "kl_weight = 1 / (1 + reward), else all levels fall asleep",
     )
     reward_discount: float = Field(default=0.9, ge=0, le=1, description="of the rewards of later levels, a level")
     threshold: float | None = Field(
