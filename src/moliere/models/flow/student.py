@@ -12,6 +12,7 @@ from moliere.config import Config, Table
 from moliere.errors import ConfigError
 from moliere.models.base import Batch, BuildContext, Loss, Model, models
 from moliere.models.flow.calorimeter_flow import CalorimeterFlow, CalorimeterFlowConfig
+from moliere.models.flow.geometry import turned
 from moliere.models.networks.flow_matching import solvers
 from moliere.models.networks.normal_path import NormalPath
 
@@ -100,7 +101,7 @@ class FlowStudent(CalorimeterFlow):
 
     def _cell_loss(self, batch: Batch, rng: torch.Generator) -> Loss:
         batch = self._see(batch, rng)
-        signals = self._turn(batch.signals, rng)
+        signals = turned(batch.signals, self.symmetries, rng)
         state = self.tables.measure(signals)
 
         def target() -> Tensor:
