@@ -129,7 +129,7 @@ class Rareness(Encoding):
         self.reference.fill_(torch.nan)
         self.reference[: len(rows)] = torch.from_numpy(muons[rows])
         self.highest.fill_(float(_half_normal(np.array(1 - 0.5 / len(muons)))))
-        found = [_weighted_quantiles(d, total, self._levels()) for d in self._mean_distances(muons)]
+        found = [weighted_quantiles(d, total, self._levels()) for d in self._mean_distances(muons)]
         self.distances.copy_(torch.from_numpy(np.stack(found)))
 
     def forward(self, values: Tensor) -> Tensor:
@@ -223,7 +223,18 @@ def _merge(columns: Floats, weights: Floats) -> tuple[Floats, Floats]:
     return np.asarray(muons), np.bincount(where.reshape(-1), weights, len(muons)).astype(np.float64)
 
 
-def _weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
+def weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
+    """Values below which these shares of all weight lie.
+
+    Args:
+        values: (n,).
+        weights: (n,).
+        levels: shares, of any shape.
+
+    Example:
+        >>> weighted_quantiles(np.array([3.0, 1.0]), np.array([1.0, 3.0]), np.array([0.1, 0.9])).tolist()
+        [1.0, 3.0]
+    """
     order = np.argsort(values)
     share = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
     return np.asarray(np.interp(levels, share, values[order]))

@@ -12,6 +12,7 @@ import torch
 from moliere.errors import InvalidEvents
 from moliere.events import Events
 from moliere.models import Batch, BuildContext, MuonFlow, MuonFlowConfig
+from moliere.models.muons.requests import Requests
 
 
 def make(events: Events, **settings: Any) -> MuonFlow:
@@ -65,6 +66,40 @@ def test_what_is_asked_for_is_what_training_calls_it(muon_events: Events) -> Non
             made.append(model.rareness_of(model.decode(latent, torch.zeros(2000, 0))).median())
     assert made[0] < 0.8
     assert made[1] > 1.6
+
+
+def test_requests_are_corrected_by_how_rare_muons_come_out() -> None:
+    """Muons scatter about what the flow is told, and 0.1 above it: requests are lowered, and the tail is right."""
+    requests, seeds = Requests(), np.random.default_rng(0)
+    asked = np.abs(seeds.normal(size=400_000))
+
+    def made() -> np.ndarray:
+        told = requests(torch.tensor(asked)).numpy()
+        return np.asarray(told + 0.1 + 0.3 * seeds.normal(size=len(told)))
+
+    edge = 2.8  # 0.5 % of half-Gaussian numbers lie above
+    before = (made() > edge).mean()
+    for _ in range(3):
+        requests.correct(made(), np.ones(len(asked)))
+    assert before > 1.4 * 0.00511
+    assert (made() > edge).mean() == pytest.approx(0.00511, rel=0.1)
+    told = requests(torch.tensor([0.0, 2.0, 3.0, 4.0, 40.0]))
+    assert (told.diff() > 0).all()
+
+
+def test_a_flow_that_does_not_obey_is_told_nearly_what_is_asked_for() -> None:
+    requests, asked = Requests(), torch.linspace(0, 5, 100)
+    assert torch.allclose(requests(asked), asked)
+    requests.correct(np.full(1000, 1.0), np.ones(1000))
+    assert (requests(asked) - asked).abs().max() <= 0.5 + 1e-6
+
+
+def test_flows_from_before_are_told_what_is_asked_for(muon_events: Events) -> None:
+    model = make(muon_events)
+    old = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("requests")}
+    again = MuonFlow(model.settings, model.context)
+    again.load_state_dict(old)
+    assert torch.allclose(again.requests(torch.tensor([3.0])), torch.tensor([3.0]))
 
 
 def test_rarer_than_the_rarest_of_the_training_is_as_rare_as_that(muon_events: Events) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -11,10 +12,14 @@ from torch import Tensor, nn
 from moliere.config import Config
 from moliere.models.base import Batch, BuildContext, Latent, Loss, Objective, models
 from moliere.models.muons.columns import QUANTITIES, Form, MuonColumns, fit_rareness
+from moliere.models.muons.requests import Requests
 from moliere.models.networks.flow_matching import flow, flow_matching_loss
 from moliere.models.networks.residual_mlp import ResidualMLP
-from moliere.models.steering import SteeredModel
+from moliere.models.steering import SteeredModel, WiderHalfNormal
 from moliere.preprocess import Rareness
+
+#: of a correction of the requests: rounds, muons in each, muons at once, and the width of their rareness
+_ROUNDS, _MUONS, _AT_ONCE, _WIDTH = 2, 50_000, 10_000, 1.5
 
 
 class MuonFlowConfig(Config):
@@ -28,6 +33,10 @@ class MuonFlowConfig(Config):
     blocks: int = Field(default=3, ge=1, le=1_000)
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=12, ge=1, description="of the solver; 4 made a tenth too many of the rarest muons")
+    correct: bool = Field(
+        default=True,
+        description="after the training, tell the flow what makes the rarest muons come as often as they should",
+    )
 
 
 @models.register("muon-flow")
@@ -37,7 +46,8 @@ class MuonFlow(SteeredModel):
     Its condition is the charge, and how rare the muon is among those of its charge
     (:class:`~moliere.preprocess.Rareness` in r, z, pt and pz together, or their Cartesian form): a half-Gaussian number
     whatever the charge, so that both are drawn independently, and wider auxiliaries make more rare muons. Where a GAN's
-    regressors only ask its generator for a rare muon, the flow has seen which muons have which rareness.
+    regressors only ask its generator for a rare muon, the flow has seen which muons have which rareness. After the
+    training, what it is told is corrected (:class:`~moliere.models.muons.requests.Requests`).
 
     Unlike the GANs it learns the angles too, which in a real flux are not independent of each other. The latent is
     N(0, 1), one a column, then the charge, then the rareness.
@@ -58,6 +68,7 @@ class MuonFlow(SteeredModel):
         group = self.ranges.positions([name for quantity in QUANTITIES[config.form] for name in quantity])
         #: of positive muons, and of negative ones
         self.rareness = nn.ModuleList(Rareness([group], config.neighbours, config.reference) for _ in range(2))
+        self.requests = Requests()
         self.velocity = ResidualMLP(len(names) - 1, 2, config.width, config.blocks)
 
     def fit_transforms(self, batch: Batch) -> None:
@@ -66,6 +77,18 @@ class MuonFlow(SteeredModel):
         self.ranges.fit(batch.signals, batch.weights)
         for rareness, alike in self._by_charge(self.ranges(batch.signals)):
             fit_rareness(rareness, self.ranges, batch[alike])
+
+    @torch.no_grad()
+    def calibrate(self, sample: Callable[[], Batch], rng: torch.Generator) -> None:
+        """Correct what the flow is told by how rare the muons are that it makes."""
+        del sample
+        if not self.settings.correct:
+            return
+        for _ in range(_ROUNDS):
+            none = torch.zeros(_MUONS, 0)
+            latent, log_weights = self.draw_steered(none, rng, WiderHalfNormal(1, _WIDTH))
+            made = [self.rareness_of(self.decode(part, none[: len(part)])) for part in latent.split(_AT_ONCE)]
+            self.requests.correct(torch.cat(made)[:, 0].double().numpy(), log_weights.exp().numpy())
 
     def objectives(self) -> tuple[Objective, ...]:
         """The velocity."""
@@ -87,7 +110,7 @@ class MuonFlow(SteeredModel):
         """Latent → row → muon in the detector's form."""
         del condition
         noise, charge, rare = latent[:, :-2], latent[:, -2:-1], latent[:, -1:]
-        told = self._condition(charge, rare)
+        told = self._condition(charge, self.requests(rare))
         x = flow(self.velocity, noise, told, self.settings.solver, self.settings.steps)
         return self.columns.inverse(torch.cat([charge, x], dim=1))
 
