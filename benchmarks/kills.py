@@ -16,9 +16,10 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Self
 
@@ -225,8 +226,10 @@ def _row(kind: type[Site], strike: Callable[[Any], None], output: Path) -> str:
 def array(tasks: int) -> None:
     """The words of the script that is printed for Slurm, each task a process of its own, two at a time.
 
-    Tasks are forked from this process, which has imported moliere: a thousand starts would take most of an hour.
+    Tasks are forked from this process, which has simulated once, so that all is imported: a thousand starts would take
+    most of an hour.
     """
+    assert not moliere([*_WORDS.split(" "), "-n", "1", "-o", "first.h5", "--overwrite"])
     words = [*_WORDS.split(" "), "-n", str(500 * tasks), "-o"]
     shutil.rmtree("array.h5.parts", ignore_errors=True)
     Path("array.h5").unlink(missing_ok=True)
@@ -256,18 +259,23 @@ def array(tasks: int) -> None:
 
 
 def _tasks(command: str, numbers: Iterable[int], doomed: Mapping[int, float]) -> list[int]:
-    """Do tasks, kill some after so many seconds; returns those that did not end well."""
-
-    def do(number: int) -> int | None:
-        process = multiprocessing.get_context("fork").Process(target=_task, args=(command, number))
-        process.start()
-        process.join(doomed.get(number))
-        process.kill()
-        process.join()
-        return number if process.exitcode else None
-
-    with ThreadPoolExecutor(2) as pool:
-        return [number for number in pool.map(do, numbers) if number is not None]
+    """Do tasks, two at a time, kill some after so many seconds; returns those that did not end well."""
+    waiting, failed = deque(numbers), list[int]()
+    running: dict[Any, tuple[int, float]] = {}
+    while waiting or running:
+        while waiting and len(running) < 2:
+            number = waiting.popleft()
+            process = multiprocessing.get_context("fork").Process(target=_task, args=(command, number))
+            process.start()  # not in a thread: Python ends a fork of one with an error
+            running[process] = number, time.monotonic() + doomed.get(number, 300)
+        connection.wait([process.sentinel for process in running], 0.01)
+        for process, (number, end) in [*running.items()]:
+            if time.monotonic() > end:
+                process.kill()
+            if not process.is_alive():
+                del running[process]
+                failed += [number] if process.exitcode else []
+    return failed
 
 
 def _task(command: str, number: int) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm of one machine, for development: its tests submit real job arrays. Debian: apt-get install slurm-wlm munge.
 #   eval "$(scripts/slurm_for_development.sh start)"   starts munged, slurmctld and slurmd below a new folder in /tmp
-#   scripts/slurm_for_development.sh stop              ends those that belong to $SLURM_CONF, and removes the folder
+#   scripts/slurm_for_development.sh stop              ends those that belong to $SLURM_CONF with their jobs, removes the folder
 # Everything runs as the user who starts it, with ports and keys of its own; nothing in /etc is read or written.
 set -euo pipefail
 PATH=$PATH:/usr/sbin
@@ -40,6 +40,7 @@ ReturnToService=2
 MaxArraySize=10001
 MaxJobCount=20000
 MinJobAge=300
+KillWait=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 # as many places as the machine has CPUs, each for one job
 NodeName=$host NodeAddr=127.0.0.1 Boards=1 SocketsPerBoard=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=$memory State=UNKNOWN
@@ -64,6 +65,11 @@ stop() {
   local folder
   folder=$(dirname "${SLURM_CONF:?is not set: nothing to stop}")
   [[ $folder == /tmp/slurm-development.* ]] || { echo "$SLURM_CONF is not of this script" >&2; exit 1; }
+  scancel --user="$(id -un)" 2> /dev/null || true  # jobs would outlive the daemons
+  for _ in $(seq 40); do
+    [ -n "$(squeue -h 2> /dev/null)" ] || break
+    sleep 0.2
+  done
   for daemon in slurmd slurmctld munged; do
     [ ! -s "$folder/$daemon.pid" ] || kill "$(cat "$folder/$daemon.pid")" || true
   done

@@ -19,12 +19,13 @@ import torch
 
 from moliere.cli import main
 from moliere.models.bundle import load_bundle
+from moliere.training.checkpoint import load_states
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "slurm_for_development.sh"
 _PATH = f"{os.environ['PATH']}:/usr/sbin"
 _MISSING = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shutil.which(name, path=_PATH) is None]
 _WORDS = (
-    "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV -n 4500 --seed 3 -o g.h5"
+    "simulate gflash --detector calochallenge-1-photons --particle gamma --energy 1GeV:2GeV -n 30000 --seed 3 -o g.h5"
 )
 _COMMAND = _WORDS.split(" ")
 _RECIPE = """
@@ -43,11 +44,12 @@ layer_blocks = 1
 knots = 4
 
 [training]
-iterations = 1_500
+iterations = {iterations}
+checkpoint_minutes = {minutes}
+schedule = "constant"
 batch_size = 16
 threads = 1
-validations = 2
-checkpoint_minutes = 0.05
+validations = 1
 accelerator = "cpu"
 """
 
@@ -86,16 +88,23 @@ def here(slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _until(what: Callable[[], object], seconds: float = 600) -> None:
+def _until(what: Callable[[], object], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"{_said('squeue')}\n{[path.name for path in Path.cwd().rglob('*')]}"
-        time.sleep(0.2)
+        time.sleep(0.05)
+
+
+def _has_ended(job: str) -> bool:
+    """Whether a job, or all of an array, will not run any more; it has other states on its way than running."""
+    states = _said("squeue", "-h", "-t", "all", "-j", job, "-o", "%T").split()
+    return bool(states) and {"COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL"}.issuperset(states)
 
 
 def _kill(job: str) -> None:
-    """All of its processes with -9; scancel would send SIGTERM first."""
-    for line in _said("scontrol", "listpids", job).splitlines()[1:]:
+    """All processes of a job, or of one of an array, with -9; scancel would send SIGTERM first."""
+    number = _said("squeue", "-h", "-j", job, "-o", "%A").strip()
+    for line in _said("scontrol", "listpids", number).splitlines()[1:]:
         with suppress(ProcessLookupError):
             os.kill(int(line.split()[0]), signal.SIGKILL)
 
@@ -111,16 +120,16 @@ def test_a_job_that_is_killed_is_submitted_again(here: Path, capsys: pytest.Capt
     script.write_text(capsys.readouterr().out)
     job = _said("sbatch", "--parsable", str(script)).strip()
     parts = here / "g.h5.parts"
-    _until((parts / "000001.h5").exists)  # the first of the blocks 1, 4 and 7, which are shard 1
-    _said("scancel", "--signal=KILL", "--full", f"{job}_1")
-    _until(lambda: not _said("squeue", "-h", "-j", job).strip())
-    assert not (parts / "000007.h5").exists()
-    assert (parts / "000006.h5").exists()
+    _until((parts / "000001.h5").exists)  # the first of the blocks 1, 4, …, 58, which are shard 1
+    _kill(f"{job}_1")
+    _until(lambda: _has_ended(job))
+    assert not (parts / "000058.h5").exists()
+    assert (parts / "000057.h5").exists()
     again = _said("sbatch", "--parsable", "--array=1", str(script)).strip()
     merge = re.search(r"afterany:\$job --wrap (.*)", script.read_text())
     assert merge
     joining = _said("sbatch", "--parsable", f"--dependency=afterany:{again}", "--wrap", shlex.split(merge[1])[0])
-    _until(lambda: not _said("squeue", "-h", "-j", joining.strip()).strip())
+    _until(lambda: _has_ended(joining.strip()))
     assert (here / "g.h5").read_bytes() == _whole(here)
     assert not parts.exists()
 
@@ -131,16 +140,16 @@ def test_dask_submits_the_jobs(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
     words = [sys.executable, "-m", "moliere.cli", *_COMMAND, "--cluster", "slurm:walltime=00:10:00", "--workers", "2"]
     with subprocess.Popen(words) as driver:
         _until((here / "g.h5.parts" / "000000.h5").exists)
-        running = _said("squeue", "-h", "-t", "R", "-o", "%A").split()
-        _said("scancel", "--signal=KILL", "--full", running[0])
-        assert driver.wait(300) == 0
+        _kill(_said("squeue", "-h", "-t", "R", "-o", "%A").split()[0])
+        assert driver.wait(200) == 0
     assert (here / "g.h5").read_bytes() == _whole(here)
 
 
 def test_a_training_goes_on_after_every_kind_of_end(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with -9 before its first checkpoint and after it, then warned as Slurm warns when the time ends."""
-    (here / "tiny.toml").write_text(_RECIPE)
     words = ["train", "tiny.toml", "--devices", "2", "-o"]
+    # endless until all has been done to it, whatever the pace of this machine; the rate does not follow the length
+    _write_recipe(here, 1_000_000, minutes=60)
     assert main([*words, "run", "--print-job", "slurm"]) == 0
     script, checkpoint = here / "run.slurm", here / "run" / "checkpoint.pt"
     script.write_text(capsys.readouterr().out)
@@ -148,19 +157,30 @@ def test_a_training_goes_on_after_every_kind_of_end(here: Path, capsys: pytest.C
         job = _said("sbatch", "--parsable", str(script)).strip()
         _until(sign.exists)
         _kill(job)
-        _until(lambda job=job: not _said("squeue", "-h", "-j", job).strip())
-        assert not (here / "run" / "tiny.bundle").exists()
-    before = checkpoint.stat().st_mtime
+        _until(lambda job=job: _has_ended(job))
+        _write_recipe(here, 1_000_000, minutes=0.01)
+    before = _iteration(checkpoint)
     job = _said("sbatch", "--parsable", str(script)).strip()
-    _until(lambda: checkpoint.stat().st_mtime > before)
+    _until(lambda: _iteration(checkpoint) > before)
     _said("scancel", "--signal=USR1", "--batch", job)
     _until(lambda: "PENDING" in _said("squeue", "-h", "-o", "%T"))
-    assert not (here / "run" / "tiny.bundle").exists()
-    _said("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would wait for two minutes
-    _until(lambda: not _said("squeue", "-h", "-t", "PENDING,RUNNING,COMPLETING", "-j", job).strip())
+    _write_recipe(here, _iteration(checkpoint) + 20, minutes=60)
+    _said("scontrol", "update", f"JobId={job}", "StartTime=now+3")  # Slurm would wait for two minutes; in the
+    # second in which the job was queued again, it would refuse to start it
+    _until(lambda: _has_ended(job))
+    assert (here / "run.log").read_text().count("stopped; the last checkpoint is in run") == 1
     how = [line.split("2")[-1].strip() for line in (here / "words").read_text().splitlines()]
     assert how == ["", "--overwrite", "--resume", "--resume"]
     assert main([*words, "undisturbed"]) == 0
     weights, same = (load_bundle(here / run / "tiny.bundle").model.state_dict() for run in ("run", "undisturbed"))
     for name, values in weights.items():
         torch.testing.assert_close(values, same[name], rtol=0, atol=0)
+
+
+def _write_recipe(here: Path, iterations: int, minutes: float) -> None:
+    (here / "tiny.toml").write_text(_RECIPE.format(iterations=iterations, minutes=minutes))
+
+
+def _iteration(checkpoint: Path) -> int:
+    progress: dict[str, int] = load_states(checkpoint)["progress"]
+    return progress["iteration"]

@@ -68,7 +68,8 @@ def test_the_job_of_slurm_saves_queues_itself_again_and_goes_on(
     script.write_text(printed(capsys, "--print-job", "slurm"))
     assert not (folder / "a run").exists()
     program(tools / "moliere", f'echo "$@" >> words; exec {shlex.quote(sys.executable)} -m moliere.cli "$@"')
-    program(tools / "srun", 'shift; exec "$@"')
+    program(tools / "srun", 'shift; trap "kill -KILL $$" TERM; "$@" & echo $! > pid; wait $!; wait $!')
+    program(tools / "scancel", '[ "$*" = "--signal=TERM 7" ] && kill -TERM $(cat pid)')
     program(tools / "scontrol", 'echo "$@" >> scontrol')
     own = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "here", "SLURM_CPUS_PER_TASK": "1"}
     environment = {**os.environ, **own, "PATH": f"{tools}:{os.environ['PATH']}"}

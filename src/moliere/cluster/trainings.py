@@ -68,7 +68,8 @@ export MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 {_command(job, "srun --kill-on-bad-exit=1 ")} &
 step=$!
-trap 'kill -TERM $step; wait $step; scontrol requeue "$SLURM_JOB_ID"; exit' USR1
+# scancel speaks to the training alone; srun, if it is told to end, kills it
+trap 'scancel --signal=TERM "$SLURM_JOB_ID"; wait $step; scontrol requeue "$SLURM_JOB_ID"; exit' USR1
 wait $step
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from moliere.errors import ConfigError, IncompleteRun
+from moliere.errors import CheckpointError, ConfigError, IncompleteRun
 from moliere.files import check_free, locked, replacing, writing
 from moliere.production.blocks import do_blocks
 from moliere.production.job import Job
@@ -55,7 +55,14 @@ def _join_in(job: Job) -> None:
     if not job.description.exists():
         with replacing(job.description, overwrite=True) as partial:  # shards that begin together write the same
             partial.write_text(json.dumps(job.describe()))
-    job.check_folder()
+    try:
+        job.check_folder()
+    except CheckpointError as error:
+        reason = str(error).partition(";")[0]
+        raise CheckpointError(
+            f"{reason}; a shard replaces nothing: give it what the run was begun with, or another output, or remove "
+            "the folder"
+        ) from error
 
 
 def _do(job: Job, waiting: list[int], workers: int, progress: Callable[[int], None]) -> None:

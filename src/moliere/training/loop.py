@@ -333,6 +333,10 @@ def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
         yield
     except TrainingDiverged:
         raise
+    except KeyboardInterrupt:
+        run.save()
+        run.ranks.largest(0.0)  # none ends before the checkpoint is whole: batch systems then kill the others
+        raise
     except BaseException:
         run.save()
         raise
