@@ -78,16 +78,20 @@ def _do_elsewhere(job: Job, blocks: list[int], engine: Engine, progress: Progres
         try:
             while True:
                 while len(running) < _AT_ONCE and (block := line.next()) is not None:
-                    running[submit(executor, perform, job.mark, block)] = block
+                    for _ in range(line.copies(block)):
+                        running[submit(executor, perform, job.mark, block)] = block
                 if not running:
                     return line.problems
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     block = running.pop(future)
                     try:
-                        progress(answer_of(future))
-                        line.done()
+                        n = answer_of(future)
                     except (IncompleteRun, WriteError) as error:
-                        line.lost(block, error)
+                        if block not in running.values():
+                            line.lost(block, error)
+                    else:
+                        if line.done(block):
+                            progress(n)
         finally:
             for future in running:
                 future.cancel()
@@ -98,15 +102,26 @@ class _Line:
 
     def __init__(self, blocks: list[int]) -> None:
         self._waiting, self._losses, self._in_a_row = deque(blocks), Counter[int](), 0
+        self._done, self._unwritten = set[int](), set[int]()
         self.problems: dict[int, str] = {}
 
     def next(self) -> int | None:
         """The first in line; nobody where all are done, or where the next would be lost, too."""
         return self._waiting.popleft() if self._waiting and self._in_a_row < _PATIENCE else None
 
-    def done(self) -> None:
-        """A block is whole."""
+    def copies(self, block: int) -> int:
+        """How often a block is submitted: twice where a disk was full, or the last would go to that worker every time.
+
+        Two workers at the same block write the same, each beside what is there.
+        """
+        return 2 if block in self._unwritten else 1
+
+    def done(self, block: int) -> bool:
+        """A block is whole; whether it was not before."""
         self._in_a_row = 0
+        new = block not in self._done
+        self._done.add(block)
+        return new
 
     def lost(self, block: int, error: IncompleteRun | WriteError) -> None:
         """A block was not kept.
@@ -114,11 +129,14 @@ class _Line:
         Raises:
             WriteError: there is no space for it, again and again.
         """
+        if block in self._done:
+            return
         self._losses[block] += 1
         self._in_a_row += 1
-        hope = isinstance(error, WriteError) or self._losses[block] < TRIES  # another worker's disk may have space
-        if hope and self._in_a_row < _PATIENCE:
+        full = isinstance(error, WriteError)  # another worker's disk may have space
+        if (full or self._losses[block] < TRIES) and self._in_a_row < _PATIENCE:
             self._waiting.append(block)
+            self._unwritten |= {block} if full else set()
         elif isinstance(error, WriteError):
             raise error
         else:
