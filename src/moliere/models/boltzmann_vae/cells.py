@@ -149,7 +149,7 @@ class NormalCells(nn.Module):
         rng = torch.Generator().manual_seed(0)
         numbers = self.see(signals, state, energy, rng)
         turns = self.turns[torch.randperm(len(self.turns), generator=rng)[:_TURNS]]
-        self.directions.copy_(_main_directions(numbers, turns, self.n_directions, rng))
+        self.directions.copy_(main_directions(numbers, turns, self.n_directions, rng))
         self.spreads.copy_((numbers @ self.directions.T).square().mean(dim=0).sqrt().clamp(min=1e-3))
         return torch.zeros(signals.shape[1]), torch.zeros(signals.shape[1])
 
@@ -225,7 +225,7 @@ class CellSpread(nn.Module):
         return ((said - _LOWEST) / (_HIGHEST - _LOWEST)).clamp(0, 1) * (_KNOTS - 1)
 
 
-def _main_directions(numbers: Tensor, turns: Tensor, n: int, rng: torch.Generator) -> Tensor:
+def main_directions(numbers: Tensor, turns: Tensor, n: int, rng: torch.Generator) -> Tensor:
     """Orthogonal directions in which turned showers vary most, (n, n_channels), by iteration of a subspace."""
     found = torch.randn(numbers.shape[1], n, generator=rng)
     back = turns.argsort(dim=1)
