@@ -96,12 +96,12 @@ class CellCoder(nn.Module):
         groups = self._tables_of(groups)
         counts, energies = self._count_place(state), self._energy_place(state)
         for group in range(self.n_groups):
-            mine = groups == group
-            cells = torch.nonzero(mine if mine.dim() == 1 else mine.any(0))[:, 0]
-            if not len(cells):
+            where = groups == group if groups.dim() == 1 else self.layer == group // (self.n_groups // len(self.full))
+            cells = torch.nonzero(where)[:, 0]
+            mine = (groups[..., cells] == group).expand(len(signals), -1)
+            if not mine.any():
                 continue
             layer = int(self.layer[cells[0]])
-            mine = mine[..., cells].expand(len(signals), -1)
             values, filled = signals[:, cells], state.counts[:, layer] > 0
             lit = (values > 0) & mine
             for knot in range(self.n_knots):
