@@ -67,7 +67,7 @@ def info(
 def _show_bundle(path: Path, *, recipe: bool) -> None:
     import tomli_w
 
-    from moliere.events.particles import particle_name
+    from moliere.events.particles import particle_names
     from moliere.models import load_bundle
 
     bundle = load_bundle(path)
@@ -77,7 +77,7 @@ def _show_bundle(path: Path, *, recipe: bool) -> None:
         return
     ranges = {name: ends for name, ends in bundle.validity.items() if name != "pdg_id"}  # numbers of a scheme have none
     validity = ", ".join(f"{name} {_span(name, *ends)}" for name, ends in ranges.items())
-    particles = ", ".join(map(particle_name, bundle.model.context.particles))
+    particles = particle_names(bundle.model.context.particles)
     gaps = ", ".join(f"{name} {_span(name, *ends)}" for name, each in bundle.gaps.items() for ends in each)
     rows = {
         "bundle": f"{bundle.name} ({type(bundle.model).__name__}, {bundle.n_parameters:,} parameters)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from moliere.errors import UnknownName, did_you_mean
 
 #: particle name → PDG identifier
@@ -44,3 +46,13 @@ def particle_name(pdg_id: int) -> str:
         'e+'
     """
     return next((name for name, number in PARTICLES.items() if number == pdg_id), f"pdg {pdg_id}")
+
+
+def particle_names(pdg_ids: Iterable[int]) -> str:
+    """Names of some particles in a row.
+
+    Example:
+        >>> particle_names([-11, 22, 130])
+        'e+, gamma, pdg 130'
+    """
+    return ", ".join(particle_name(int(number)) for number in pdg_ids)

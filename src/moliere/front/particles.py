@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moliere.errors import ConfigError, InvalidQuantity
 from moliere.events import EventSource
-from moliere.events.particles import particle_id, particle_name
+from moliere.events.particles import particle_id, particle_names
 from moliere.generation.guard import known_columns
 from moliere.models import Bundle
 from moliere.seeding import derive_seed
@@ -127,7 +127,7 @@ def particles_for(
 def _known(bundle: Bundle, column: str) -> str:
     """Which values of a column a bundle knows, in words."""
     if column == "pdg_id":
-        return "the particles " + ", ".join(map(particle_name, bundle.model.context.particles))
+        return "the particles " + particle_names(bundle.model.context.particles)
     ends = bundle.validity.get(column, (-np.inf, np.inf))
     return f"{column} from {' to '.join(format_incident(column, end) for end in ends)}"
 

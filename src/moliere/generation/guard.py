@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors import Detector
 from moliere.errors import InvalidEvents, MoliereError, UnsupportedIncident
-from moliere.events.particles import particle_id, particle_name
+from moliere.events.particles import particle_id, particle_names
 from moliere.models import Bundle
 from moliere.models.gaps import Gap, in_gaps
 from moliere.units import format_incident
@@ -74,8 +74,8 @@ def check_incident(bundle: Bundle, incident: Mapping[str, NDArray[Any]]) -> None
     """
     strange = _strange_particles(bundle, incident)
     if strange.any():
-        kinds = bundle.model.context.particles, np.unique(incident["pdg_id"][strange]).tolist()
-        known, came = (", ".join(map(particle_name, numbers)) for numbers in kinds)
+        kinds = bundle.model.context.particles, np.unique(incident["pdg_id"][strange])
+        known, came = map(particle_names, kinds)
         raise UnsupportedIncident(
             f"bundle {bundle.name!r} knows the particles {known}, got {came}; choose among these, {_OVERRIDE}",
             options=_OVERRIDES,

@@ -175,6 +175,16 @@ def at_knots(table: Tensor, place: Tensor) -> Tensor:
     return torch.lerp(table[below], table[below + 1], (place - below).to(table))
 
 
+def knot_places(values: Tensor, low: float | Tensor, high: float | Tensor, n_knots: int) -> Tensor:
+    """Where values lie among knots that are even from low to high, the first one at 0; those beyond, at the ends.
+
+    Example:
+        >>> knot_places(torch.tensor([-9.0, 0.5, 9.0]), 0.0, 2.0, 5)
+        tensor([0., 1., 4.])
+    """
+    return ((values - low) / (high - low)).clamp(0, 1) * (n_knots - 1)
+
+
 def mean_squares(place: Tensor, values: Tensor, n_knots: int) -> tuple[Tensor, Tensor]:
     """Mean squares of the values nearest to each knot, 0 where there are none, and how many there are.
 

@@ -21,7 +21,7 @@ from moliere.errors import DetectorError
 from moliere.events import Events
 from moliere.events.events import ARRIVAL_TIMES
 from moliere.preprocess.base import NO_FACTS, Encoding, Facts, PlainTransform
-from moliere.preprocess.scaling import at_knots, mean_squares
+from moliere.preprocess.scaling import at_knots, knot_places, mean_squares
 
 _LN_10 = math.log(10)
 #: decades that float32 can undo and no station has seen
@@ -155,8 +155,7 @@ class Roughness(Encoding):
 
     def _knots(self, level: Tensor) -> Tensor:
         """Levels in steps between knots."""
-        last = len(self.spread) - 1
-        return (level / self.highest * last).clamp(0, last)
+        return knot_places(level, 0.0, self.highest, len(self.spread))
 
 
 def spreads(place: Tensor, values: Tensor, n_knots: int) -> Tensor | None:

@@ -15,6 +15,8 @@ from moliere.evaluation.samples import Samples
 
 #: fewer events of either sample say nothing
 LEAST = 30
+#: columns of :func:`agreement_cells`
+AGREEMENT = ("events", "all observables, p", "worst observable", "its p, corrected")
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,24 @@ class Conditional(Finding):
     @property
     def listings(self) -> tuple[Listing, ...]:
         """One row an interval."""
-        header = (self.binned_by, "events", "all observables, p", "worst observable", "its p, corrected")
+        header = (self.binned_by, *AGREEMENT)
         rows = tuple(
             (
                 interval_words(row.energy),
-                f"{row.n_reference} | {row.n_generated}",
-                Quantity(row.p_value, p_value=row.p_value),
-                row.label or row.worst,
-                Quantity(row.worst_p_value),
+                *agreement_cells(
+                    row.n_reference, row.n_generated, row.p_value, row.worst_p_value, row.label or row.worst
+                ),
             )
             for row in self.rows
         )
         return (Listing(header, rows),)
+
+
+def agreement_cells(
+    n_reference: int, n_generated: int, p_value: float, worst_p_value: float, label: str
+) -> tuple[str | Quantity, ...]:
+    """How well some events agree, in a table: all observables, and the one of this label that agrees least."""
+    return f"{n_reference} | {n_generated}", Quantity(p_value, p_value=p_value), label, Quantity(worst_p_value)
 
 
 def conditional_rows(

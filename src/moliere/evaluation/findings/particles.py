@@ -12,7 +12,7 @@ from moliere.detectors.base import Floats
 from moliere.evaluation.collect import Collected
 from moliere.evaluation.distances import Agreement, agreement
 from moliere.evaluation.finding import Finding, Listing, Quantity, findings
-from moliere.evaluation.findings.conditional import LEAST, only
+from moliere.evaluation.findings.conditional import AGREEMENT, LEAST, agreement_cells, only
 from moliere.evaluation.observables.base import Shown
 from moliere.evaluation.response import moments, name_of_response
 from moliere.evaluation.samples import Samples
@@ -87,19 +87,17 @@ class Particles(Finding):
     @property
     def listings(self) -> tuple[Listing, ...]:
         """One row a kind; two columns more where events have a response."""
-        header: tuple[str, ...] = ("particle", "events", "all observables, p", "worst observable", "its p, corrected")
+        header: tuple[str, ...] = ("particle", *AGREEMENT)
         if any(row.reference for row in self.rows):
             header = (*header, "mean response", "its width")
         return (Listing(header, tuple(_cells(row) for row in self.rows)),)
 
 
 def _cells(row: ParticleRow) -> tuple[str | Quantity, ...]:
+    found = row.agreement
     cells = (
         particle_name(row.pdg_id),
-        f"{row.n_reference} | {row.n_generated}",
-        Quantity(row.agreement.p_value, p_value=row.agreement.p_value),
-        row.label,
-        Quantity(row.agreement.worst_p_value),
+        *agreement_cells(row.n_reference, row.n_generated, found.p_value, found.worst_p_value, row.label),
     )
     if row.reference is None or row.generated is None:
         return cells

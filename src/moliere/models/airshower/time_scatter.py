@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from moliere.detectors import SurfaceArray
-from moliere.preprocess.scaling import at_knots
+from moliere.preprocess.scaling import at_knots, knot_places
 from moliere.preprocess.traces import spreads
 
 #: events with fewer stations say little about a plane front
@@ -89,8 +89,7 @@ class TimeScatter(nn.Module):
         return (measured.square() - simulated.square()).clamp(min=0).sqrt()
 
     def _knots(self, decades: Tensor) -> Tensor:
-        last = self.spread.shape[1] - 1
-        return (decades.double() / self.highest * last).clamp(0, last)
+        return knot_places(decades.double(), 0.0, self.highest, self.spread.shape[1])
 
     def _away(self, times: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         """Distances from the front in ns, larger by what the fit of the front took of them; and which ones count."""

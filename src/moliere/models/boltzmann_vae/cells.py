@@ -12,7 +12,7 @@ from moliere.models.flow.cell_coder import CellCoder
 from moliere.models.flow.geometry import Ints, cells_alike
 from moliere.models.networks.layer_state import LayerState
 from moliere.preprocess import LayerShares, LogitFraction, keep_largest
-from moliere.preprocess.scaling import at_knots, mean_squares
+from moliere.preprocess.scaling import at_knots, knot_places, mean_squares
 
 #: natural logarithms of cell energies in MeV between which the spread is known, and its knots
 _LOWEST, _HIGHEST, _KNOTS = -7.0, 14.0, 43
@@ -222,7 +222,7 @@ class CellSpread(nn.Module):
         return at_knots(self.squares.sqrt(), self._knots(said))
 
     def _knots(self, said: Tensor) -> Tensor:
-        return ((said - _LOWEST) / (_HIGHEST - _LOWEST)).clamp(0, 1) * (_KNOTS - 1)
+        return knot_places(said, _LOWEST, _HIGHEST, _KNOTS)
 
 
 def main_directions(numbers: Tensor, turns: Tensor, n: int, rng: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ from moliere.models.boltzmann_vae.reward import reward_loss
 from moliere.models.boltzmann_vae.settings import HierarchicalVAEConfig
 from moliere.models.boltzmann_vae.voxel_decoder import Decoder, PlainDecoder, Voxels, build_decoder
 from moliere.models.boltzmann_vae.voxel_encoder import HierarchicalEncoder
-from moliere.models.flow.geometry import symmetries, turned
+from moliere.models.flow.geometry import Ints, symmetries, turned
 from moliere.models.networks.layer_state import LayerScores, readout_threshold
 from moliere.models.networks.residual_mlp import zero_init
 from moliere.preprocess import ConditionEncoding, LogitFraction
@@ -97,15 +97,8 @@ class HierarchicalVAE(GenerativeModel):
         self.encoding = ConditionEncoding(context.columns, context.particles)
         self.bits = EnergyBits(config.clamped_nodes or sum(config.energy_bits), config.energy_bits, gray=config.gray)
         self.voxels = LogitFraction()
-        sizes, turns = [grid.n_cells for grid in self.detector.grids], symmetries(self.detector, context.columns)
-        self.coder: LayerNumbers | LayerScores
-        self.cells: HitCells | NormalCells
-        if config.cells == "normal":
-            self.coder = LayerScores(sizes, self.threshold)
-            self.cells = NormalCells(self.detector, self.threshold, turns)
-        else:
-            self.coder = LayerNumbers(sizes, self.threshold)
-            self.cells = HitCells(self.detector, self.threshold, (config.voxel_weight, config.hit_weight))
+        turns = symmetries(self.detector, context.columns)
+        self.coder, self.cells = self._coders(turns)
         self.register_buffer("symmetries", torch.tensor(turns if config.augment else turns[:1]), persistent=False)
         condition_width = self.encoding.width
         self.encoder = HierarchicalEncoder(
@@ -141,6 +134,14 @@ class HierarchicalVAE(GenerativeModel):
         self.chains = PersistentChains(config.chains, self.machine.n_free)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_load_state_dict_pre_hook(_name_spread)  # type: ignore[no-untyped-call]
+
+    def _coders(self, turns: Ints) -> tuple[LayerNumbers | LayerScores, HitCells | NormalCells]:
+        """What layers and cells are to the networks."""
+        sizes, settings = [grid.n_cells for grid in self.detector.grids], self.settings
+        if settings.cells == "normal":
+            return LayerScores(sizes, self.threshold), NormalCells(self.detector, self.threshold, turns)
+        weights = settings.voxel_weight, settings.hit_weight
+        return LayerNumbers(sizes, self.threshold), HitCells(self.detector, self.threshold, weights)
 
     def fit_transforms(self, batch: Batch) -> None:
         """Fit condition and layers; start the decoder from the mean shower, the layers from their correlations.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from moliere.detectors.base import Floats
 from moliere.preprocess.rareness import weighted_quantiles
-from moliere.preprocess.scaling import at_knots
+from moliere.preprocess.scaling import at_knots, knot_places
 
 #: rareness is corrected below this; one muon in sixteen thousand is rarer
 _HIGHEST = 4.0
@@ -39,7 +39,7 @@ class Requests(nn.Module):
 
     def forward(self, asked: Tensor) -> Tensor:
         """Of any shape."""
-        place = asked.double().clamp(0, _HIGHEST) * ((len(self.told) - 1) / _HIGHEST)
+        place = knot_places(asked.double(), 0.0, _HIGHEST, len(self.told))
         return (at_knots(self.told, place) + (asked - _HIGHEST).clamp(min=0)).to(asked)
 
     def correct(self, made: Floats, weights: Floats) -> None:

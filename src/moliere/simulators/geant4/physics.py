@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Ints
 from moliere.errors import ConfigError, UnknownName, UnsupportedIncident, did_you_mean
-from moliere.events.particles import particle_name
+from moliere.events.particles import particle_names
 from moliere.simulators.geant4.tables import Tables
 
 #: behind the name of a hadronic list: rough tables are accepted
@@ -59,7 +59,7 @@ class PhysicsList:
         """
         if self.hadronic or not (strange := has_quarks(pdg_id)).any():
             return
-        came = ", ".join(particle_name(int(number)) for number in np.unique(pdg_id[strange]))
+        came = particle_names(np.unique(pdg_id[strange]))
         raise UnsupportedIncident(
             f"the physics list {self.name} simulates electrons, photons and muons only, got {came}; hadrons would pass "
             f"without a hadronic interaction. Choose the physics list {hadronic_list(tables)}"

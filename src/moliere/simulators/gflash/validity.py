@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moliere.detectors.base import Floats, Ints
 from moliere.errors import UnsupportedIncident
-from moliere.events.particles import particle_name
+from moliere.events.particles import particle_names
 from moliere.simulators.gflash.tuning import FITTED_PERIOD, FITTED_THICKNESS
 from moliere.units import GeV, TeV, format_energy
 
@@ -73,7 +73,7 @@ def warning_for(period: float, thickness: float) -> str:
 
 def _check_particles(pdg_id: Ints) -> None:
     if len(strange := np.setdiff1d(pdg_id, PDG_IDS)):
-        known, came = (", ".join(particle_name(int(i)) for i in ids) for ids in (PDG_IDS, strange))
+        known, came = particle_names(PDG_IDS), particle_names(strange)
         raise UnsupportedIncident(f"gflash simulates {known}, got {came}; choose one of these, or another simulator")
 
 
