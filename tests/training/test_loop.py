@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,7 +33,7 @@ from moliere.models.flow.calorimeter_flow import CalorimeterFlow
 from moliere.training import Recipe, fit, load_recipe
 from moliere.training.batches import batch_positions
 from moliere.training.fit import prepare
-from moliere.training.loop import _Run
+from moliere.training.loop import _Run, _Stop, _stop_asked
 from moliere.training.optim import learning_rate
 from moliere.training.recipe import parse_recipe
 
@@ -337,3 +338,27 @@ def test_events_in_which_a_model_sees_nothing_are_refused(file: Path, tmp_path: 
     write_events(tmp_path / "dark.h5", replace(polar_events, signals=np.zeros_like(polar_events.signals)))
     with pytest.raises(InvalidEvents, match="the largest is 0: look for what went wrong"):
         fit(recipe(tmp_path / "dark.h5"), tmp_path / "dark")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_a_training_waits_until_a_line_of_its_log_is_whole(number: signal.Signals) -> None:
+    """A queue that is interrupted in the middle of a line is never unlocked, and its log cannot be closed."""
+    lines = []
+
+    def write(stop: _Stop) -> None:
+        with stop.later():
+            signal.raise_signal(number)
+            lines.append("whole")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with _stop_asked(at_once=True) as stop:
+            with pytest.raises(KeyboardInterrupt):
+                write(stop)
+            assert lines == ["whole"]
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+            assert stop.asked
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -100,12 +100,14 @@ def train(
     log = RunLog(folder, console, watch) if ranks.is_first else Unheard()
     with _stop_asked(at_once=ranks.size == 1) as stop, log, _checkpoint_on_exit(run):
         while not run.is_done():
-            losses = run.step(stages[run.place.stage], stop)
+            losses = run.step(stages[run.place.stage], lambda: stop.asked)
             if run.progress.iteration % _SHOW_EVERY == 0:
-                log.show(run.fraction(), losses, run.speed())
+                with stop.later():
+                    log.show(run.fraction(), losses, run.speed())
             if run.validation_is_due():
                 values = run.validate(watched)
-                log.write(run.progress.iteration, run.progress.seconds, train=losses, validation=values)
+                with stop.later():
+                    log.write(run.progress.iteration, run.progress.seconds, train=losses, validation=values)
             if run.checkpoint_is_due:
                 run.save()
     return TrainingOutcome(
@@ -343,31 +345,48 @@ def _checkpoint_on_exit(run: _Run) -> Iterator[None]:
     run.save()
 
 
-@contextmanager
-def _stop_asked(*, at_once: bool) -> Iterator[Callable[[], bool]]:
-    """Hear of Ctrl-C and of SIGTERM, with which batch systems end a job.
+class _Stop:
+    """Hears Ctrl-C and SIGTERM, with which batch systems end a job.
 
     Args:
         at_once: whether to raise KeyboardInterrupt where the process is, or to go on until it is asked.
-
-    Yields:
-        Whether the process was asked to end.
     """
-    asked = threading.Event()
 
-    def hear(number: int, frame: object) -> None:
-        if at_once:
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once, self._busy = at_once, False
+        self.asked = False
+
+    def hear(self, number: int, frame: object) -> None:
+        """What a signal calls."""
+        self.asked = True
+        if self._at_once and not self._busy:
             raise KeyboardInterrupt
-        asked.set()
 
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Nothing is raised inside: a log whose queue is torn in the middle of a line can never be closed."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+        if self._at_once and self.asked:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _stop_asked(*, at_once: bool) -> Iterator[_Stop]:
+    """Listen; see :class:`_Stop`."""
+    stop = _Stop(at_once=at_once)
     if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
-        yield asked.is_set
+        yield stop
         return
-    # Ctrl-C is heard by Python already, unless whoever started this process said that it shall not be
-    numbers = (signal.SIGTERM,) if at_once else (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, hear) for number in numbers}
+    # whoever started this process may have said that it shall not hear Ctrl-C
+    ignored = at_once and signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    numbers = (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, stop.hear) for number in numbers}
     try:
-        yield asked.is_set
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
